@@ -1,0 +1,126 @@
+/// All that an `Agent` is told about itself. The command line and the configuration files become one of these
+/// (`Core/Config`); the simulator makes its own. Everything here has the reference's default.
+public struct AgentConfig: Sendable {
+    // Identity
+    public var nodeName = "node"
+    /// A UUID.
+    public var nodeID = ""
+    public var datacenter = "dc1"
+    public var primaryDatacenter = "dc1"
+    public var server = true
+    public var devMode = false
+    /// The project's own version, after the compatibility version 1.8.6.
+    public static let compatibilityVersion = "1.8.6"
+    public static let revision = "7f2d3ce0"
+    public var nodeMeta: StringMap = [:]
+    /// Configured in addition to `lan`, `wan` and their `_ipv4` / `_ipv6` forms.
+    public var taggedAddresses: StringMap = [:]
+
+    // Addresses and ports; -1 is off
+    public var bindAddress = "127.0.0.1"
+    public var clientAddress = "127.0.0.1"
+    public var advertiseAddress = "127.0.0.1"
+    public var advertiseAddressWAN = "127.0.0.1"
+    public var httpPort = 8500
+    public var httpsPort = -1
+    public var dnsPort = 8600
+    public var grpcPort = -1
+    public var serverPort = 8300
+    public var serfLANPort = 8301
+    public var serfWANPort = 8302
+    public var sidecarMinPort = 21000
+    public var sidecarMaxPort = 21255
+
+    // Raft
+    public var bootstrap = true
+    public var bootstrapExpect = 0
+    /// The servers of a cluster that forms without gossip (the simulator's): id and address of each. Empty: only itself.
+    public var initialServers: [(id: String, address: Address)] = []
+    public var raftHeartbeatTimeout: Duration = .milliseconds(5000)
+    public var raftElectionTimeout: Duration = .milliseconds(5000)
+    public var raftLeaderLeaseTimeout: Duration = .milliseconds(2500)
+    public var raftCommitTimeout: Duration = .milliseconds(50)
+    public var raftSnapshotInterval: Duration = .seconds(30)
+    public var raftSnapshotThreshold: UInt64 = 16384
+    public var raftTrailingLogs: UInt64 = 10240
+    public var raftSegmentSize = 16 << 20
+
+    // Servers and reads
+    public var rpcHoldTimeout: Duration = .seconds(7)
+    public var leaveDrainTime: Duration = .seconds(5)
+    public var defaultQueryTime: Duration = .seconds(300)
+    public var maxQueryTime: Duration = .seconds(600)
+    public var sessionTTLMin: Duration = .seconds(10)
+    public var tombstoneTTL: Duration = .minutes(15)
+    public var tombstoneGranularity: Duration = .seconds(30)
+    public var reconcileInterval: Duration = .seconds(60)
+
+    // HTTP
+    public var kvMaxValueSize = 512 << 10
+    public var txnMaxRequestLength = 512 << 10
+    public var httpMaxConnectionsPerClient = 200
+    public var responseHeaders: StringMap = [:]
+    public var blockEndpoints: [String] = []
+    /// Networks in CIDR form from which writes are accepted; empty: everywhere.
+    public var allowWriteHTTPFrom: [String] = []
+    public var translateWANAddresses = false
+    public var discoveryMaxStale: Duration = .zero
+    public var disableUnprintableFilter = false
+    public var uiEnabled = false
+    public var uiContentPath = "/ui/"
+    public var httpUseCache = true
+    public var enableDebug = false
+
+    // DNS
+    public var dns = DNSConfig()
+
+    // Local services and checks
+    public var services: [ServiceDefinition] = []
+    public var checks: [CheckDefinition] = []
+    /// Scripts from anywhere, respectively only from configuration files.
+    public var enableScriptChecks = false
+    public var enableLocalScriptChecks = false
+    public var checkUpdateInterval: Duration = .minutes(5)
+    public var checkOutputMaxSize = 4096
+    public var checkReapInterval: Duration = .seconds(30)
+    public var discardCheckOutput = false
+    public var antiEntropyInterval: Duration = .minutes(1)
+    /// Whether registrations over HTTP are kept in the data directory.
+    public var persistsRegistrations = true
+
+    public var leaveOnTerminate = false
+    public var skipLeaveOnInterrupt = true
+    public var logLevel = LogLevel.info
+    /// Added to an `Instant` to get nanoseconds since 1970; a driver may change it when the wall clock jumps.
+    public var wallClockOffset: Int64 = 0
+    /// `/v1/agent/self`'s DebugConfig: what the configuration came to.
+    public var debugConfig: DynamicValue = .map([])
+
+    public init() {}
+}
+
+/// Spec: dns §18.
+public struct DNSConfig: Hashable, Sendable {
+    public var domain = "consul."
+    public var altDomain = ""
+    public var allowStale = true
+    public var maxStale: Duration = .hours(87600)
+    public var onlyPassing = false
+    public var nodeTTL: Duration = .zero
+    /// Exact names, or a prefix followed by `*`.
+    public var serviceTTL: SortedMap<String, Duration> = [:]
+    public var enableTruncate = false
+    public var udpAnswerLimit = 3
+    public var aRecordLimit = 0
+    public var nodeMetaTXT = true
+    public var disableCompression = false
+    public var recursors: [String] = []
+    public var recursorTimeout: Duration = .seconds(2)
+    public var soaRefresh: UInt32 = 3600
+    public var soaRetry: UInt32 = 600
+    public var soaExpire: UInt32 = 86400
+    public var soaMinTTL: UInt32 = 0
+    public var useCache = false
+    public var cacheMaxAge: Duration = .zero
+    public init() {}
+}

@@ -1,0 +1,154 @@
+// The border between an `Agent` and its driver (Runtime or Simulator): what happens to it, and what it asks for.
+
+/// Identifies a request of a client of this agent, chosen by the driver.
+public struct RequestID: Hashable, Comparable, Sendable {
+    public var raw: UInt64
+    public init(_ raw: UInt64) { self.raw = raw }
+    public static func < (a: Self, b: Self) -> Bool { a.raw < b.raw }
+}
+
+/// Identifies a call between servers; outgoing ones are chosen by the agent, incoming ones by the driver.
+public struct CallID: Hashable, Comparable, Sendable {
+    public var raw: UInt64
+    public init(_ raw: UInt64) { self.raw = raw }
+    public static func < (a: Self, b: Self) -> Bool { a.raw < b.raw }
+}
+
+/// `ip:port` of a server, as Raft and Serf advertise it.
+public typealias Address = String
+
+/// What a call between servers carries: the bytes are those of the server port (rpc-raft-wire §2.1, §5.1).
+public enum Channel: UInt8, Hashable, Sendable {
+    /// One type byte and a MessagePack map; InstallSnapshot is followed by its data. The answer: error text and a map.
+    case raft = 1
+    /// One MessagePack-RPC request, header and body. The answer likewise.
+    case rpc = 4
+}
+
+/// One step on the files of the data directory. Names are relative, with `/` between components.
+public enum DiskOperation: Hashable, Sendable {
+    /// Writes at `offset`, creating the file (and its folders) as needed. Not durable before a `sync` of the file.
+    case write(file: String, offset: Int, bytes: [UInt8])
+    /// Makes everything written to the file durable.
+    case sync(file: String)
+    case truncate(file: String, size: Int)
+    /// Replaces `to`; durable only after `syncDirectory`.
+    case rename(from: String, to: String)
+    case remove(file: String)
+    /// Makes creations, renames and removals in the folder durable; `""` is the data directory itself.
+    case syncDirectory(String)
+    /// Reads up to `count` bytes at `offset`; the batch's completion carries them, in order.
+    case read(file: String, offset: Int, count: Int)
+}
+
+/// Operations performed in order; the first failure ends the batch. Batches are performed in the order they were asked for.
+public struct DiskBatch: Sendable {
+    public var token: UInt64
+    public var operations: [DiskOperation]
+    public init(token: UInt64, operations: [DiskOperation]) {
+        self.token = token
+        self.operations = operations
+    }
+}
+
+public enum DiskError: Error, Hashable, Sendable {
+    case noSpace
+    case notFound(String)
+    /// The text of the system's error, with file and operation.
+    case failed(String)
+}
+
+/// The answer to a `DiskBatch`: what its reads found, in order, or the first failure.
+public struct DiskCompletion: Sendable {
+    public var token: UInt64
+    public var result: Result<[[UInt8]], DiskError>
+    public init(token: UInt64, result: Result<[[UInt8]], DiskError>) {
+        self.token = token
+        self.result = result
+    }
+}
+
+/// Files as they are found at start, read synchronously before the agent runs. Runtime and Simulator each supply one.
+public protocol Disk {
+    /// Every file below `directory` ("" for all), names relative to the data directory, sorted.
+    func list(_ directory: String) throws(DiskError) -> [String]
+    func size(_ file: String) throws(DiskError) -> Int
+    /// Fewer bytes than `count` only at the end of the file.
+    func read(_ file: String, offset: Int, count: Int) throws(DiskError) -> [UInt8]
+    /// Performs and makes durable before it returns; for recovery only (cutting a torn tail).
+    func perform(_ operations: [DiskOperation]) throws(DiskError)
+}
+
+/// A health check that the driver performs once; scheduling, thresholds and status stay in Core.
+public enum CheckProbe: Hashable, Sendable {
+    /// Arguments are executed directly, without a shell. Exit 0 passing, 1 warning, anything else critical.
+    case script(arguments: [String], directory: String)
+    /// `headers` may hold `Host`. Any 2xx passing, 429 warning, the rest critical.
+    case http(url: String, method: String, headers: [HTTPHeader], body: [UInt8], tlsSkipVerify: Bool)
+    case tcp(address: String)
+}
+
+public struct HTTPHeader: Hashable, Sendable {
+    public var name: String
+    public var value: String
+    public init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// What a probe came to; `output` is at most the size that was asked for, its end.
+public enum CheckOutcome: Hashable, Sendable {
+    /// nil status: ended by a signal.
+    case script(exitStatus: Int32?, output: [UInt8])
+    case http(status: Int, reason: String, body: [UInt8])
+    case tcpConnected
+    /// Could not be started, connected or finished in time; the text is for the check's output.
+    case failed(String)
+    case timedOut
+}
+
+public enum LogLevel: UInt8, Comparable, Sendable {
+    case trace, debug, info, warn, error
+    public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// What happens to an agent.
+public enum AgentEvent: Sendable {
+    /// A client's request; answered by exactly one `.respond` of that id, unless it is cancelled before.
+    case request(RequestID, HTTPRequest)
+    /// A DNS question in wire form; `tcp` answers may be long. Answered by `.answer`.
+    case question(RequestID, [UInt8], tcp: Bool, from: String)
+    /// The client of this request went away: forget it.
+    case cancelled(RequestID)
+    /// Another server calls.
+    case call(CallID, from: Address, Channel, [UInt8])
+    /// The answer to a call of ours.
+    case answered(CallID, [UInt8])
+    /// A call of ours came to nothing; the text is the reference's ("... connect: connection refused").
+    case callFailed(CallID, String)
+    case disk(DiskCompletion)
+    case probed(UInt64, CheckOutcome)
+    /// The deadline has come.
+    case wake
+    /// Leave gracefully, then `.exit`.
+    case leave
+    /// SIGHUP, with what the configuration files say now.
+    case reload(AgentConfig)
+}
+
+/// What an agent asks of its driver.
+public enum AgentEffect: Sendable {
+    case respond(RequestID, HTTPResponse)
+    case answer(RequestID, [UInt8])
+    case call(CallID, to: Address, Channel, [UInt8], timeout: Duration)
+    case reply(CallID, [UInt8])
+    case disk(DiskBatch)
+    case probe(UInt64, CheckProbe, timeout: Duration, outputLimit: Int)
+    case cancelProbe(UInt64)
+    /// Readers answer from this state from now on. Comes before the responses to the writes that it contains.
+    case publish(PublishedState)
+    case log(LogLevel, String, String)
+    /// Stop the process; a text means failure and its reason.
+    case exit(String?)
+}

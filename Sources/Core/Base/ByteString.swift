@@ -1,0 +1,38 @@
+/// A byte string compared byte by byte, unlike `String`, for which differently composed accents are equal.
+///
+/// Keys of the key/value store and of every table. Holds the bytes in one allocation.
+public struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
+    public var bytes: [UInt8]
+
+    @inlinable public init(_ bytes: [UInt8]) { self.bytes = bytes }
+    @inlinable public init(_ text: String) { bytes = Array(text.utf8) }
+    public init(_ bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }
+    public init(stringLiteral text: String) { self.init(text) }
+
+    @inlinable public var count: Int { bytes.count }
+    @inlinable public var isEmpty: Bool { bytes.isEmpty }
+
+    /// The bytes as text; invalid UTF-8 is replaced by U+FFFD.
+    public var description: String { String(decoding: bytes, as: UTF8.self) }
+    public var string: String { description }
+
+    @inlinable public static func == (a: ByteString, b: ByteString) -> Bool { a.bytes == b.bytes }
+
+    public static func < (a: ByteString, b: ByteString) -> Bool {
+        a.bytes.withUnsafeBufferPointer { x in
+            b.bytes.withUnsafeBufferPointer { y in
+                let n = min(x.count, y.count)
+                var at = 0
+                while at < n {
+                    if x[at] != y[at] { return x[at] < y[at] }
+                    at += 1
+                }
+                return x.count < y.count
+            }
+        }
+    }
+
+    public func hasPrefix(_ prefix: ByteString) -> Bool {
+        bytes.count >= prefix.bytes.count && bytes[..<prefix.bytes.count].elementsEqual(prefix.bytes)
+    }
+}

@@ -1,0 +1,48 @@
+/// A request as the HTTP parser delivers it.
+public struct HTTPRequest: Sendable {
+    /// `GET`, `PUT`, ...: as sent.
+    public var method: String
+    /// The request target as sent, still percent-encoded: path and, after `?`, the query.
+    public var target: [UInt8]
+    /// Names in lower case, in the order of the request.
+    public var headers: [(name: String, value: String)]
+    public var body: [UInt8]
+    /// Whether a Content-Length header announced the body (a chunked body is not announced).
+    public var contentLength: Int?
+    /// The peer's address without port, as text.
+    public var remoteAddress: String
+
+    public init(
+        method: String, target: [UInt8], headers: [(name: String, value: String)] = [], body: [UInt8] = [], contentLength: Int? = nil,
+        remoteAddress: String = "127.0.0.1"
+    ) {
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        self.contentLength = contentLength
+        self.remoteAddress = remoteAddress
+    }
+
+    /// The first header of that lower-case name.
+    public func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+}
+
+/// An answer before it is framed: the serializer adds Date, Content-Length or chunking, and gzip where the client takes it.
+public struct HTTPResponse: Sendable {
+    public var status: Int
+    /// In their canonical spelling, sorted by name, without Date, Content-Length, Transfer-Encoding and Content-Encoding.
+    public var headers: [(name: String, value: String)]
+    public var body: [UInt8]
+    /// Answers of the API wrapper: `Vary`, configured headers and gzip apply (http-1 §1.1: not to redirects, 404 and `/`).
+    public var wrapped: Bool
+    /// Close the connection after this answer.
+    public var close = false
+
+    public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [], wrapped: Bool = true) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.wrapped = wrapped
+    }
+}
