@@ -34,8 +34,8 @@ public struct AgentConfig: Sendable {
     // Raft
     public var bootstrap = true
     public var bootstrapExpect = 0
-    /// The servers of a cluster that forms without gossip (the simulator's): id and address of each. Empty: only itself.
-    public var initialServers: [(id: String, address: Address)] = []
+    /// The servers of a cluster that forms without gossip (the simulator's), itself included. Empty: only itself.
+    public var initialServers: [ServerIdentity] = []
     public var raftHeartbeatTimeout: Duration = .milliseconds(5000)
     public var raftElectionTimeout: Duration = .milliseconds(5000)
     public var raftLeaderLeaseTimeout: Duration = .milliseconds(2500)
@@ -97,6 +97,20 @@ public struct AgentConfig: Sendable {
     public var debugConfig: DynamicValue = .map([])
 
     public init() {}
+}
+
+/// A server as Raft and the catalog know it.
+public struct ServerIdentity: Hashable, Sendable {
+    /// The node id, a UUID.
+    public var id: String
+    /// The node name.
+    public var name: String
+    public var address: Address
+    public init(id: String, name: String, address: Address) {
+        self.id = id
+        self.name = name
+        self.address = address
+    }
 }
 
 /// Spec: dns §18.

@@ -1,0 +1,24 @@
+/// An agent as its driver sees it. `Agent` is the one in production; drivers are generic so that their tests can use toys.
+///
+/// A driver hands over all events that are waiting, one `handle` each, then calls `flush` once, then performs the effects in
+/// order: that lets many writes share one disk sync. It calls again with `.wake` when `deadline` has come.
+public protocol AgentMachine: AnyObject {
+    func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect])
+    /// The end of a batch of events: what was collected for batching is given out now.
+    func flush(at now: Instant, into effects: inout [AgentEffect])
+    /// When the machine wants to be woken, nil for never. Valid after `flush`.
+    var deadline: Instant? { get }
+}
+
+/// What an I/O thread owns to answer requests without entering the core loop.
+public protocol RequestFrontEnd {
+    /// Answers `request` from the published state if that is possible, appending a complete HTTP/1.1 response to `out`.
+    ///
+    /// Returns false, with `out` unchanged, when the request must go to the core loop. `date` is the value of the Date header.
+    mutating func answer(
+        _ request: borrowing HTTPRequest, keepAlive: Bool, state: PublishedState, now: Instant, date: borrowing [UInt8], into out: inout [UInt8]
+    ) -> Bool
+
+    /// Answers a DNS question from the published state; nil when it must be dropped.
+    mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> [UInt8]?
+}
