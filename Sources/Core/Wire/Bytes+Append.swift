@@ -1,0 +1,82 @@
+extension [UInt8] {
+    /// Appends the text's UTF-8 without an intermediate copy.
+    @inline(__always)
+    public mutating func append(text: String) {
+        let done: Void? = text.utf8.withContiguousStorageIfAvailable { append(contentsOf: $0) }
+        if done == nil { append(contentsOf: text.utf8) }
+    }
+
+    @inline(__always)
+    public mutating func append(text: StaticString) {
+        text.withUTF8Buffer { append(contentsOf: $0) }
+    }
+
+    /// Appends the decimal digits of `value`.
+    public mutating func append(decimal value: UInt64) {
+        if value < 10 {
+            append(UInt8(truncatingIfNeeded: value) &+ 0x30)
+            return
+        }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var rest = value
+            var at = 20
+            while rest >= 10 {
+                let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+                at &-= 1
+                digits[at] = UInt8(truncatingIfNeeded: digit) &+ 0x30
+                rest = quotient
+            }
+            at &-= 1
+            digits[at] = UInt8(truncatingIfNeeded: rest) &+ 0x30
+            append(contentsOf: UnsafeBufferPointer(rebasing: digits[at...]))
+        }
+    }
+
+    /// Appends the decimal digits of `value`, with a minus sign where it is negative.
+    public mutating func append(decimal value: Int64) {
+        if value < 0 { append(UInt8(ascii: "-")) }
+        append(decimal: value.magnitude)
+    }
+
+    public mutating func append(decimal value: Int) { append(decimal: Int64(value)) }
+
+    /// Appends the last two decimal digits of `value`.
+    mutating func append(twoDigits value: Int) {
+        append(UInt8(truncatingIfNeeded: 0x30 + value / 10 % 10))
+        append(UInt8(truncatingIfNeeded: 0x30 + value % 10))
+    }
+
+    /// Appends `byte` as two lower-case hexadecimal digits.
+    public mutating func append(hex byte: UInt8) {
+        append(hexDigit(byte >> 4))
+        append(hexDigit(byte & 15))
+    }
+
+    mutating func append(bigEndian value: UInt16) {
+        append(UInt8(truncatingIfNeeded: value >> 8))
+        append(UInt8(truncatingIfNeeded: value))
+    }
+
+    mutating func append(bigEndian value: UInt32) {
+        Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
+    }
+
+    mutating func append(bigEndian value: UInt64) {
+        Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
+    }
+}
+
+/// The lower-case hexadecimal digit of a value below 16.
+@inline(__always)
+func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? value &+ 0x30 : value &+ 0x57 }
+
+/// The value of a hexadecimal digit of either case.
+@inline(__always)
+func hexValue(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case 0x30...0x39: digit &- 0x30
+    case 0x41...0x46: digit &- 0x37
+    case 0x61...0x66: digit &- 0x57
+    default: nil
+    }
+}
