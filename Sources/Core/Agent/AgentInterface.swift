@@ -99,11 +99,15 @@ public struct HTTPHeader: Hashable, Sendable {
 
 /// What a probe came to; `output` is at most the size that was asked for, its end.
 public enum CheckOutcome: Hashable, Sendable {
-    /// nil status: ended by a signal.
-    case script(exitStatus: Int32?, output: [UInt8])
+    /// nil status: ended by a signal. `written`: the size of all output where that is more than `output` holds.
+    case script(exitStatus: Int32?, output: [UInt8], written: Int = 0)
+    /// A script that was killed for taking too long, with what it had written until then.
+    case scriptTimedOut(output: [UInt8], written: Int)
     case http(status: Int, reason: String, body: [UInt8])
     case tcpConnected
-    /// Could not be started, connected or finished in time; the text is for the check's output.
+    /// Could not be started or connected: `fork/exec /no/such/bin: no such file or directory`,
+    /// `dial tcp 127.0.0.1:1: connect: connection refused`. For HTTP, Core puts
+    /// `Get "http://...": ` before it, unless it begins with `parse "` (a malformed URL).
     case failed(String)
     case timedOut
 }

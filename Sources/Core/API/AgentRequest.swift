@@ -1,0 +1,45 @@
+/// What a request below `/v1/agent/` asks for, decoded and checked as far as that needs no state. Spec: http-1 §4.
+public enum AgentRequest: Sendable {
+    /// Answered by `LocalState`.
+    case local(LocalRequest)
+    /// `GET self`
+    case selfDescription
+    /// `GET members`
+    case members(wan: Bool)
+    /// `PUT join/:address`
+    case join(address: String, wan: Bool)
+    /// `PUT leave`
+    case leave
+    /// `PUT force-leave/:node`
+    case forceLeave(node: String, prune: Bool)
+    /// `PUT reload`
+    case reload
+}
+
+/// What concerns the services and checks registered with this agent.
+public enum LocalRequest: Sendable {
+    /// `GET services`; an empty filter is none.
+    case services(filter: String)
+    /// `GET checks`
+    case checks(filter: String)
+    /// `GET service/:id`; blocks while the content hash equals `hash`, which is empty for none. `wait` zero or less: the default.
+    case service(id: String, hash: String, wait: Duration)
+    /// `GET health/service/id/:id`; `text` answers with the bare status.
+    case healthByID(String, text: Bool)
+    /// `GET health/service/name/:name`
+    case healthByName(String, text: Bool)
+    /// `PUT service/register`, already validated; `token` is the request's. Checks not named by it go away with `replaceChecks`.
+    case registerService(ServiceDefinition, token: String, replaceChecks: Bool)
+    /// `PUT service/deregister/:id`
+    case deregisterService(id: String)
+    /// `PUT service/maintenance/:id`; an empty reason is none.
+    case serviceMaintenance(id: String, enable: Bool, reason: String, token: String)
+    /// `PUT maintenance`
+    case nodeMaintenance(enable: Bool, reason: String, token: String)
+    /// `PUT check/register`, already validated.
+    case registerCheck(CheckDefinition, token: String)
+    /// `PUT check/deregister/:id`
+    case deregisterCheck(id: String)
+    /// `PUT check/pass|warn|fail|update/:id`: one of the three statuses, and the note.
+    case updateCheck(id: String, status: String, output: String)
+}
