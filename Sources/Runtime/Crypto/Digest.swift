@@ -1,0 +1,28 @@
+import COpenSSL
+
+/// Digests, from OpenSSL.
+public enum Digest {
+    /// 32 lower-case hexadecimal digits: what the files of registrations are named after (config §20).
+    public static func md5Hex(_ bytes: [UInt8]) -> String { hex(digest(bytes, EVP_md5(), size: 16)) }
+
+    public static func sha256(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_sha256(), size: 32) }
+    public static func sha256Hex(_ bytes: [UInt8]) -> String { hex(sha256(bytes)) }
+
+    private static func digest(_ bytes: [UInt8], _ type: OpaquePointer?, size: Int) -> [UInt8] {
+        var out = [UInt8](repeating: 0, count: size)
+        let ok = bytes.withUnsafeBytes { copenssl_digest(type, $0.baseAddress, $0.count, &out) }
+        precondition(ok == 1, "OpenSSL provides this digest")
+        return out
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity(2 * bytes.count)
+        for byte in bytes {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
