@@ -1,0 +1,127 @@
+/// What a request turned out to ask for. Executed by the agent, answered through `Renderer`.
+public enum APICall: Sendable {
+    /// Answered without looking at any state: errors, redirects, 404, 405, OPTIONS.
+    case immediate(HTTPResponse)
+    /// Replicated state; may block.
+    case read(ReadQuery, QueryOptions, ReadShape)
+    /// Goes through the log.
+    case write(WriteRequest, WriteShape)
+    /// Restarts the leader's timer of a session; answered by `Renderer.renewed`.
+    case sessionRenew(id: String, QueryOptions, pretty: Bool)
+    /// A transaction; one without writes makes no log entry and obeys the consistency options. Answered by `Renderer.txn`.
+    case txn(TxnRequest, readOnly: Bool, QueryOptions, pretty: Bool)
+    case status(StatusQuery, QueryOptions, pretty: Bool)
+    /// `/v1/operator/raft/configuration`
+    case raftConfiguration(QueryOptions, pretty: Bool)
+    /// `/v1/catalog/datacenters`
+    case datacenters(CacheOptions?, pretty: Bool)
+    /// Below `/v1/agent/`: this agent itself, not the catalog.
+    case agent(AgentRequest, pretty: Bool)
+
+    /// The datacenter the call is for; nil when it does not depend on one, or for the agent's own.
+    public var datacenter: String? {
+        let name: String
+        switch self {
+        case .read(_, let options, _), .sessionRenew(_, let options, _), .txn(_, true, let options, _), .status(_, let options, _),
+            .raftConfiguration(let options, _):
+            name = options.datacenter
+        case .txn(let request, false, _, _): name = request.datacenter
+        case .write(let request, _): name = request.datacenter
+        case .immediate, .datacenters, .agent: return nil
+        }
+        return name.isEmpty ? nil : name
+    }
+}
+
+extension WriteRequest {
+    /// As the client named it, or the agent's own; empty where nothing names one.
+    public var datacenter: String {
+        switch self {
+        case .register(let request): request.datacenter
+        case .deregister(let request): request.datacenter
+        case .kv(let request): request.datacenter
+        case .session(let request): request.datacenter
+        case .txn(let request): request.datacenter
+        case .tombstone(let request): request.datacenter
+        }
+    }
+}
+
+public enum StatusQuery: Hashable, Sendable {
+    case leader
+    case peers
+}
+
+/// `?cached` on an endpoint that honours it (http-1 §1.12).
+public struct CacheOptions: Hashable, Sendable {
+    /// `Cache-Control: max-age`, in seconds.
+    public var maxAge: Int?
+    public var mustRevalidate = false
+    public init() {}
+}
+
+/// How the agent cache served a read: headers `X-Cache` and `Age`.
+public enum CacheState: Hashable, Sendable {
+    case miss
+    /// Since the value was fetched, or since contact was lost.
+    case hit(age: Duration)
+}
+
+/// How the result of a read becomes an answer.
+public struct ReadShape: Sendable {
+    public enum Form: Hashable, Sendable {
+        /// A single entry or, with `recurse`, all below a prefix: 404 when there are none.
+        case kvEntries
+        /// The bytes of one entry.
+        case kvRaw
+        /// 404 when there are none, unless the prefix is empty.
+        case kvKeys(emptyPrefix: Bool)
+        case sessions
+        case nodes
+        case services
+        case serviceNodes
+        case nodeServices
+        case nodeServiceList
+        case gatewayServices
+        case checks
+        case healthNodes(PassingFilter)
+    }
+
+    public var form: Form
+    public var pretty: Bool
+    public var cache: CacheOptions?
+
+    public init(_ form: Form, pretty: Bool = false, cache: CacheOptions? = nil) {
+        self.form = form
+        self.pretty = pretty
+        self.cache = cache
+    }
+}
+
+/// `?passing` of the health endpoints.
+public enum PassingFilter: Hashable, Sendable {
+    case off
+    case on
+    /// Neither empty nor a bool: 400 once the query has run.
+    case invalid
+}
+
+/// How the outcome of a write becomes an answer.
+public struct WriteShape: Hashable, Sendable {
+    public enum Form: Hashable, Sendable {
+        /// `true`, or the boolean that the log command came to.
+        case outcome
+        /// `true` whatever the command came to.
+        case done
+        /// `{"ID": ...}` of the created session.
+        case sessionID
+    }
+
+    public var form: Form
+    public var pretty: Bool
+
+    public init(_ form: Form, pretty: Bool = false) {
+        self.form = form
+        self.pretty = pretty
+    }
+}
