@@ -1,0 +1,137 @@
+import Testing
+
+@testable import Core
+
+/// The map against a sorted array, with shared copies that must never change.
+@Suite struct PersistentMapTests {
+    private struct Model {
+        var pairs: [(key: ByteString, value: Int)] = []
+
+        mutating func set(_ key: ByteString, _ value: Int?) {
+            let at = pairs.firstIndex { !($0.key < key) } ?? pairs.count
+            let present = at < pairs.count && pairs[at].key == key
+            switch (present, value) {
+            case (true, let value?): pairs[at].value = value
+            case (true, nil): pairs.remove(at: at)
+            case (false, let value?): pairs.insert((key, value), at: at)
+            case (false, nil): break
+            }
+        }
+    }
+
+    private static func agree(_ map: PersistentMap<ByteString, Int>, _ model: Model) -> Bool {
+        map.count == model.pairs.count && map.elementsEqual(model.pairs) { $0.key == $1.key && $0.value == $1.value }
+            && map.first?.key == model.pairs.first?.key && map.last?.key == model.pairs.last?.key
+    }
+
+    private static func randomKey(_ random: inout Random, _ space: Int) -> ByteString {
+        let n = Int.random(in: 0..<space, using: &random)
+        return ByteString("k/\(n % 7)/\(n)")
+    }
+
+    @Test(arguments: 0..<24)
+    func `agrees with a sorted array while copies stay what they were`(seed: UInt64) {
+        var random = Random(seed: seed)
+        let space = [20, 300, 6000][Int(seed % 3)]
+        var map = PersistentMap<ByteString, Int>()
+        var model = Model()
+        var copies: [(PersistentMap<ByteString, Int>, Model)] = []
+        for step in 0..<2000 {
+            let key = Self.randomKey(&random, space)
+            // Phases of growth and of shrinking, so that nodes split and join.
+            let removal = (step / 500) % 2 == 0 ? 0.2 : 0.8
+            switch random.chance(removal) {
+            case true:
+                let expected = model.pairs.first { $0.key == key }?.value
+                #expect(map.removeValue(forKey: key) == expected)
+                model.set(key, nil)
+            case false:
+                let expected = model.pairs.first { $0.key == key }?.value
+                #expect(map.updateValue(step, forKey: key) == expected)
+                model.set(key, step)
+            }
+            if random.chance(0.01) { copies.append((map, model)) }
+            if copies.count > 8 { copies.removeFirst() }
+        }
+        #expect(Self.agree(map, model))
+        for (copy, model) in copies { #expect(Self.agree(copy, model)) }
+        for (key, value) in model.pairs { #expect(map[key] == value) }
+    }
+
+    @Test(arguments: 0..<10)
+    func `walks from a lower bound and through a prefix`(seed: UInt64) {
+        var random = Random(seed: seed)
+        var map = PersistentMap<ByteString, Int>()
+        var model = Model()
+        for step in 0..<2000 {
+            let key = Self.randomKey(&random, 4000)
+            map[key] = step
+            model.set(key, step)
+        }
+        for _ in 0..<40 {
+            let key = Self.randomKey(&random, 4000)
+            let expected = model.pairs.filter { !($0.key < key) }.map(\.value)
+            var iterator = map.makeIterator(from: key)
+            var walked: [Int] = []
+            while let (_, value) = iterator.next() { walked.append(value) }
+            #expect(walked == expected)
+            var scanned: [Int] = []
+            map.scan(from: key) { _, value in
+                scanned.append(value)
+                return scanned.count < 10
+            }
+            #expect(scanned == Array(expected.prefix(10)))
+            let prefix = ByteString(key.bytes.prefix(Int.random(in: 0...6, using: &random)))
+            #expect(map.values(withPrefix: prefix) == model.pairs.filter { $0.key.hasPrefix(prefix) }.map(\.value))
+        }
+    }
+
+    @Test func `ascending and descending keys`() {
+        var up = PersistentMap<Int, Int>(), down = PersistentMap<Int, Int>()
+        for n in 0..<20000 {
+            up[n] = n
+            down[20000 - n] = n
+        }
+        #expect(up.map(\.key) == Array(0..<20000))
+        #expect(down.map(\.key) == Array(1...20000))
+        for n in 0..<20000 { up[n] = nil }
+        #expect(up.isEmpty && up.first == nil && up.last == nil)
+        while let last = down.last { #expect(down.removeValue(forKey: last.key) != nil) }
+        #expect(down.isEmpty)
+    }
+
+    @Test func `modifies in place and leaves copies alone`() {
+        var map = PersistentMap<Int, [Int]>()
+        for n in 0..<500 { map[n] = [n] }
+        let copy = map
+        for n in 0..<500 { map.modify(n) { $0.append(-n) } }
+        #expect(map.modify(1000) { $0 = [] } == nil)
+        for n in 0..<500 {
+            #expect(map[n] == [n, -n])
+            #expect(copy[n] == [n])
+        }
+    }
+
+    @Test func `an empty map`() {
+        var map = PersistentMap<Int, Int>()
+        #expect(map.isEmpty && map[1] == nil && map.first == nil && !map.contains(1))
+        #expect(map.removeValue(forKey: 1) == nil)
+        var iterator = map.makeIterator(from: 3)
+        #expect(iterator.next() == nil)
+        map.scan(from: 0) { _, _ in true }
+    }
+}
+
+@Suite struct ByteStringOrderTests {
+    @Test(arguments: 0..<20)
+    func `compares like arrays of bytes`(seed: UInt64) {
+        var random = Random(seed: seed)
+        for _ in 0..<300 {
+            let a = (0..<Int.random(in: 0...20, using: &random)).map { _ in UInt8.random(in: 0...1, using: &random) &* 255 }
+            let b = random.chance(0.3) ? a + [1] : (0..<Int.random(in: 0...20, using: &random)).map { _ in UInt8(255) }
+            #expect((ByteString(a) < ByteString(b)) == a.lexicographicallyPrecedes(b))
+            #expect((ByteString(b) < ByteString(a)) == b.lexicographicallyPrecedes(a))
+            #expect(ByteString(a).hasPrefix(ByteString(b)) == a.starts(with: b))
+        }
+    }
+}
