@@ -1,0 +1,48 @@
+# Everything a user or developer does with this project. `make` alone lists it.
+
+SHELL := /bin/bash
+SWIFT ?= swift
+SEEDS ?= 1..200
+JOBS ?= $(shell nproc)
+RELEASE := .build/release
+
+.PHONY: help dev deps build test format lint fuzz bench release clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+dev: deps build ## Install what is missing, build, and start an agent in development mode
+	$(RELEASE)/consul agent -dev
+
+deps: ## Install the system libraries and tools that are missing (Debian and Ubuntu)
+	@Tools/install-dependencies
+
+build: ## Build the release binaries .build/release/consul and consul-sim
+	$(SWIFT) build -c release --product consul
+	$(SWIFT) build -c release --product consul-sim
+
+release: ## Build binaries that need no Swift runtime on the target machine
+	$(SWIFT) build -c release --static-swift-stdlib --product consul
+	$(SWIFT) build -c release --static-swift-stdlib --product consul-sim
+
+test: deps build ## Run all tests: unit, simulator, and the agent as its users run it
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+	Tests/EndToEnd/run $(RELEASE)/consul $(RELEASE)/consul-sim
+
+format: ## Reformat all sources
+	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
+
+lint: ## Check formatting and the purity of Sources/Core
+	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
+	Tools/check-purity
+
+fuzz: build ## Run the simulator over a range of seeds: make fuzz SEEDS=1..2000
+	$(RELEASE)/consul-sim fuzz --seeds $(SEEDS) --jobs $(JOBS)
+
+bench: build ## Measure the simulator and the agent (needs wrk and dnsperf for the agent)
+	$(RELEASE)/consul-sim bench
+	Tools/bench $(RELEASE)/consul
+
+clean: ## Remove what was built
+	rm -rf .build
