@@ -1,0 +1,64 @@
+/// `/v1/catalog/`. Spec: http-1 §5.
+extension APIRequest {
+    func catalogNodes() throws(Refusal) -> APICall {
+        var options = try readOptions()
+        parseNear(&options)
+        parseNodeMeta(&options)
+        return try read(.nodes, options, .nodes)
+    }
+
+    func catalogServices() throws(Refusal) -> APICall {
+        try refuseNamespaces()
+        var (options, cache) = try readOptionsAndCache()
+        options.filter = ""
+        parseNodeMeta(&options)
+        return try read(.services, options, .services, cache)
+    }
+
+    func catalogService(connect: Bool) throws(Refusal) -> APICall {
+        try refuseNamespaces()
+        var (options, cache) = try readOptionsAndCache()
+        parseNear(&options)
+        parseNodeMeta(&options)
+        let service = try requiredArgument("Missing service name")
+        return try read(.serviceNodes(service: service, tags: connect ? [] : tags, connect: connect), options, .serviceNodes, cache)
+    }
+
+    func catalogNode(_ form: ReadShape.Form) throws(Refusal) -> APICall {
+        try refuseNamespaces()
+        let options = try readOptions()
+        let node = try requiredArgument("Missing node name")
+        return try read(form == .nodeServices ? .nodeServices(node: node) : .nodeServiceList(node: node), options, form)
+    }
+
+    func catalogGatewayServices() throws(Refusal) -> APICall {
+        try refuseNamespaces()
+        var options = try readOptions()
+        options.filter = ""
+        return try read(.gatewayServices(gateway: try requiredArgument("Missing gateway name")), options, .gatewayServices)
+    }
+
+    /// `?tag`, in lower case, as they are compared; none: no tag is asked for.
+    var tags: [String] { parameters.values("tag").map { $0.lowercased() } }
+
+    func read(_ query: ReadQuery, _ options: QueryOptions, _ form: ReadShape.Form, _ cache: CacheOptions? = nil) throws(Refusal) -> APICall
+    {
+        .read(query, options, ReadShape(form, pretty: pretty, cache: cache))
+    }
+
+    func catalogRegister() throws(Refusal) -> APICall {
+        try refuseNamespaces()
+        var write = try decodeBody(type: "structs.RegisterRequest", rewordsNamespace: true, RegisterRequest.init(json:))
+        if write.datacenter.isEmpty { write.datacenter = context.datacenter }
+        write.token = token
+        return .write(.register(write), WriteShape(.outcome, pretty: pretty))
+    }
+
+    func catalogDeregister() throws(Refusal) -> APICall {
+        try refuseNamespaces()
+        var write = try decodeBody(type: "structs.DeregisterRequest", rewordsNamespace: true, DeregisterRequest.init(json:))
+        if write.datacenter.isEmpty { write.datacenter = context.datacenter }
+        write.token = token
+        return .write(.deregister(write), WriteShape(.done, pretty: pretty))
+    }
+}
