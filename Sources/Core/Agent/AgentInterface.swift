@@ -147,12 +147,16 @@ public enum AgentEffect: Sendable {
     case answer(RequestID, [UInt8])
     case call(CallID, to: Address, Channel, [UInt8], timeout: Duration)
     case reply(CallID, [UInt8])
+    /// An incoming call that cannot be answered: close its connection.
+    case refuse(CallID)
     case disk(DiskBatch)
     case probe(UInt64, CheckProbe, timeout: Duration, outputLimit: Int)
     case cancelProbe(UInt64)
     /// Readers answer from this state from now on. Comes before the responses to the writes that it contains.
     case publish(PublishedState)
     case log(LogLevel, String, String)
+    /// Read the configuration files again and answer with `.reload`.
+    case readConfiguration
     /// Stop the process; a text means failure and its reason.
     case exit(String?)
 }

@@ -10,6 +10,7 @@ public struct DeadlineQueue<ID: Hashable & Comparable> {
     public var count: Int { heap.count }
     public var isEmpty: Bool { heap.isEmpty }
     public var first: Instant? { heap.first?.instant }
+    public var firstID: ID? { heap.first?.id }
 
     public subscript(id: ID) -> Instant? {
         get { positions[id].map { heap[$0].instant } }
