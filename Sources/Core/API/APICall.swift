@@ -90,11 +90,14 @@ public struct ReadShape: Sendable {
     public var form: Form
     public var pretty: Bool
     public var cache: CacheOptions?
+    /// `?filter`, on the endpoints that have it.
+    public var filter: Filter?
 
-    public init(_ form: Form, pretty: Bool = false, cache: CacheOptions? = nil) {
+    public init(_ form: Form, pretty: Bool = false, cache: CacheOptions? = nil, filter: Filter? = nil) {
         self.form = form
         self.pretty = pretty
         self.cache = cache
+        self.filter = filter
     }
 }
 

@@ -41,9 +41,18 @@ extension APIRequest {
     /// `?tag`, in lower case, as they are compared; none: no tag is asked for.
     var tags: [String] { parameters.values("tag").map { $0.lowercased() } }
 
+    /// Compiles the filter, unless another datacenter is to answer.
     func read(_ query: ReadQuery, _ options: QueryOptions, _ form: ReadShape.Form, _ cache: CacheOptions? = nil) throws(Refusal) -> APICall
     {
-        .read(query, options, ReadShape(form, pretty: pretty, cache: cache))
+        var shape = ReadShape(form, pretty: pretty, cache: cache)
+        if !options.filter.isEmpty, let schema = form.filterSchema, options.datacenter == context.datacenter {
+            do {
+                shape.filter = try Filter.compile(options.filter, schema)
+            } catch {
+                return .immediate(Renderer.error(error.text, shape: shape, context: context))
+            }
+        }
+        return .read(query, options, shape)
     }
 
     func catalogRegister() throws(Refusal) -> APICall {

@@ -1,6 +1,7 @@
 /// Bodies of `/v1/catalog/` and `/v1/health/` reads. Spec: http-1 §5, §6.
 extension Renderer {
     static func catalog(_ result: QueryResult, _ shape: ReadShape) -> [UInt8] {
+        let result = shape.filter.map { filtered(result, by: $0) } ?? result
         var json = JSONWriter(pretty: shape.pretty, reservingCapacity: capacity(result, shape))
         switch result {
         case .nodes(let rows):
@@ -42,6 +43,18 @@ extension Renderer {
         return 256 + (shape.pretty ? size * 2 : size)
     }
 
+    private static func filtered(_ result: QueryResult, by filter: Filter) -> QueryResult {
+        switch result {
+        case .nodes(let rows): .nodes(rows.filter { filter.matches($0.value) })
+        case .serviceNodes(let rows):
+            .serviceNodes(rows.filter { filter.matches(ServiceNodeRow(node: $0.node.value, service: $0.service.value.service)) })
+        case .nodeServices(let found?): .nodeServices((found.node, found.services.filter { filter.matches($0.value.service) }))
+        case .checks(let rows): .checks(rows.filter { filter.matches($0.value) })
+        case .healthNodes(let rows): .healthNodes(rows.filter { filter.matches($0) })
+        default: result
+        }
+    }
+
     private static func nodeServices(
         _ found: (node: Row<Node>, services: [Row<ServiceInstance>])?, _ shape: ReadShape, _ json: inout JSONWriter
     ) {
@@ -60,7 +73,8 @@ extension Renderer {
         json.node(found.node.value)
         json.key("Services")
         if isList {
-            serviceList(found.services, &json)
+            // A list that the filter emptied differs from one of a node without services.
+            if found.services.isEmpty, shape.filter == nil { json.null() } else { json.services(found.services) }
         } else {
             json.beginObject()
             // Sorted by ID: the order of the table, whose keys are the IDs in lower case, may differ.
@@ -71,13 +85,6 @@ extension Renderer {
             json.endObject()
         }
         json.endObject()
-    }
-
-    private static func serviceList(_ services: [Row<ServiceInstance>], _ json: inout JSONWriter) {
-        if services.isEmpty { return json.null() }
-        json.beginArray()
-        for row in services { json.nodeService(row.value.service) }
-        json.endArray()
     }
 
     private static func healthNodes(_ rows: [CheckServiceNode], _ shape: ReadShape, _ json: inout JSONWriter) {
@@ -137,6 +144,28 @@ extension Renderer {
         case .bytes(let bytes): bytes.isEmpty
         case .map(let members): members.isEmpty
         default: false
+        }
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func services(_ rows: [Row<ServiceInstance>]) {
+        beginArray()
+        for row in rows { nodeService(row.value.service) }
+        endArray()
+    }
+}
+
+extension ReadShape.Form {
+    /// Of the rows that `?filter` is applied to; nil where it is ignored.
+    var filterSchema: FilterSchema? {
+        switch self {
+        case .nodes: Node.filterSchema
+        case .serviceNodes: ServiceNodeRow.filterSchema
+        case .nodeServices, .nodeServiceList: NodeService.filterSchema
+        case .checks: HealthCheck.filterSchema
+        case .healthNodes: CheckServiceNode.filterSchema
+        case .kvEntries, .kvRaw, .kvKeys, .sessions, .services, .gatewayServices: nil
         }
     }
 }

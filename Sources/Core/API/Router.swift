@@ -160,10 +160,10 @@ enum Answer {
 
     /// The status follows from the text (http-1 §1.13).
     static func failure(_ text: String) -> HTTPResponse {
-        if text.contains("RPC rate limit exceeded") { return HTTPResponse(status: 429) }
+        if text.utf8.contains("RPC rate limit exceeded") { return HTTPResponse(status: 429) }
         if text == "Rate limit reached, try again later" { return plain(429, text) }
         if text == "ACL support disabled" { return plain(401, text) }
-        return plain(text.contains("Permission denied") || text.contains("ACL not found") ? 403 : 500, text)
+        return plain(text.utf8.contains("Permission denied") || text.utf8.contains("ACL not found") ? 403 : 500, text)
     }
 
     static func redirect(to path: [UInt8], query: ArraySlice<UInt8>?, _ request: HTTPRequest) -> HTTPResponse {

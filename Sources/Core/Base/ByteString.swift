@@ -53,3 +53,19 @@ public struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLit
         }
     }
 }
+
+extension String.UTF8View {
+    /// Whether the bytes of `part` stand anywhere in the text; of an empty part they do.
+    public func contains(_ part: String) -> Bool {
+        var text = String(self), part = part
+        return text.withUTF8 { text in
+            part.withUTF8 { part in
+                if part.isEmpty { return true }
+                guard part.count <= text.count else { return false }
+                return (0...(text.count - part.count)).contains { at in
+                    text[at] == part[0] && text[at..<(at + part.count)].elementsEqual(part)
+                }
+            }
+        }
+    }
+}
