@@ -18,10 +18,10 @@ public enum AgentRequest: Sendable {
 
 /// What concerns the services and checks registered with this agent.
 public enum LocalRequest: Sendable {
-    /// `GET services`; an empty filter is none.
-    case services(filter: String)
-    /// `GET checks`
-    case checks(filter: String)
+    /// `GET services`
+    case services(filter: Filter?)
+    /// `GET checks`. `complaint`: what is wrong with a filter that can be parsed; nobody hears of it while there are no checks.
+    case checks(filter: Filter?, complaint: String?)
     /// `GET service/:id`; blocks while the content hash equals `hash`, which is empty for none. `wait` zero or less: the default.
     case service(id: String, hash: String, wait: Duration)
     /// `GET health/service/id/:id`; `text` answers with the bare status.

@@ -43,7 +43,6 @@ enum Endpoint: Hashable, Sendable {
     case healthNode, healthChecks, healthState, healthService, healthConnect, healthIngress
     case raftConfiguration
     case agent
-    case acl
     case profiling
     /// Known to the method table; answers 404 until it is built.
     case unavailable
@@ -118,16 +117,16 @@ struct EndpointTable: Sendable {
     private static let acl: [EndpointPattern] =
         all(
             ["bootstrap", "create", "update", "destroy/", "clone/", "policy", "role", "binding-rule", "auth-method", "token"],
-            below: "/v1/acl/", .put, .acl)
+            below: "/v1/acl/", .put, .unavailable)
         + all(
             [
                 "info/", "list", "replication", "policies", "policy/name/", "roles", "role/name/", "binding-rules", "auth-methods",
                 "tokens",
                 "token/self", "rules/translate/",
-            ], below: "/v1/acl/", .get, .acl)
-        + all(["login", "logout", "rules/translate"], below: "/v1/acl/", .post, .acl)
-        + all(["policy/", "role/", "binding-rule/", "auth-method/", "token/"], below: "/v1/acl/", .getPutDelete, .acl)
-        + all(["/v1/internal/acl/authorize"], below: "", .post, .acl)
+            ], below: "/v1/acl/", .get, .unavailable)
+        + all(["login", "logout", "rules/translate"], below: "/v1/acl/", .post, .unavailable)
+        + all(["policy/", "role/", "binding-rule/", "auth-method/", "token/"], below: "/v1/acl/", .getPutDelete, .unavailable)
+        + all(["/v1/internal/acl/authorize"], below: "", .post, .unavailable)
 
     private static let agent: [EndpointPattern] =
         all(

@@ -90,7 +90,7 @@ extension APIRequest {
         return cache
     }
 
-    private func parseWait(_ options: inout QueryOptions) throws(Refusal) {
+    func parseWait(_ options: inout QueryOptions) throws(Refusal) {
         if let text = parameters.nonEmpty("wait") {
             guard let wait = try? GoDuration.parse(text) else { throw Refusal(400, "Invalid wait time") }
             options.maxQueryTime = wait

@@ -1,0 +1,173 @@
+/// A member of the gossip pool as answers show it. Spec: http-1 §4.12, behaviour §4.8.
+public struct AgentMember: Hashable, Sendable {
+    public enum Status: Int, Sendable {
+        case none = 0
+        case alive, leaving, left, failed
+    }
+
+    public var name: String
+    /// Without a port.
+    public var address: String
+    public var port: Int
+    public var tags: StringMap
+    public var status: Status
+
+    public init(name: String, address: String, port: Int, tags: StringMap, status: Status = .alive) {
+        self.name = name
+        self.address = address
+        self.port = port
+        self.tags = tags
+        self.status = status
+    }
+
+    /// The agent itself, as it advertises itself. In the WAN pool only servers have a place.
+    public init(of config: AgentConfig, wan: Bool = false) {
+        var tags: StringMap = [
+            "acls": "0", "build": "\(AgentConfig.compatibilityVersion):\(AgentConfig.revision.prefix(8))", "dc": config.datacenter,
+            "id": config.nodeID, "role": config.server ? "consul" : "node", "segment": "", "vsn": "2", "vsn_max": "3", "vsn_min": "2",
+        ]
+        if config.server {
+            tags["ft_fs"] = "1"
+            tags["port"] = String(config.serverPort)
+            tags["raft_vsn"] = "3"
+            if !wan && config.serfWANPort > 0 { tags["wan_join_port"] = String(config.serfWANPort) }
+            // A development server leads without being told to.
+            if config.bootstrap && !config.devMode { tags["bootstrap"] = "1" }
+            if config.bootstrapExpect > 0 { tags["expect"] = String(config.bootstrapExpect) }
+        }
+        name = wan ? "\(config.nodeName).\(config.datacenter)" : config.nodeName
+        address = wan ? config.advertiseAddressWAN : config.advertiseAddress
+        port = wan ? config.serfWANPort : config.serfLANPort
+        self.tags = tags
+        status = .alive
+    }
+}
+
+/// A section of `Stats` in `/v1/agent/self`: a name, and texts by name.
+public struct AgentStatistics: Sendable {
+    public var name: String
+    public var values: StringMap
+    public init(_ name: String, _ values: StringMap) {
+        self.name = name
+        self.values = values
+    }
+
+    /// What every agent tells: sections `agent` and `build`.
+    public static func local(_ counts: LocalStatistics) -> [AgentStatistics] {
+        [
+            AgentStatistics(
+                "agent",
+                [
+                    "check_monitors": String(counts.monitors), "check_ttls": String(counts.ttlChecks), "checks": String(counts.checks),
+                    "services": String(counts.services),
+                ]),
+            AgentStatistics(
+                "build",
+                [
+                    "prerelease": "", "revision": String(AgentConfig.revision.prefix(8)), "version": AgentConfig.compatibilityVersion,
+                ]),
+        ]
+    }
+}
+
+/// Answers that describe the whole agent. Pure; without the headers that all answers of the API have.
+public enum AgentRenderer {
+    /// `GET members`; nil is the WAN pool of a client, which has none.
+    public static func members(_ members: [AgentMember]?, pretty: Bool) -> HTTPResponse {
+        var json = JSONWriter(pretty: pretty, reservingCapacity: 1024)
+        if let members {
+            json.beginArray()
+            for member in members { json.agentMember(member) }
+            json.endArray()
+        } else {
+            json.null()
+        }
+        return AgentJSON.response(json)
+    }
+
+    /// `GET self`. `coordinate` is nil while coordinates are disabled; sections come out sorted by name.
+    public static func selfDescription(
+        _ config: AgentConfig, member: AgentMember, statistics: [AgentStatistics], coordinate: AgentCoordinate?, pretty: Bool
+    ) -> HTTPResponse {
+        var json = JSONWriter(pretty: pretty, reservingCapacity: 4096)
+        json.beginObject()
+        json.key("Config")
+        json.beginObject()
+        json.member("Datacenter", config.datacenter)
+        json.member("NodeName", config.nodeName)
+        json.member("NodeID", config.nodeID)
+        json.member("Revision", AgentConfig.revision)
+        json.member("Server", config.server)
+        json.member("Version", AgentConfig.compatibilityVersion)
+        json.endObject()
+        json.key("DebugConfig")
+        json.dynamic(config.debugConfig)
+        json.key("Coord")
+        if let coordinate { json.coordinate(coordinate) } else { json.null() }
+        json.key("Member")
+        json.agentMember(member)
+        json.key("Stats")
+        json.beginObject()
+        for section in statistics.sorted(by: { ByteString($0.name) < ByteString($1.name) }) {
+            json.key(section.name)
+            json.stringMap(section.values)
+        }
+        json.endObject()
+        json.key("Meta")
+        json.stringMap(config.registeredNodeMeta)
+        json.endObject()
+        return AgentJSON.response(json)
+    }
+
+    /// An action that has nothing to say: `leave`, `reload`, `force-leave`, `join`.
+    public static func done() -> HTTPResponse { HTTPResponse(status: 200) }
+
+    /// An action that failed: 500, or what the text asks for (http-1 §1.13).
+    public static func failure(_ text: String) -> HTTPResponse { Answer.failure(text) }
+
+    /// `PUT force-leave/:node` for a name that is not in the pool.
+    public static func unknownMember(_ name: String) -> HTTPResponse { Answer.failure("agent: No node found with name '\(name)'") }
+}
+
+/// A network coordinate (http-1 §4.17).
+public struct AgentCoordinate: Hashable, Sendable {
+    public var vector = [Double](repeating: 0, count: 8)
+    public var error = 1.5
+    public var adjustment = 0.0
+    public var height = 0.00001
+    public init() {}
+}
+
+extension JSONWriter {
+    fileprivate mutating func agentMember(_ member: AgentMember) {
+        beginObject()
+        self.member("Name", member.name)
+        self.member("Addr", member.address)
+        self.member("Port", member.port)
+        key("Tags")
+        stringMap(member.tags)
+        self.member("Status", member.status.rawValue)
+        self.member("ProtocolMin", 1)
+        self.member("ProtocolMax", 5)
+        self.member("ProtocolCur", 2)
+        self.member("DelegateMin", 2)
+        self.member("DelegateMax", 5)
+        self.member("DelegateCur", 4)
+        endObject()
+    }
+
+    fileprivate mutating func coordinate(_ coordinate: AgentCoordinate) {
+        beginObject()
+        key("Vec")
+        beginArray()
+        for value in coordinate.vector { double(value) }
+        endArray()
+        key("Error")
+        double(coordinate.error)
+        key("Adjustment")
+        double(coordinate.adjustment)
+        key("Height")
+        double(coordinate.height)
+        endObject()
+    }
+}
