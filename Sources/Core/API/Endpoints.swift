@@ -43,6 +43,7 @@ enum Endpoint: Hashable, Sendable {
     case healthNode, healthChecks, healthState, healthService, healthConnect, healthIngress
     case raftConfiguration
     case agent
+    case acl
     case profiling
     /// Known to the method table; answers 404 until it is built.
     case unavailable
@@ -117,16 +118,16 @@ struct EndpointTable: Sendable {
     private static let acl: [EndpointPattern] =
         all(
             ["bootstrap", "create", "update", "destroy/", "clone/", "policy", "role", "binding-rule", "auth-method", "token"],
-            below: "/v1/acl/", .put, .unavailable)
+            below: "/v1/acl/", .put, .acl)
         + all(
             [
                 "info/", "list", "replication", "policies", "policy/name/", "roles", "role/name/", "binding-rules", "auth-methods",
                 "tokens",
                 "token/self", "rules/translate/",
-            ], below: "/v1/acl/", .get, .unavailable)
-        + all(["login", "logout", "rules/translate"], below: "/v1/acl/", .post, .unavailable)
-        + all(["policy/", "role/", "binding-rule/", "auth-method/", "token/"], below: "/v1/acl/", .getPutDelete, .unavailable)
-        + all(["/v1/internal/acl/authorize"], below: "", .post, .unavailable)
+            ], below: "/v1/acl/", .get, .acl)
+        + all(["login", "logout", "rules/translate"], below: "/v1/acl/", .post, .acl)
+        + all(["policy/", "role/", "binding-rule/", "auth-method/", "token/"], below: "/v1/acl/", .getPutDelete, .acl)
+        + all(["/v1/internal/acl/authorize"], below: "", .post, .acl)
 
     private static let agent: [EndpointPattern] =
         all(

@@ -98,6 +98,8 @@ public struct Router: Sendable {
         case .healthService: try call.healthService()
         case .healthConnect: try call.healthService(connect: true)
         case .healthIngress: try call.healthService(ingress: true)
+        // Without access control the reference's answer is the same for all of them.
+        case .acl: throw Refusal(401, "ACL support disabled")
         case .agent: try call.agent()
         case .profiling, .unavailable: .immediate(HTTPResponse(status: 404, wrapped: false))
         }

@@ -12,18 +12,15 @@ extension APIRequest {
                     + "https://www.consul.io/docs/agent/options.html#txn_max_req_len.")
         }
         let document = JSONField(document: try decodeBody(prefix: APIRequest.decodePrefix), type: "api.TxnOps")
+        let elements: [JSONField]
         let operations: [TxnOp]
         do {
-            let elements = try document.elements(type: "api.TxnOps") ?? []
+            elements = try document.elements(type: "api.TxnOps") ?? []
             operations = try decode(elements)
-            try refuseLarge(elements.count, operations)
-        } catch let error as GoError {
-            throw Refusal(400, APIRequest.decodePrefix + error.text)
-        } catch let refusal as Refusal {
-            throw refusal
         } catch {
-            preconditionFailure("transactions are refused with these two errors only")
+            throw Refusal(400, APIRequest.decodePrefix + error.text)
         }
+        try refuseLarge(elements.count, operations)
         var txn = TxnRequest()
         txn.ops = operations.filter { $0 != .none }
         if txn.ops.contains(where: \.isWrite) {

@@ -1,4 +1,77 @@
 /// The replicated state of a datacenter. A value: copying it is O(1), changing a copy shares the rest.
+///
+/// It changes only by applying committed log commands, in order, each at the index of its entry; what that comes to depends on nothing but
+/// the state and the command. One command is one transaction: when it fails, nothing changes. Spec: behaviour §1.
+///
+/// Tables are keyed by bytes whose order is the order of answers: names in lower case, each component ended by a zero byte (`TableKey`).
 public struct Store: Sendable {
+    /// The `index` table (behaviour §1.2).
+    var indexes = PersistentMap<ByteString, UInt64>()
+
+    var kvs = PersistentMap<ByteString, KVEntry>()
+    /// Bytes of the session, then the key: the keys that each session holds.
+    var kvsBySession = PersistentMap<ByteString, Void>()
+    /// The index of the deletion under the deleted key or prefix.
+    var tombstones = PersistentMap<ByteString, UInt64>()
+
+    /// By bytes of the ID.
+    var sessions = PersistentMap<ByteString, Row<Session>>()
+    /// (node, bytes of the ID)
+    var sessionsByNode = PersistentMap<ByteString, Row<Session>>()
+    /// (node, check, bytes of the ID)
+    var sessionChecks = PersistentMap<ByteString, Row<Session>>()
+
+    var nodes = PersistentMap<ByteString, Row<Node>>()
+    /// By bytes of the ID; nodes without one are absent.
+    var nodesByID = PersistentMap<ByteString, Row<Node>>()
+
+    /// (node, service ID)
+    var services = PersistentMap<ByteString, Row<ServiceInstance>>()
+    /// (service name, node, service ID)
+    var servicesByName = PersistentMap<ByteString, Row<ServiceInstance>>()
+    /// (name of the service that is reached through Connect, node, service ID)
+    var servicesByConnect = PersistentMap<ByteString, Row<ServiceInstance>>()
+
+    /// (node, check ID)
+    var checks = PersistentMap<ByteString, Row<HealthCheck>>()
+    /// (node, service ID or nothing for checks of the node, check ID)
+    var checksByInstance = PersistentMap<ByteString, Row<HealthCheck>>()
+    /// (service name, node, check ID)
+    var checksByServiceName = PersistentMap<ByteString, Row<HealthCheck>>()
+    /// (status, case-sensitive; node, check ID)
+    var checksByStatus = PersistentMap<ByteString, Row<HealthCheck>>()
+
+    /// Rows that the store keeps as they came, by record type and key (`OpaqueTable`).
+    var opaque = PersistentMap<ByteString, OpaqueRow>()
+
     public init() {}
+
+    /// Applies a committed request at the index of its log entry, collecting in `changes` what readers may be waiting for.
+    public mutating func apply(_ request: WriteRequest, index: UInt64, changes: inout ChangeSet) -> ApplyResult {
+        do {
+            switch request {
+            case .register(let request):
+                try register(request, index, &changes)
+                return .none
+            case .deregister(let request):
+                deregister(request, index, &changes)
+                return .none
+            case .kv(let request): return try applyKV(request, index, &changes)
+            case .session(let request): return try applySession(request, index, &changes)
+            case .txn(let request): return .txn(applyTxn(request.ops, index, &changes))
+            case .tombstone(let request): return try reapTombstones(request)
+            }
+        } catch {
+            return .error(error.text)
+        }
+    }
+
+    /// What to answer when a command could not be applied.
+    static func refusal(_ error: any Error) -> GoError {
+        switch error {
+        case let error as GoError: error
+        case let error as MessagePackError: GoError("failed to decode request: \(error.text)")
+        default: GoError("failed to apply request")
+        }
+    }
 }

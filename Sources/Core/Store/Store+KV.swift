@@ -1,0 +1,205 @@
+// The key/value table. Spec: behaviour §1.3, §1.8; http-2 §2, §4.
+extension Store {
+    mutating func applyKV(_ request: KVSRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+        let key = request.dirEnt.key, entry = request.dirEnt.entry
+        if key.isEmpty && request.op != "delete-tree" { throw GoError("Must provide key") }
+        switch request.op {
+        case "set":
+            setEntry(key, entry, keepingSession: true, index, &changes)
+            return .none
+        case "delete":
+            deleteEntry(key, index, &changes)
+            return .none
+        case "delete-cas": return .bool(deleteEntry(key, ifIndex: entry.index.modify, index, &changes))
+        case "delete-tree":
+            deleteTree(key, index, &changes)
+            return .none
+        case "cas": return .bool(setEntry(key, entry, ifIndex: entry.index.modify, index, &changes) != nil)
+        case "lock": return .bool(try lock(key, entry, index, &changes) != nil)
+        case "unlock": return .bool(try unlock(key, entry, index, &changes) != nil)
+        default: throw GoError("Invalid KVS operation '\(request.op)'")
+        }
+    }
+
+    /// Writes an entry unless it is what the table holds already; returns it as it is stored then.
+    @discardableResult
+    mutating func setEntry(
+        _ key: ByteString, _ entry: KVEntry, keepingSession: Bool, _ index: UInt64, _ changes: inout ChangeSet
+    ) -> KVEntry {
+        let existing = kvs[key]
+        var entry = entry
+        if keepingSession { entry.session = existing?.session ?? "" }
+        entry.index = existing?.index ?? RaftIndex(create: index, modify: index)
+        if entry == existing { return entry }
+        entry.index.modify = index
+        put(key, entry, replacing: existing?.session ?? "")
+        raise(IndexName.kvs, to: index)
+        changes.add(.kvKey(key))
+        return entry
+    }
+
+    mutating func put(_ key: ByteString, _ entry: KVEntry, replacing session: String) {
+        if entry.session != session {
+            removeHeld(key, by: session)
+            if let holder = Self.sessionKey(entry.session) { kvsBySession[TableKey.join(holder, key)] = () }
+        }
+        kvs[key] = entry
+    }
+
+    private mutating func removeHeld(_ key: ByteString, by session: String) {
+        guard let holder = Self.sessionKey(session) else { return }
+        kvsBySession[TableKey.join(holder, key)] = nil
+    }
+
+    /// nil: the entry is not what the client believes. `ifIndex` 0 means absent.
+    mutating func setEntry(
+        _ key: ByteString, _ entry: KVEntry, ifIndex expected: UInt64, _ index: UInt64, _ changes: inout ChangeSet
+    ) -> KVEntry? {
+        guard (kvs[key]?.index.modify ?? 0) == expected else { return nil }
+        return setEntry(key, entry, keepingSession: true, index, &changes)
+    }
+
+    mutating func deleteEntry(_ key: ByteString, _ index: UInt64, _ changes: inout ChangeSet) {
+        guard let entry = kvs.removeValue(forKey: key) else { return }
+        removeHeld(key, by: entry.session)
+        raise(IndexName.kvs, to: index)
+        addTombstone(key, index, &changes)
+        changes.add(.kvKey(key))
+    }
+
+    private mutating func addTombstone(_ key: ByteString, _ index: UInt64, _ changes: inout ChangeSet) {
+        tombstones[key] = index
+        raise(IndexName.tombstones, to: index)
+        changes.addTombstone(at: index)
+    }
+
+    /// True also for an absent key.
+    mutating func deleteEntry(_ key: ByteString, ifIndex expected: UInt64, _ index: UInt64, _ changes: inout ChangeSet) -> Bool {
+        guard let entry = kvs[key] else { return true }
+        guard entry.index.modify == expected else { return false }
+        deleteEntry(key, index, &changes)
+        return true
+    }
+
+    /// One tombstone stands for the whole tree; none for the whole store, whose lists report the index of the table anyway.
+    mutating func deleteTree(_ prefix: ByteString, _ index: UInt64, _ changes: inout ChangeSet) {
+        var doomed: [(key: ByteString, session: String)] = []
+        kvs.scan(prefix: prefix) { key, entry in
+            doomed.append((key, entry.session))
+            return true
+        }
+        if doomed.isEmpty { return }
+        if doomed.count == kvs.count {
+            kvs.removeAll()
+            kvsBySession.removeAll()
+        } else {
+            for (key, session) in doomed {
+                kvs.removeValue(forKey: key)
+                removeHeld(key, by: session)
+            }
+        }
+        raise(IndexName.kvs, to: index)
+        if !prefix.isEmpty { addTombstone(prefix, index, &changes) }
+        for (key, _) in doomed { changes.add(.kvKey(key)) }
+    }
+
+    /// nil: another session holds the key.
+    mutating func lock(_ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> KVEntry? {
+        if entry.session.isEmpty { throw GoError("missing session") }
+        guard try session(entry.session) != nil else { throw GoError("invalid session \(GoQuote.quote(entry.session))") }
+        var entry = entry
+        let existing = kvs[key]
+        switch existing?.session {
+        case entry.session: entry.lockIndex = existing!.lockIndex
+        case nil, "": entry.lockIndex = (existing?.lockIndex ?? 0) &+ 1
+        default: return nil
+        }
+        return setEntry(key, entry, keepingSession: false, index, &changes)
+    }
+
+    /// nil: the session does not hold the key.
+    mutating func unlock(_ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> KVEntry? {
+        if entry.session.isEmpty { throw GoError("missing session") }
+        guard let existing = kvs[key], existing.session == entry.session else { return nil }
+        var entry = entry
+        entry.session = ""
+        entry.lockIndex = existing.lockIndex
+        return setEntry(key, entry, keepingSession: false, index, &changes)
+    }
+
+    /// Moves no index.
+    mutating func reapTombstones(_ request: TombstoneRequest) throws(GoError) -> ApplyResult {
+        guard request.op == "reap" else { throw GoError("Invalid Tombstone operation '\(request.op)'") }
+        var reaped: [ByteString] = []
+        for (key, index) in tombstones where index <= request.reapIndex { reaped.append(key) }
+        if reaped.count == tombstones.count {
+            tombstones.removeAll()
+        } else {
+            for key in reaped { tombstones.removeValue(forKey: key) }
+        }
+        return .none
+    }
+
+    /// The keys that a session holds.
+    func keysHeld(bySession id: ByteString) -> [ByteString] {
+        var keys: [ByteString] = []
+        kvsBySession.scan(prefix: id) { key, _ in
+            keys.append(ByteString(Array(key.bytes[id.count...])))
+            return true
+        }
+        return keys
+    }
+
+    // MARK: Reading
+
+    func list(_ prefix: ByteString) -> (entries: [DirEntry], index: UInt64) {
+        var entries: [DirEntry] = []
+        var index: UInt64 = 0
+        kvs.scan(prefix: prefix) { key, entry in
+            entries.append(DirEntry(key: key, entry: entry))
+            index = max(index, entry.index.modify)
+            return true
+        }
+        return (entries, listIndex(prefix, entries: index))
+    }
+
+    /// Keys of a prefix; what follows a separator behind the prefix is cut off, and what is equal then appears once.
+    func keys(_ prefix: ByteString, separator: ByteString) -> (keys: [ByteString], index: UInt64) {
+        var keys: [ByteString] = []
+        var index: UInt64 = 0
+        kvs.scan(prefix: prefix) { key, entry in
+            index = max(index, entry.index.modify)
+            let key = Self.cut(key, behind: separator, from: prefix.count)
+            if separator.isEmpty || keys.last != key { keys.append(key) }
+            return true
+        }
+        return (keys, listIndex(prefix, entries: index))
+    }
+
+    private static func cut(_ key: ByteString, behind separator: ByteString, from start: Int) -> ByteString {
+        if separator.isEmpty { return key }
+        let end = key.bytes.withUnsafeBufferPointer { bytes -> Int? in
+            separator.bytes.withUnsafeBufferPointer { separator in
+                var at = start
+                while at + separator.count <= bytes.count {
+                    if bytes[at..<at + separator.count].elementsEqual(separator) { return at + separator.count }
+                    at += 1
+                }
+                return nil
+            }
+        }
+        guard let end, end < key.count else { return key }
+        return ByteString(Array(key.bytes[..<end]))
+    }
+
+    /// Behaviour §1.4, "KV list".
+    private func listIndex(_ prefix: ByteString, entries: UInt64) -> UInt64 {
+        if prefix.isEmpty { return kvIndex }
+        var index = entries
+        tombstones.scan(prefix: prefix) { _, deletion in
+            index = max(index, deletion)
+            return true
+        }
+        return index == 0 ? kvIndex : index
+    }
+}
