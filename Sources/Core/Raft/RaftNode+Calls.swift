@@ -1,0 +1,84 @@
+// Messages between servers: which is which.
+
+extension RaftNode {
+    /// A peer calls.
+    func receive(_ call: CallID, _ bytes: [UInt8], _ out: inout [RaftEffect]) {
+        let request: RaftRequest?
+        do throws(MessagePackError) {
+            request = try RaftRequest(bytes)
+        } catch {
+            out.append(.log(.error, "raft: failed to decode incoming command: error=\"\(error.text)\""))
+            out.append(.close(call))
+            return
+        }
+        switch request {
+        case .appendEntries(let request):
+            // The reference's fast path takes heartbeats before it looks at the version.
+            let isChecked = !request.isHeartbeat || request.previousIndex != 0
+            guard !isChecked || RaftProtocol.isSupported(request.version) else { return refuse(call, &out) }
+            appendEntries(call, request, &out)
+        case .requestVote(let request):
+            guard RaftProtocol.isSupported(request.version) else { return refuse(call, &out) }
+            requestVote(call, request, &out)
+        case .requestPreVote(let request):
+            guard RaftProtocol.isSupported(request.version) else { return refuse(call, &out) }
+            requestPreVote(call, request, &out)
+        case .installSnapshot(let request, let state):
+            guard RaftProtocol.isSupported(request.version) else { return refuse(call, &out) }
+            installSnapshot(call, request, state, &out)
+        case .installChunk(let request):
+            guard RaftProtocol.isSupported(request.version) else { return refuse(call, &out) }
+            installChunk(call, request, &out)
+        case .timeoutNow(let version):
+            guard RaftProtocol.isSupported(version) else { return refuse(call, &out) }
+            timeoutNow(call, &out)
+        case nil:
+            out.append(.log(.error, "raft: failed to decode incoming command: error=\"unknown rpc type \(bytes.first ?? 0)\""))
+            out.append(.close(call))
+        }
+    }
+
+    private func refuse(_ call: CallID, _ out: inout [RaftEffect]) {
+        out.append(.reply(call, RaftFailure.encoded(RaftProtocol.versionError)))
+    }
+
+    /// A call of ours was answered. One that was given up is not known any more.
+    func answered(_ id: CallID, _ bytes: [UInt8], _ out: inout [RaftEffect]) {
+        guard let call = calls.removeValue(forKey: id) else { return }
+        var reader = MessagePackReader(bytes)
+        do throws(MessagePackError) {
+            let failure = try RaftFailure.read(&reader)
+            guard failure.isEmpty else { return failed(call, failure, &out) }
+            switch call.purpose {
+            case .preVote(let canvass): preVoteAnswered(call, canvass, try VoteResponse(&reader), &out)
+            case .probe(let canvass): probeAnswered(call, canvass, try VoteResponse(&reader), &out)
+            case .vote: voteAnswered(call, try VoteResponse(&reader), &out)
+            case .heartbeat(let peer, let round): heartbeatAnswered(call, peer, round, try AppendEntriesResponse(&reader), &out)
+            case .append(let peer, let epoch, let previous, let last, let bytes):
+                let response = try AppendEntriesResponse(&reader)
+                appendAnswered(call, peer, epoch: epoch, previous: previous, last: last, bytes: bytes, response, &out)
+            case .install(let peer, let install): installAnswered(call, peer, install, try InstallSnapshotResponse(&reader), &out)
+            case .timeoutNow: break
+            }
+        } catch {
+            failed(call, error.text, &out)
+        }
+    }
+
+    func callFailed(_ id: CallID, _ text: String, _ out: inout [RaftEffect]) {
+        guard let call = calls.removeValue(forKey: id) else { return }
+        failed(call, text, &out)
+    }
+
+    private func failed(_ call: Call, _ text: String, _ out: inout [RaftEffect]) {
+        switch call.purpose {
+        case .preVote(let canvass): preVoteFailed(call, canvass, &out)
+        case .probe: break
+        case .vote: out.append(.log(.debug, "raft: failed to make requestVote RPC: target=\(call.server) error=\"\(text)\""))
+        case .heartbeat(let peer, _): heartbeatFailed(peer, text, &out)
+        case .append(let peer, let epoch, let previous, _, _): appendFailed(peer, epoch: epoch, previous: previous, text, &out)
+        case .install(let peer, let install): installFailed(peer, install, text, &out)
+        case .timeoutNow: transferFailed(call, text, &out)
+        }
+    }
+}

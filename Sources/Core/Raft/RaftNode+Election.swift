@@ -1,0 +1,195 @@
+// Elections (§5.2, §5.4.1; dissertation §4.2.3, §9.6).
+//
+// Pre-votes and peers of the reference. A peer of the reference closes the connection when it is asked for a pre-vote, which looks like
+// a peer that is unreachable. So the asker sends it a vote request in term 0, which every Raft server denies without any effect:
+// whoever answers that is reachable, and does not know pre-votes unless the answer says so. It counts as agreeing, since nothing more
+// can be learnt from it; a node that is cut off gets no answer to either and never raises its term.
+
+extension RaftNode {
+    // MARK: Standing for election
+
+    func electionTimedOut(_ out: inout [RaftEffect]) {
+        if let leader {
+            out.append(.log(.warn, "raft: heartbeat timeout reached, starting election: last-leader=\(leader.address)"))
+        }
+        setLeader(nil, &out)
+        armElection(config.electionTimeout)
+        guard mayStand else {
+            if case .follower = state {} else { becomeFollower(term, &out) }
+            electionDeadline = max(electionDeadline, now + config.electionTimeout)
+            return
+        }
+        // A candidacy that the disk has not taken yet is still under way.
+        if case .candidate = state, !storage.isDurable(storage.voteSequence) {
+            electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
+            return
+        }
+        if configuration.isSoleVoter(identity.id) { startElection(isTransfer: false, &out) } else { startPreVote(&out) }
+    }
+
+    /// Only voters stand. One that an uncommitted entry removes still may: it can be the only one whose log lets it win.
+    private var mayStand: Bool {
+        if storage.isFull { return false }
+        if configuration.isVoter(identity.id) { return true }
+        guard configurationIndex > commitIndex, configurations.count > 1 else { return false }
+        return configurations[configurations.count - 2].configuration.isVoter(identity.id)
+    }
+
+    private func startPreVote(_ out: inout [RaftEffect]) {
+        preVoteRounds += 1
+        electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
+        let canvass = Canvass(term: term + 1)
+        state = .preCandidate(canvass)
+        canvass.grant(identity.id)
+        for server in configuration.voters where server.id != identity.id {
+            // Peers of the reference are asked for a pre-vote now and then: they may have been replaced.
+            if peerKinds[server.id] == .reference, preVoteRounds % 8 != 0 {
+                probe(server, canvass, &out)
+            } else {
+                call(server.id, server.address, voteRequest(term: term + 1).encoded(.requestPreVote), .preVote(canvass), &out)
+            }
+        }
+        preVotesChanged(canvass, &out)
+    }
+
+    private func probe(_ server: RaftServer, _ canvass: Canvass, _ out: inout [RaftEffect]) {
+        call(server.id, server.address, voteRequest(term: 0).encoded(.requestVote), .probe(canvass), &out)
+    }
+
+    private func voteRequest(term: UInt64, isTransfer: Bool = false) -> VoteRequest {
+        VoteRequest(term: term, candidate: addressBytes, lastIndex: log.lastIndex, lastTerm: log.lastTerm, isTransfer: isTransfer)
+    }
+
+    private func isCurrent(_ canvass: Canvass) -> Bool {
+        switch state {
+        case .preCandidate(let current), .candidate(let current): current === canvass
+        case .follower, .leader: false
+        }
+    }
+
+    private func preVotesChanged(_ canvass: Canvass, _ out: inout [RaftEffect]) {
+        if canvass.hasQuorum(of: configuration) { startElection(isTransfer: false, &out) }
+    }
+
+    func preVoteAnswered(_ call: Call, _ canvass: Canvass, _ response: VoteResponse, _ out: inout [RaftEffect]) {
+        peerKinds[call.server] = .extended
+        guard isCurrent(canvass) else { return }
+        if response.granted {
+            canvass.grant(call.server)
+            preVotesChanged(canvass, &out)
+        } else if response.term > term {
+            becomeFollower(response.term, &out)
+        }
+    }
+
+    func preVoteFailed(_ call: Call, _ canvass: Canvass, _ out: inout [RaftEffect]) {
+        guard isCurrent(canvass), let server = configuration[call.server] else { return }
+        probe(server, canvass, &out)
+    }
+
+    func probeAnswered(_ call: Call, _ canvass: Canvass, _ response: VoteResponse, _ out: inout [RaftEffect]) {
+        peerKinds[call.server] = response.knowsPreVote ? .extended : .reference
+        guard isCurrent(canvass) else { return }
+        if response.term > term {
+            becomeFollower(response.term, &out)
+        } else if !response.knowsPreVote {
+            canvass.grant(call.server)
+            preVotesChanged(canvass, &out)
+        }
+    }
+
+    /// Raises the term. Votes are asked for once the own one is durable.
+    private func startElection(isTransfer: Bool, _ out: inout [RaftEffect]) {
+        storage.setVote(term: term + 1, votedTerm: term + 1, candidate: addressBytes)
+        state = .candidate(Canvass(term: term, isTransfer: isTransfer))
+        waiters.append(Waiter(sequence: storage.voteSequence, action: .candidacy(term: term)))
+        electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
+        out.append(.log(.info, "raft: entering candidate state: node=\"Node at \(identity.address) [Candidate]\" term=\(term)"))
+    }
+
+    /// The own vote is durable.
+    func candidacyDurable(_ votedTerm: UInt64, _ out: inout [RaftEffect]) {
+        guard case .candidate(let canvass) = state, canvass.term == votedTerm else { return }
+        canvass.grant(identity.id)
+        let request = voteRequest(term: term, isTransfer: canvass.isTransfer).encoded(.requestVote)
+        for server in configuration.voters where server.id != identity.id {
+            call(server.id, server.address, request, .vote, &out)
+        }
+        if canvass.hasQuorum(of: configuration) { becomeLeader(&out) }
+    }
+
+    func voteAnswered(_ call: Call, _ response: VoteResponse, _ out: inout [RaftEffect]) {
+        guard case .candidate(let canvass) = state else { return }
+        if response.term > term {
+            out.append(.log(.debug, "raft: newer term discovered, fallback to follower"))
+            becomeFollower(response.term, &out)
+        } else if response.granted, call.term == canvass.term, response.term == canvass.term {
+            canvass.grant(call.server)
+            if canvass.hasQuorum(of: configuration) { becomeLeader(&out) }
+        }
+    }
+
+    func timeoutNow(_ call: CallID, _ out: inout [RaftEffect]) {
+        out.append(.reply(call, TimeoutNow.encodedResponse))
+        guard !isLeader, mayStand else { return }
+        setLeader(nil, &out)
+        startElection(isTransfer: true, &out)
+    }
+
+    // MARK: Becoming
+
+    /// Follows in `newTerm`, which is the current one or a later one.
+    func becomeFollower(_ newTerm: UInt64, _ out: inout [RaftEffect]) {
+        if case .leader(let leadership) = state { endLeadership(leadership, isSuperseded: newTerm > term, &out) }
+        if newTerm > term { storage.setVote(term: newTerm, votedTerm: storage.vote.votedTerm, candidate: storage.vote.candidate) }
+        state = .follower
+        calls = LookupTable()
+        armElection(config.heartbeatTimeout)
+    }
+
+    // MARK: Voting
+
+    /// Whether a leader is heard, or may count on a lease that this node confirmed before it was restarted.
+    private func heedsLeader(otherThan candidate: [UInt8]) -> Bool {
+        if now < voteBlockedUntil { return true }
+        guard let leader, Array(leader.address.utf8) != candidate else { return false }
+        if isLeader { return true }
+        guard let lastContact else { return false }
+        return now - lastContact < config.heartbeatTimeout
+    }
+
+    private func isUpToDate(_ request: VoteRequest) -> Bool {
+        request.lastTerm != log.lastTerm ? request.lastTerm > log.lastTerm : request.lastIndex >= log.lastIndex
+    }
+
+    func requestVote(_ call: CallID, _ request: VoteRequest, _ out: inout [RaftEffect]) {
+        if request.term == 0 { return reply(call, VoteResponse(term: term).encodedProbe, after: storage.voteSequence, &out) }
+        if storage.isFull { return out.append(.reply(call, RaftFailure.encoded(RaftError.noSpace.text))) }
+        let isGranted = decideVote(request, &out)
+        reply(call, VoteResponse(term: term, granted: isGranted).encoded(.requestVote), after: storage.voteSequence, &out)
+    }
+
+    private func decideVote(_ request: VoteRequest, _ out: inout [RaftEffect]) -> Bool {
+        if !request.isTransfer, heedsLeader(otherThan: request.candidate) {
+            out.append(
+                .log(
+                    .warn, "raft: rejecting vote request since we have a leader: from=\(String(decoding: request.candidate, as: UTF8.self))"
+                ))
+            return false
+        }
+        if request.term < term || request.candidate.count > VoteRecord.candidateMax { return false }
+        if request.term > term { becomeFollower(request.term, &out) }
+        if storage.vote.votedTerm == term { return storage.vote.candidate == request.candidate }
+        guard isUpToDate(request) else { return false }
+        storage.setVote(term: term, votedTerm: term, candidate: request.candidate)
+        armElection(config.heartbeatTimeout)
+        return true
+    }
+
+    func requestPreVote(_ call: CallID, _ request: VoteRequest, _ out: inout [RaftEffect]) {
+        let candidate = server(at: request.candidate)
+        if !candidate.id.isEmpty { peerKinds[candidate.id] = .extended }
+        let isGranted = request.term > term && isUpToDate(request) && !heedsLeader(otherThan: request.candidate) && !storage.isFull
+        reply(call, VoteResponse(term: term, granted: isGranted).encoded(.requestPreVote), after: storage.voteSequence, &out)
+    }
+}

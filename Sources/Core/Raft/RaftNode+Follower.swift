@@ -1,0 +1,128 @@
+// Following: taking entries from a leader (§5.3), and giving committed ones to the state machine.
+
+extension RaftNode {
+    /// Takes note of a leader's message. False if its term is over.
+    func follows(_ messageTerm: UInt64, _ leaderAddress: [UInt8], _ out: inout [RaftEffect]) -> Bool {
+        if messageTerm < term { return false }
+        var isFollower = false
+        if case .follower = state { isFollower = true }
+        if messageTerm == term, isLeader {
+            fail("raft: another server, \(String(decoding: leaderAddress, as: UTF8.self)), leads in the same term \(term)", &out)
+            return false
+        }
+        if messageTerm > term || !isFollower { becomeFollower(messageTerm, &out) }
+        if leader.map({ !$0.address.utf8.elementsEqual(leaderAddress) }) ?? true { setLeader(server(at: leaderAddress), &out) }
+        lastContact = now
+        armElection(config.heartbeatTimeout)
+        return true
+    }
+
+    /// Spec: rpc-raft-wire §5.2.
+    func appendEntries(_ call: CallID, _ request: AppendEntriesRequest, _ out: inout [RaftEffect]) {
+        var response = AppendEntriesResponse(term: term, lastLog: log.lastIndex)
+        guard follows(request.term, request.leader, &out) else {
+            if !isStopped { reply(call, response.encoded, after: storage.voteSequence, &out) }
+            return
+        }
+        response.term = term
+        guard let isMatching = matches(request) else {
+            return out.append(.reply(call, RaftFailure.encoded("log entries are malformed")))
+        }
+        guard isMatching else {
+            response.noRetryBackoff = true
+            return reply(call, response.encoded, after: storage.voteSequence, &out)
+        }
+        if !request.entries.isEmpty, storage.isFull {
+            return out.append(.reply(call, RaftFailure.encoded(RaftError.noSpace.text)))
+        }
+        guard take(request.entries, &out) else { return }
+        let last = request.previousIndex + UInt64(request.entries.count)
+        let committed = min(request.commitIndex, last, log.lastIndex)
+        if committed > commitIndex {
+            commitIndex = committed
+            commitAdvanced(&out)
+        }
+        response.success = true
+        // Success promises that everything up to `last` is durable; a heartbeat promises nothing of the log.
+        let sequence = last > storage.durableIndex ? storage.writeSequence : storage.voteSequence
+        reply(call, response.encoded, after: sequence, &out)
+    }
+
+    /// Whether the log agrees with the leader's before the new entries; nil if these are no sequence, or hold what is no configuration.
+    private func matches(_ request: AppendEntriesRequest) -> Bool? {
+        var index = request.previousIndex
+        var previousTerm = request.previousTerm
+        for entry in request.entries {
+            guard entry.index == index &+ 1, entry.term >= previousTerm, entry.term <= request.term else { return nil }
+            if entry.kind.changesConfiguration, (try? RaftConfiguration(entry: entry)) == nil { return nil }
+            index = entry.index
+            previousTerm = entry.term
+        }
+        if request.previousIndex == 0 { return true }
+        if let known = log.term(at: request.previousIndex) { return known == request.previousTerm }
+        // What was compacted away is committed, so every leader has the same there.
+        return request.previousIndex < log.baseIndex
+    }
+
+    /// Appends what is missing, in place of what contradicts it. False if that would undo a committed entry.
+    private func take(_ entries: [LogEntry], _ out: inout [RaftEffect]) -> Bool {
+        for entry in entries where entry.index > log.baseIndex {
+            if let known = log.term(at: entry.index) {
+                if known == entry.term { continue }
+                guard entry.index > commitIndex else {
+                    let what = "the leader's entry is of term \(entry.term), this server's of term \(known)"
+                    fail("raft: entry \(entry.index) is committed, but \(what)", &out)
+                    return false
+                }
+                out.append(.log(.warn, "raft: clearing log suffix: from=\(entry.index) to=\(log.lastIndex)"))
+                storage.truncate(from: entry.index, &log)
+                dropConfigurations(from: entry.index, &out)
+            }
+            append(entry)
+            guard entry.kind.changesConfiguration else { continue }
+            if let configuration = try? RaftConfiguration(entry: entry) { setConfiguration(configuration, at: entry.index, &out) }
+        }
+        return true
+    }
+
+    // MARK: Applying
+
+    /// Gives committed entries to the owner, in order; those that are not in memory are read back first.
+    func applyCommitted(_ out: inout [RaftEffect]) {
+        guard lastApplied < commitIndex else { return }
+        let first = lastApplied + 1
+        guard first >= log.cache.first else {
+            guard !isReadingForApply else { return }
+            let limit = min(commitIndex, log.cache.first - 1)
+            guard let location = log.location(of: first, upTo: limit, size: config.readSize) else {
+                return fail("raft: the log has lost entry \(first)", &out)
+            }
+            isReadingForApply = true
+            return read(location, .apply(location), &out)
+        }
+        var entries: [LogEntry] = []
+        entries.reserveCapacity(Int(commitIndex - lastApplied))
+        var weight = 0
+        for index in first...commitIndex {
+            var entry = log.cache[index]
+            entry.token = log.cache.takeToken(index)
+            weight += entry.weight
+            entries.append(entry)
+        }
+        if case .leader(let leadership) = state { leadership.uncommittedBytes = max(0, leadership.uncommittedBytes - weight) }
+        give(entries, &out)
+    }
+
+    private func give(_ entries: [LogEntry], _ out: inout [RaftEffect]) {
+        for entry in entries where entry.kind == .command || entry.kind == .barrier { lastCommand = (entry.index, entry.term) }
+        lastApplied = entries[entries.count - 1].index
+        out.append(.committed(entries))
+        log.evict(limit: config.cacheBytesMax, durable: storage.durableIndex, applied: lastApplied)
+    }
+
+    func applyReadDone(_ entries: [LogEntry], _ out: inout [RaftEffect]) {
+        isReadingForApply = false
+        // A snapshot may have been installed meanwhile.
+        if entries.first?.index == lastApplied + 1 { give(entries, &out) }
+    }
+}

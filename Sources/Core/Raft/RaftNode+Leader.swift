@@ -1,0 +1,189 @@
+// Leading: proposals, commitment, the lease, stepping down (§5.3, §5.4; dissertation §6.2).
+
+extension RaftNode {
+    func becomeLeader(_ out: inout [RaftEffect]) {
+        out.append(.log(.info, "raft: election won: tally=\(configuration.quorum)"))
+        out.append(.log(.info, "raft: entering leader state: leader=\"Node at \(identity.address) [Leader]\""))
+        let leadership = Leadership(startIndex: log.lastIndex + 1)
+        state = .leader(leadership)
+        calls = LookupTable()
+        setLeader(configuration[identity.id] ?? RaftServer(id: identity.id, address: identity.address), &out)
+        joinPeers(leadership)
+        append(LogEntry(index: log.lastIndex + 1, term: term, kind: .noop))
+        out.append(.becameLeader(term: term))
+        for peer in leadership.peers { sendHeartbeat(peer, leadership, &out) }
+    }
+
+    /// What a leader leaves behind when it is one no more. `isSuperseded`: another server has a newer term.
+    func endLeadership(_ leadership: Leadership, isSuperseded: Bool, _ out: inout [RaftEffect]) {
+        state = .follower
+        calls = LookupTable()
+        rejectUncommitted(.leadershipLost, &out)
+        for verification in leadership.verifications { out.append(.verified(token: verification.token, .failure(.notLeader))) }
+        if let change = leadership.pendingChange { out.append(.membershipDone(token: change.token, .failure(.leadershipLost))) }
+        for waiting in leadership.waitingChanges { out.append(.membershipDone(token: waiting.token, .failure(.leadershipLost))) }
+        if let transfer = leadership.transfer {
+            let isDone = isSuperseded && transfer.isTold
+            out.append(.transferred(token: transfer.token, isDone ? .success(()) : .failure(.leadershipLost)))
+        }
+        if case .restore = sink?.purpose { abandonSink(.leadershipLost, &out) }
+        out.append(.log(.info, "raft: entering follower state: follower=\"Node at \(identity.address) [Follower]\" leader="))
+        out.append(.lostLeadership(term: term))
+        setLeader(nil, &out)
+    }
+
+    /// Steps down without a newer term.
+    func stepDown(_ why: String, _ out: inout [RaftEffect]) {
+        out.append(.log(.warn, "raft: \(why), stepping down"))
+        becomeFollower(term, &out)
+        // Others first: this node has just found that it cannot lead.
+        electionDeadline = max(electionDeadline, now + config.electionTimeout)
+    }
+
+    /// Refuses the proposals that are not committed. They stay in the log and may be committed yet.
+    func rejectUncommitted(_ error: RaftError, _ out: inout [RaftEffect]) {
+        var index = max(commitIndex + 1, log.cache.first)
+        while index <= log.lastIndex {
+            let token = log.cache.takeToken(index)
+            if token != 0 { out.append(.rejected(token: token, error)) }
+            index += 1
+        }
+    }
+
+    /// Whether this node leads and has given out an entry of its term, so that what it applied is what any leader committed (§8).
+    public var isEstablished: Bool {
+        if case .leader(let leadership) = state { lastApplied >= leadership.startIndex } else { false }
+    }
+
+    // MARK: Proposals
+
+    func propose(_ batch: [Proposal], _ out: inout [RaftEffect]) {
+        guard case .leader(let leadership) = state else { return refuse(batch[...], .notLeader, &out) }
+        if leadership.transfer != nil { return refuse(batch[...], .leadershipTransferInProgress, &out) }
+        if leadership.isRestoring { return refuse(batch[...], .snapshot("snapshot restore in progress"), &out) }
+        if storage.isFull { return refuse(batch[...], .noSpace, &out) }
+        for (at, proposal) in batch.enumerated() {
+            let size = proposal.data.count + proposal.extensions.count
+            guard leadership.uncommittedBytes + size <= config.uncommittedBytesMax, size < SegmentFormat.entrySizeMax / 2 else {
+                return refuse(batch[at...], .overloaded, &out)
+            }
+            let entry = LogEntry(
+                index: log.lastIndex + 1, term: term, kind: proposal.kind, data: proposal.data, extensions: proposal.extensions,
+                token: proposal.token)
+            leadership.uncommittedBytes += entry.weight
+            append(entry)
+        }
+    }
+
+    private func refuse(_ batch: ArraySlice<Proposal>, _ error: RaftError, _ out: inout [RaftEffect]) {
+        for proposal in batch where proposal.token != 0 { out.append(.rejected(token: proposal.token, error)) }
+    }
+
+    /// Puts an entry at the end of the log; `flush` writes it.
+    func append(_ entry: LogEntry) { storage.append(entry, to: &log) }
+
+    // MARK: Commitment
+
+    /// What a flush does first, while leading.
+    func prepareFlush(_ leadership: Leadership, _ out: inout [RaftEffect]) {
+        advanceCommit(leadership, &out)
+        if case .leader = state { processChanges(leadership, &out) }
+    }
+
+    /// What a flush does last: by now everything committed is given out.
+    func finishFlush(_ leadership: Leadership, _ out: inout [RaftEffect]) {
+        sendRound(leadership, &out)
+        checkVerifications(leadership, &out)
+        continueTransfer(leadership, &out)
+        announceLease(leadership, &out)
+        replicate(leadership, &out)
+    }
+
+    /// An entry of the own term that a majority has durably is committed, and all before it (§5.4.2).
+    private func advanceCommit(_ leadership: Leadership, _ out: inout [RaftEffect]) {
+        let index = quorumValue(leadership, own: storage.durableIndex) { $0.match }
+        guard index > commitIndex, log.term(at: index) == term else { return }
+        commitIndex = index
+        commitAdvanced(&out)
+        if case .leader = state { noticeCommitted(leadership) }
+    }
+
+    /// Followers that get nothing else are told of the commit index after a while.
+    private func noticeCommitted(_ leadership: Leadership) {
+        for peer in leadership.peers where peer.commitSent < commitIndex && peer.commitAt == nil {
+            peer.commitAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
+        }
+    }
+
+    /// The greatest value that a majority of the voters has reached, this node with `own`.
+    func quorumValue<T: Comparable>(_ leadership: Leadership, own: T, _ value: (Peer) -> T) -> T {
+        var values: [T] = []
+        values.reserveCapacity(8)
+        for server in configuration.servers where server.suffrage == .voter {
+            if server.id == identity.id {
+                values.append(own)
+            } else if let peer = leadership.peer(server.id) {
+                values.append(value(peer))
+            }
+        }
+        values.sort()
+        precondition(!values.isEmpty, "a configuration has at least one voter")
+        return values[(values.count - 1) / 2]
+    }
+
+    // MARK: Lease
+
+    /// Until when reads may be answered here without asking anybody: no other leader can have been elected before. nil: not at all. The
+    /// only voter's never ends. Counted from when the messages were sent that a quorum answered.
+    public var leaseExpiry: Instant? {
+        guard case .leader(let leadership) = state, lastApplied >= leadership.startIndex, !leadership.hasGivenLease else { return nil }
+        if configuration.isSoleVoter(identity.id) { return .distantFuture }
+        let never = Instant(nanoseconds: .min)
+        let confirmed = quorumValue(leadership, own: now) { $0.confirmedAt ?? never }
+        return confirmed == never ? nil : confirmed + config.leaderLeaseTimeout
+    }
+
+    /// Tells the owner of a lease that is notably longer, or gone.
+    private func announceLease(_ leadership: Leadership, _ out: inout [RaftEffect]) {
+        let expiry = leaseExpiry
+        let announced = leadership.announcedLease
+        if let expiry, let announced, expiry - announced < config.leaderLeaseTimeout / 8, expiry >= announced { return }
+        guard expiry != announced else { return }
+        leadership.announcedLease = expiry
+        out.append(.leaseChanged(expiry ?? .zero))
+    }
+
+    /// When a quorum was last heard from, by the time of the answers.
+    private func lastQuorumContact(_ leadership: Leadership) -> Instant { quorumValue(leadership, own: now) { $0.lastContact } }
+
+    // MARK: Timers
+
+    func deadline(of leadership: Leadership) -> Instant {
+        var earliest = lastQuorumContact(leadership) + config.leaderLeaseTimeout
+        if configuration.isSoleVoter(identity.id) { earliest = .distantFuture }
+        for peer in leadership.peers {
+            earliest = min(earliest, peer.heartbeatAt)
+            if let retry = peer.retryAt { earliest = min(earliest, retry) }
+            if let commit = peer.commitAt { earliest = min(earliest, commit) }
+            if let leaving = peer.leaving { earliest = min(earliest, leaving.deadline) }
+        }
+        if let transfer = leadership.transfer { earliest = min(earliest, transfer.deadline) }
+        return earliest
+    }
+
+    func runTimers(of leadership: Leadership, _ out: inout [RaftEffect]) {
+        if !configuration.isSoleVoter(identity.id), lastQuorumContact(leadership) + config.leaderLeaseTimeout <= now {
+            return stepDown("failed to contact quorum of nodes", &out)
+        }
+        for peer in leadership.peers {
+            if peer.heartbeatAt <= now { sendHeartbeat(peer, leadership, &out) }
+            if let retry = peer.retryAt, retry <= now { peer.retryAt = nil }
+            if let commit = peer.commitAt, commit <= now { tellCommit(peer, leadership, &out) }
+        }
+        leadership.peers.removeAll { peer in peer.leaving.map { $0.deadline <= now } ?? false }
+        if let transfer = leadership.transfer, transfer.deadline <= now {
+            leadership.transfer = nil
+            out.append(.transferred(token: transfer.token, .failure(.transfer("leadership transfer timeout"))))
+        }
+    }
+}

@@ -1,0 +1,25 @@
+// Confirming leadership for linearizable reads (§8; dissertation §6.4): a quorum answers heartbeats that were sent after the request.
+
+extension RaftNode {
+    func verifyLeader(_ token: UInt64, _ out: inout [RaftEffect]) {
+        guard case .leader(let leadership) = state else { return out.append(.verified(token: token, .failure(.notLeader))) }
+        // Heartbeats of the present round may have been sent before the request.
+        leadership.verifications.append(Leadership.Verification(token: token, round: leadership.round + 1, index: commitIndex))
+        leadership.wantsRound = true
+    }
+
+    /// Gives out what a quorum has confirmed; nothing before an entry of this term is committed and given out.
+    func checkVerifications(_ leadership: Leadership, _ out: inout [RaftEffect]) {
+        guard !leadership.verifications.isEmpty, lastApplied >= leadership.startIndex else { return }
+        let confirmed = quorumValue(leadership, own: leadership.round) { $0.confirmedRound }
+        var done = 0
+        while done < leadership.verifications.count, leadership.verifications[done].round <= confirmed,
+            leadership.verifications[done].index <= lastApplied
+        {
+            let verification = leadership.verifications[done]
+            out.append(.verified(token: verification.token, .success(max(verification.index, leadership.startIndex))))
+            done += 1
+        }
+        leadership.verifications.removeFirst(done)
+    }
+}

@@ -1,0 +1,249 @@
+/// One server's part in Raft: Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (the sections named `§` in
+/// comments without a document), and Ongaro's dissertation.
+///
+/// A pure state machine: events in, effects out, time as a parameter. It speaks the wire protocol of the reference's library
+/// (rpc-raft-wire §5), and departs from the paper where that does, and further where it is safe towards such peers:
+///
+/// - Voters ignore candidates while they hear a leader (dissertation §4.2.3), and a node asks before it raises its term (pre-vote,
+///   dissertation §9.6). Peers of the reference do not know pre-votes; see `RaftNode+Election.swift`.
+/// - A leader that does not hear from a quorum steps down (dissertation §6.2) and answers reads under a lease (§6.4.1). A restarted
+///   node grants no votes for as long as a lease may last that it confirmed before.
+/// - Membership changes one server at a time (dissertation §4.1), with non-voters that catch up first.
+/// - A follower rejects with its last index, and the leader skips whole terms, so logs are compared in few round trips (§5.3).
+/// - Snapshots can be larger than one message (§7).
+///
+/// Durability. Whatever an answer promises is synced before it is given: term and vote before any answer in the term, entries before
+/// success is reported. A leader counts its own entries once its disk has them, like any other server's. When the disk is full, nothing
+/// more is acknowledged; a leader that has others to lead steps down and names the most advanced of them as successor; every write
+/// since the last sync is repeated once there is space. After any other failed write or sync it is unknown what the disk holds, so the
+/// node stops: restarting reads the disk and knows.
+///
+/// Not thread-safe; one owner. Nothing happens to batches before `flush`: hand over all waiting events, then call it.
+public final class RaftNode {
+    let config: RaftConfig
+    public let identity: RaftIdentity
+    let addressBytes: [UInt8]
+    var random: Random
+    /// Never goes back, whatever the driver's clock does.
+    var now: Instant
+    /// Added to `now` to get nanoseconds since 1970; names of snapshots hold a time.
+    public var wallClockOffset: Int64
+
+    var log: RaftLog
+    var storage: LogStorage
+    /// The last committed configuration and those after it, by index.
+    var configurations: [ConfigurationPoint]
+    /// Durable snapshots, oldest first.
+    var snapshots: [SnapshotMeta]
+
+    public internal(set) var commitIndex: UInt64
+    /// The last entry given out by `.committed`, or covered by the installed snapshot.
+    public internal(set) var lastApplied: UInt64
+    /// The last of them that the state machine saw (a command or a barrier): where a snapshot can be taken.
+    var lastCommand: (index: UInt64, term: UInt64)
+
+    var state = RoleState.follower
+    public internal(set) var leader: RaftServer?
+    /// When this node last heard from a leader; nil: never since it started.
+    public internal(set) var lastContact: Instant?
+    var electionDeadline: Instant
+    /// Until then no votes are granted: this node may have confirmed a lease before it was restarted.
+    var voteBlockedUntil: Instant
+    var peerKinds = LookupTable<String, PeerKind>()
+    var preVoteRounds: UInt64 = 0
+
+    var calls = LookupTable<CallID, Call>()
+    var nextCall: UInt64 = 0
+    var nextToken: UInt64 = 0
+    var reads = LookupTable<UInt64, DiskPurpose>()
+    /// What waits for a batch of the log's storage, in the order in which it came up.
+    var waiters: [Waiter] = []
+    var diskRetryAt: Instant?
+    var isReadingForApply = false
+
+    var sink: SnapshotSink?
+    var nextSnapshot: UInt64 = 0
+    var snapshotCheckAt: Instant
+    var isStopped = false
+
+    /// What a call of ours was about.
+    struct Call {
+        enum Purpose {
+            case preVote(Canvass)
+            /// A vote in term 0: does the server, which did not understand a pre-vote, answer at all?
+            case probe(Canvass)
+            case vote
+            case heartbeat(Peer, round: UInt64)
+            case append(Peer, epoch: UInt64, previous: UInt64, last: UInt64, bytes: Int)
+            case install(Peer, Install)
+            case timeoutNow
+        }
+        var purpose: Purpose
+        var server: String
+        var term: UInt64
+        var sentAt: Instant
+    }
+
+    struct Waiter {
+        enum Action {
+            case reply(CallID, [UInt8])
+            case candidacy(term: UInt64)
+            case bootstrap(token: UInt64)
+        }
+        var sequence: UInt64
+        var action: Action
+    }
+
+    /// What a disk batch outside the log's storage was for.
+    enum DiskPurpose {
+        case apply(LogLocation)
+        case replicate(Leadership, Peer, epoch: UInt64, LogLocation)
+        case install(Leadership, Peer, Install)
+        case sink(SnapshotID)
+        /// Failing does no harm.
+        case housekeeping
+    }
+
+    /// `recovered` comes from `RaftRecovery.recover`; the owner has loaded its snapshot.
+    public init(config: RaftConfig, identity: RaftIdentity, recovered: RecoveredRaftState, seed: UInt64, now: Instant) {
+        self.config = config
+        self.identity = identity
+        self.now = now
+        addressBytes = Array(identity.address.utf8)
+        wallClockOffset = config.wallClockOffset
+        random = Random(seed: seed)
+        log = recovered.log
+        storage = LogStorage(
+            vote: recovered.vote, voteSlot: recovered.voteSlot, hasVoteFile: recovered.hasVoteFile, durableIndex: recovered.log.lastIndex,
+            segmentSize: config.segmentSize, random: Random(seed: random.next()))
+        configurations = recovered.configurations
+        snapshots = recovered.snapshots
+        commitIndex = recovered.snapshot?.index ?? 0
+        lastApplied = commitIndex
+        lastCommand = (commitIndex, recovered.snapshot?.term ?? 0)
+        voteBlockedUntil = recovered.vote.term == 0 ? now : now + config.leaderLeaseTimeout
+        electionDeadline = now
+        snapshotCheckAt = now
+        armElection(config.heartbeatTimeout)
+        snapshotCheckAt = now + random.duration(in: config.snapshotInterval..<config.snapshotInterval * 2)
+    }
+
+    // MARK: Events
+
+    public func handle(_ event: RaftEvent, at instant: Instant, into out: inout [RaftEffect]) {
+        now = max(now, instant)
+        if isStopped { return }
+        switch event {
+        case .propose(let batch): propose(batch, &out)
+        case .barrier(let token): propose([Proposal(token: token, kind: .barrier, data: [])], &out)
+        case .verifyLeader(let token): verifyLeader(token, &out)
+        case .changeMembership(let token, let change): changeMembership(token, change, &out)
+        case .bootstrap(let token, let configuration): bootstrap(token, configuration, &out)
+        case .transferLeadership(let token, let target): transferLeadership(token, target, &out)
+        case .snapshot(let token): takeSnapshot(token, &out)
+        case .restore(let token, let index): restore(token, index, &out)
+        case .snapshotChunk(let id, let bytes): snapshotChunk(id, bytes, &out)
+        case .snapshotFinished(let id): snapshotFinished(id, &out)
+        case .snapshotFailed(let id, let text): snapshotFailed(id, text, &out)
+        case .snapshotDecoded(let id, let error): snapshotDecoded(id, error, &out)
+        case .call(let id, _, let bytes): receive(id, bytes, &out)
+        case .answered(let id, let bytes): answered(id, bytes, &out)
+        case .callFailed(let id, let text): callFailed(id, text, &out)
+        case .disk(let completion): diskCompleted(completion, &out)
+        case .wake: runTimers(&out)
+        }
+    }
+
+    /// Gives out what was collected: the next write, committed entries, messages to followers.
+    public func flush(at instant: Instant, into out: inout [RaftEffect]) {
+        now = max(now, instant)
+        if isStopped { return }
+        if case .leader(let leadership) = state { prepareFlush(leadership, &out) }
+        if let batch = storage.take(token: makeToken(), lastIndex: log.lastIndex) { out.append(.disk(batch)) }
+        applyCommitted(&out)
+        if case .leader(let leadership) = state { finishFlush(leadership, &out) }
+    }
+
+    /// When the node wants to be woken.
+    public var deadline: Instant? {
+        if isStopped { return nil }
+        var earliest = snapshotCheckAt
+        if let retry = diskRetryAt { earliest = min(earliest, retry) }
+        if case .leader(let leadership) = state {
+            earliest = min(earliest, deadline(of: leadership))
+        } else {
+            earliest = min(earliest, electionDeadline)
+        }
+        return earliest
+    }
+
+    private func runTimers(_ out: inout [RaftEffect]) {
+        if let retry = diskRetryAt, retry <= now { retryWrite(&out) }
+        if snapshotCheckAt <= now { considerSnapshot(&out) }
+        if case .leader(let leadership) = state {
+            runTimers(of: leadership, &out)
+        } else if electionDeadline <= now {
+            electionTimedOut(&out)
+        }
+    }
+
+    // MARK: Small things shared by all roles
+
+    var term: UInt64 { storage.vote.term }
+    public var isLeader: Bool { if case .leader = state { true } else { false } }
+    /// The latest configuration, committed or not: the one in force (§6).
+    public var configuration: RaftConfiguration { configurations.last?.configuration ?? RaftConfiguration() }
+    var configurationIndex: UInt64 { configurations.last?.index ?? 0 }
+
+    func armElection(_ timeout: Duration) {
+        // The only voter need not wait for anybody.
+        let isAlone = configuration.isSoleVoter(identity.id) && !storage.isFull
+        electionDeadline = isAlone ? now : now + random.duration(in: timeout..<timeout * 2)
+    }
+
+    func setLeader(_ server: RaftServer?, _ out: inout [RaftEffect]) {
+        guard leader != server else { return }
+        leader = server
+        out.append(.leaderChanged(server))
+    }
+
+    /// The server that sends under this address.
+    func server(at address: [UInt8]) -> RaftServer {
+        let text = String(decoding: address, as: UTF8.self)
+        return configuration.servers.first { $0.address == text } ?? RaftServer(id: "", address: text)
+    }
+
+    /// Stops for good: see the notes on durability above.
+    func fail(_ reason: String, _ out: inout [RaftEffect]) {
+        isStopped = true
+        out.append(.fatal(reason))
+    }
+
+    func makeToken() -> UInt64 {
+        nextToken += 1
+        return Self.space | nextToken
+    }
+
+    /// Tokens of disk batches and ids of calls that nodes make have bit 62 set and bit 63 clear, so an owner knows whose they are.
+    static let space: UInt64 = 1 << 62
+    public static func owns(token: UInt64) -> Bool { token >> 62 == 1 }
+    public static func owns(call: CallID) -> Bool { call.raw >> 62 == 1 }
+
+    func call(
+        _ server: String, _ address: Address, _ bytes: [UInt8], _ purpose: Call.Purpose, timeout: Duration? = nil, _ out: inout [RaftEffect]
+    ) {
+        nextCall += 1
+        let id = CallID(Self.space | nextCall)
+        calls[id] = Call(purpose: purpose, server: server, term: term, sentAt: now)
+        out.append(.call(id, server: server, to: address, bytes, timeout: timeout ?? config.callTimeout))
+    }
+
+    /// Answers once the batch of that number is durable.
+    func reply(_ call: CallID, _ bytes: [UInt8], after sequence: UInt64, _ out: inout [RaftEffect]) {
+        if storage.isDurable(sequence) {
+            out.append(.reply(call, bytes))
+        } else {
+            waiters.append(Waiter(sequence: sequence, action: .reply(call, bytes)))
+        }
+    }
+}

@@ -1,0 +1,169 @@
+// What a node is, and what it keeps only while it is that.
+
+/// What a node is at the moment, for whoever looks on.
+public enum RaftRole: String, Hashable, Sendable {
+    case follower = "Follower"
+    /// Asks whether an election would succeed.
+    case preCandidate = "PreCandidate"
+    case candidate = "Candidate"
+    case leader = "Leader"
+}
+
+/// A node's role with the data that exists only in it.
+enum RoleState {
+    case follower
+    case preCandidate(Canvass)
+    case candidate(Canvass)
+    case leader(Leadership)
+}
+
+/// The counting of votes, or of pre-votes.
+final class Canvass {
+    /// The term that the votes are for.
+    let term: UInt64
+    /// Leadership was handed over: voters need not wait for the old leader to fall silent.
+    let isTransfer: Bool
+    /// Who granted.
+    private(set) var granted: [String] = []
+
+    init(term: UInt64, isTransfer: Bool = false) {
+        self.term = term
+        self.isTransfer = isTransfer
+    }
+
+    func grant(_ server: String) {
+        if !granted.contains(server) { granted.append(server) }
+    }
+
+    func hasQuorum(of configuration: RaftConfiguration) -> Bool {
+        granted.count { configuration.isVoter($0) } >= configuration.quorum
+    }
+}
+
+/// What a leader knows.
+final class Leadership {
+    /// The index of the first entry of this term: nothing is committed, or read, before it is.
+    let startIndex: UInt64
+    var peers: [Peer] = []
+    /// Payload of the proposals that are not committed.
+    var uncommittedBytes = 0
+
+    /// Heartbeats are numbered in rounds, so that it is known which were sent after a request.
+    var round: UInt64 = 0
+    var wantsRound = false
+    var verifications: [Verification] = []
+
+    var waitingChanges: [(token: UInt64, change: MembershipChange)] = []
+    var pendingChange: (token: UInt64, index: UInt64)?
+    var transfer: Transfer?
+    /// Somebody was told to take over: nobody waits for this node to fall silent any more, so its lease means nothing.
+    var hasGivenLease = false
+    /// The lease that the owner was told last.
+    var announcedLease: Instant?
+    /// A user's snapshot is being restored; nothing may be appended meanwhile.
+    var isRestoring = false
+
+    struct Verification {
+        var token: UInt64
+        /// Confirmed by a quorum of this round or a later one.
+        var round: UInt64
+        var index: UInt64
+    }
+
+    struct Transfer {
+        var token: UInt64
+        var target: String
+        var deadline: Instant
+        var isTold = false
+    }
+
+    init(startIndex: UInt64) { self.startIndex = startIndex }
+
+    func peer(_ id: String) -> Peer? { peers.first { $0.id == id } }
+}
+
+/// What a leader knows of another server.
+final class Peer {
+    enum Mode {
+        /// Finding out where the logs agree: one message at a time.
+        case probe
+        /// Messages are sent without waiting for the answers to those before.
+        case pipeline
+        /// A snapshot is under way.
+        case snapshot(Install)
+    }
+
+    let id: String
+    var address: Address
+    /// The next entry to send.
+    var next: UInt64
+    /// The last entry known to be durable there.
+    var match: UInt64 = 0
+    var mode = Mode.probe
+    /// Raised whenever what is under way is given up; answers of older epochs may still say what arrived, but not what failed.
+    var epoch: UInt64 = 0
+    /// Unanswered AppendEntries of this epoch.
+    var outstanding = 0
+    var outstandingBytes = 0
+    var outstandingHeartbeats = 0
+    /// In a row.
+    var failures = 0
+    var retryAt: Instant?
+    var heartbeatAt: Instant
+    /// When it last answered.
+    var lastContact: Instant
+    /// When the newest message was sent that it answered; nil for none.
+    var confirmedAt: Instant?
+    var confirmedRound: UInt64 = 0
+    /// The commit index it was last told.
+    var commitSent: UInt64 = 0
+    var commitAt: Instant?
+    /// Old entries that were read back from disk for it, from `next` on.
+    var staged: [LogEntry] = []
+    var isReading = false
+    /// No longer in the configuration: it is dropped once it knows, or at the instant.
+    var leaving: (index: UInt64, deadline: Instant)?
+
+    init(_ server: RaftServer, next: UInt64, now: Instant) {
+        id = server.id
+        address = server.address
+        self.next = next
+        heartbeatAt = now
+        lastContact = now
+    }
+
+    /// Gives up what is under way and finds out anew where the logs agree.
+    func reset(next: UInt64) {
+        self.next = max(1, next)
+        mode = .probe
+        epoch += 1
+        outstanding = 0
+        outstandingBytes = 0
+        commitSent = 0
+        staged = []
+        isReading = false
+    }
+}
+
+/// A snapshot on its way to a follower.
+final class Install {
+    let meta: SnapshotMeta
+    /// In one call, as the reference does; otherwise in pieces.
+    var isWhole: Bool
+    /// Bytes that the follower has, when it gets pieces.
+    var offset = 0
+    /// The whole state, as far as it was read.
+    var data: [UInt8] = []
+    var isBusy = false
+
+    init(meta: SnapshotMeta, isWhole: Bool) {
+        self.meta = meta
+        self.isWhole = isWhole
+    }
+}
+
+/// Whether a server knows the messages that the reference does not.
+enum PeerKind {
+    case extended
+    case reference
+}
