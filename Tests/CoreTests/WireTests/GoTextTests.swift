@@ -13,7 +13,8 @@ import Testing
     @Test func `durations are parsed as in Go`() throws {
         let lengths: [(String, Int64)] = [
             ("0", 0), ("+0", 0), ("5s", 5_000_000_000), ("1.5h", 5_400_000_000_000), ("2h45m", 9_900_000_000_000), ("300ms", 300_000_000),
-            ("-1.5s", -1_500_000_000), ("1us", 1_000), ("1µs", 1_000), ("1μs", 1_000), ("10ns", 10), (".5s", 500_000_000), ("1.s", 1_000_000_000),
+            ("-1.5s", -1_500_000_000), ("1us", 1_000), ("1µs", 1_000), ("1μs", 1_000), ("10ns", 10), (".5s", 500_000_000),
+            ("1.s", 1_000_000_000),
             ("1m0.001s", 60_001_000_000), ("0.100000000000000000000h", 360_000_000_000), ("2562047h47m16.854775807s", Int64.max),
         ]
         for (text, length) in lengths { #expect(try GoDuration.parse(text) == .nanoseconds(length), "\(text)") }
@@ -96,7 +97,8 @@ import Testing
             failure { () throws(GoError) in try UUIDText.parse("4b4a4c5d-0000-1111-22222233334444555") }
                 == "Input (without hyphens) must be even length")
         #expect(
-            failure { () throws(GoError) in try UUIDText.parse("z b4a4c5d-000-1111-2222-333344445555") }?.hasPrefix("Invalid UUID: ") == true)
+            failure { () throws(GoError) in try UUIDText.parse("z b4a4c5d-000-1111-2222-333344445555") }?.hasPrefix("Invalid UUID: ")
+                == true)
         #expect(
             failure { () throws(GoError) in try UUIDText.parse("zb4a4c5d-0000-1111-2222-333344445555") }
                 == "Invalid UUID: encoding/hex: invalid byte: U+007A 'z'")

@@ -60,7 +60,8 @@ import Testing
 
     @Test func `text is escaped as Go escapes it`() {
         #expect(written { $0.string("a<b>&c") } == #""a\u003cb\u003e\u0026c""#)
-        #expect(written { $0.string("\"\\/\n\r\t\u{8}\u{c}\u{0}\u{1f}\u{7f}") } == "\"\\\"\\\\/\\n\\r\\t\\u0008\\u000c\\u0000\\u001f\u{7f}\"")
+        #expect(
+            written { $0.string("\"\\/\n\r\t\u{8}\u{c}\u{0}\u{1f}\u{7f}") } == "\"\\\"\\\\/\\n\\r\\t\\u0008\\u000c\\u0000\\u001f\u{7f}\"")
         #expect(written { $0.string("é\u{2028}\u{2029}\u{202a}😀") } == "\"é\\u2028\\u2029\u{202a}😀\"")
         #expect(written { $0.string(ByteString([0x61, 0xFF, 0xC3, 0xA9, 0xE2, 0x80])) } == "\"a\\ufffdé\\ufffd\\ufffd\"")
         #expect(written { $0.string(ByteString([0xE2, 0x80, 0xA8, 0xED, 0xA0, 0x80])) } == "\"\\u2028\\ufffd\\ufffd\\ufffd\"")
@@ -79,8 +80,10 @@ import Testing
 
     @Test func `numbers are Go's`() {
         let doubles: [(Double, String)] = [
-            (0, "0"), (1, "1"), (-1.5, "-1.5"), (0.1, "0.1"), (0.00001, "0.00001"), (0.000001, "0.000001"), (1e-7, "1e-7"), (1.5e-10, "1.5e-10"),
-            (1e20, "100000000000000000000"), (1e21, "1e+21"), (1.7976931348623157e308, "1.7976931348623157e+308"), (Double.leastNonzeroMagnitude, "5e-324"),
+            (0, "0"), (1, "1"), (-1.5, "-1.5"), (0.1, "0.1"), (0.00001, "0.00001"), (0.000001, "0.000001"), (1e-7, "1e-7"),
+            (1.5e-10, "1.5e-10"),
+            (1e20, "100000000000000000000"), (1e21, "1e+21"), (1.7976931348623157e308, "1.7976931348623157e+308"),
+            (Double.leastNonzeroMagnitude, "5e-324"),
             (123456.789, "123456.789"), (100, "100"), (65536, "65536"), (12345678901234568, "12345678901234568"),
         ]
         for (value, expected) in doubles { #expect(written { $0.double(value) } == expected) }
@@ -105,12 +108,14 @@ import Testing
     }
 
     @Test func `values of every kind are parsed`() throws {
-        #expect(try JSON.parse(" {\"a\": [1, -2, 18446744073709551615, 1.0, 1e2, true, false, null, \"x\"], \"b\" : {}} trailing")
-            == .map([
-                DynamicMember(
-                    "a", .array([.int(1), .int(-2), .uint(.max), .double(1), .double(100), .bool(true), .bool(false), .null, .string("x")])),
-                DynamicMember("b", .map([])),
-            ]))
+        #expect(
+            try JSON.parse(" {\"a\": [1, -2, 18446744073709551615, 1.0, 1e2, true, false, null, \"x\"], \"b\" : {}} trailing")
+                == .map([
+                    DynamicMember(
+                        "a",
+                        .array([.int(1), .int(-2), .uint(.max), .double(1), .double(100), .bool(true), .bool(false), .null, .string("x")])),
+                    DynamicMember("b", .map([])),
+                ]))
         #expect(try JSON.parse("-9223372036854775808") == .int(.min))
         #expect(try JSON.parse("18446744073709551616") == .double(18446744073709551616))
         #expect(try JSON.parse("-0") == .int(0))
