@@ -1,14 +1,34 @@
 extension [UInt8] {
+    /// Appends up to `limit` bytes that `body` writes; it returns how many. One check of the capacity for all of them.
+    @inline(__always)
+    mutating func append(upTo limit: Int, _ body: (UnsafeMutablePointer<UInt8>) -> Int) {
+        append(addingCapacity: limit) { span in
+            span.withUnsafeMutableBufferPointer { bytes, count in
+                guard let start = bytes.baseAddress else { return }
+                count = body(start)
+            }
+        }
+    }
+
+    @inline(__always)
+    mutating func append(raw bytes: UnsafeBufferPointer<UInt8>) {
+        guard let start = bytes.baseAddress else { return }
+        append(upTo: bytes.count) { out in
+            out.initialize(from: start, count: bytes.count)
+            return bytes.count
+        }
+    }
+
     /// Appends the text's UTF-8 without an intermediate copy.
     @inline(__always)
     public mutating func append(text: String) {
-        let done: Void? = text.utf8.withContiguousStorageIfAvailable { append(contentsOf: $0) }
+        let done: Void? = text.utf8.withContiguousStorageIfAvailable { append(raw: $0) }
         if done == nil { append(contentsOf: text.utf8) }
     }
 
     @inline(__always)
     public mutating func append(text: StaticString) {
-        text.withUTF8Buffer { append(contentsOf: $0) }
+        text.withUTF8Buffer { append(raw: $0) }
     }
 
     /// Appends the decimal digits of `value`.
@@ -17,18 +37,22 @@ extension [UInt8] {
             append(UInt8(truncatingIfNeeded: value) &+ 0x30)
             return
         }
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+        var length = 2
+        var power: UInt64 = 100
+        while length < 20 && value >= power {
+            length &+= 1
+            power = power &* 10
+        }
+        append(upTo: 20) { out in
             var rest = value
-            var at = 20
-            while rest >= 10 {
-                let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+            var at = length
+            while at > 0 {
                 at &-= 1
-                digits[at] = UInt8(truncatingIfNeeded: digit) &+ 0x30
+                let quotient = rest / 10
+                out[at] = UInt8(truncatingIfNeeded: rest &- quotient &* 10) &+ 0x30
                 rest = quotient
             }
-            at &-= 1
-            digits[at] = UInt8(truncatingIfNeeded: rest) &+ 0x30
-            append(contentsOf: UnsafeBufferPointer(rebasing: digits[at...]))
+            return length
         }
     }
 

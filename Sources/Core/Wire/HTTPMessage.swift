@@ -4,8 +4,7 @@ public struct HTTPRequest: Sendable {
     public var method: String
     /// The request target as sent, still percent-encoded: path and, after `?`, the query.
     public var target: [UInt8]
-    /// Names in lower case, in the order of the request.
-    public var headers: [(name: String, value: String)]
+    public var fields: HTTPHeaders
     public var body: [UInt8]
     /// Whether a Content-Length header announced the body (a chunked body is not announced).
     public var contentLength: Int?
@@ -16,16 +15,27 @@ public struct HTTPRequest: Sendable {
         method: String, target: [UInt8], headers: [(name: String, value: String)] = [], body: [UInt8] = [], contentLength: Int? = nil,
         remoteAddress: String = "127.0.0.1"
     ) {
+        self.init(
+            method: method, target: target, fields: HTTPHeaders(headers), body: body, contentLength: contentLength,
+            remoteAddress: remoteAddress)
+    }
+
+    public init(
+        method: String, target: [UInt8], fields: HTTPHeaders, body: [UInt8], contentLength: Int?, remoteAddress: String
+    ) {
         self.method = method
         self.target = target
-        self.headers = headers
+        self.fields = fields
         self.body = body
         self.contentLength = contentLength
         self.remoteAddress = remoteAddress
     }
 
+    /// Names in lower case, in the order of the request. Made anew at each call.
+    public var headers: [(name: String, value: String)] { fields.pairs }
+
     /// The first header of that lower-case name.
-    public func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+    public func header(_ name: String) -> String? { fields.first(name) }
 }
 
 /// An answer before it is framed: the serializer adds Date, Content-Length or chunking, and gzip where the client takes it.

@@ -87,28 +87,26 @@ public struct JSONWriter: Sendable {
     @inline(__always)
     public mutating func key(_ name: StaticString) {
         separate()
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(text: name)
+        name.withUTF8Buffer { appendPlain($0) }
         endKey()
     }
 
     public mutating func key(_ name: String) {
         separate()
         quote(name)
-        bytes.removeLast()
         endKey()
     }
 
     public mutating func key(_ name: ByteString) {
         separate()
         name.bytes.withUnsafeBufferPointer { quote($0, trusted: false) }
-        bytes.removeLast()
         endKey()
     }
 
     @inline(__always)
     private mutating func endKey() {
-        bytes.append(text: pretty ? "\": " : "\":")
+        bytes.append(UInt8(ascii: ":"))
+        if pretty { bytes.append(UInt8(ascii: " ")) }
         place = .afterKey
     }
 
@@ -158,9 +156,7 @@ public struct JSONWriter: Sendable {
     /// An ASCII literal that needs no escapes.
     public mutating func literal(_ value: StaticString) {
         separate()
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(text: value)
-        bytes.append(UInt8(ascii: "\""))
+        value.withUTF8Buffer { appendPlain($0) }
     }
 
     /// In standard base64.
@@ -245,41 +241,56 @@ public struct JSONWriter: Sendable {
         if done == nil { Array(value.utf8).withUnsafeBufferPointer { quote($0, trusted: true) } }
     }
 
+    /// Text without anything to escape.
+    @inline(__always)
+    private mutating func appendPlain(_ text: UnsafeBufferPointer<UInt8>) {
+        bytes.append(upTo: text.count &+ 2) { out in
+            out[0] = UInt8(ascii: "\"")
+            if let start = text.baseAddress { (out + 1).initialize(from: start, count: text.count) }
+            out[text.count &+ 1] = UInt8(ascii: "\"")
+            return text.count &+ 2
+        }
+    }
+
     /// `trusted`: known to be valid UTF-8.
+    @inline(__always)
     private mutating func quote(_ text: UnsafeBufferPointer<UInt8>, trusted: Bool) {
+        var at = 0
+        while at < text.count, Self.isPlain(text[at]) || (trusted && text[at] >= 0x80 && text[at] != 0xE2) { at &+= 1 }
+        if at == text.count { appendPlain(text) } else { quoteEscaping(text, trusted: trusted) }
+    }
+
+    private mutating func quoteEscaping(_ text: UnsafeBufferPointer<UInt8>, trusted: Bool) {
         bytes.append(UInt8(ascii: "\""))
         var start = 0, at = 0
         while at < text.count {
             let byte = text[at]
+            if Self.isPlain(byte) || (trusted && byte >= 0x80 && byte != 0xE2) {
+                at &+= 1
+                continue
+            }
             if byte < 0x80 {
-                if Self.isPlain(byte) {
-                    at &+= 1
-                    continue
-                }
-                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<at]))
+                bytes.append(raw: UnsafeBufferPointer(rebasing: text[start..<at]))
                 escape(byte)
                 at &+= 1
-                start = at
-            } else if byte == 0xE2 || !trusted {
+            } else {
                 let length = UTF8Text.sequenceLength(text, at: at)
                 let separator = length == 3 && byte == 0xE2 && text[at + 1] == 0x80 && text[at + 2] & 0xFE == 0xA8
                 if length > 0 && !separator {
                     at &+= length
                     continue
                 }
-                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<at]))
+                bytes.append(raw: UnsafeBufferPointer(rebasing: text[start..<at]))
                 if separator {
                     bytes.append(text: text[at + 2] == 0xA8 ? "\\u2028" : "\\u2029")
                 } else {
                     bytes.append(text: "\\ufffd")
                 }
                 at &+= max(1, length)
-                start = at
-            } else {
-                at &+= 1
             }
+            start = at
         }
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
+        bytes.append(raw: UnsafeBufferPointer(rebasing: text[start...]))
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -288,7 +299,7 @@ public struct JSONWriter: Sendable {
     private static func isPlain(_ byte: UInt8) -> Bool {
         // One bit per character: below 64 all but 0...31, 0x22, 0x26, 0x3C, 0x3E; from 64 on all but 0x5C.
         let mask: UInt64 = byte < 64 ? 0xAFFF_FFBB_0000_0000 : 0xFFFF_FFFF_EFFF_FFFF
-        return mask >> UInt64(byte & 63) & 1 == 1
+        return byte < 0x80 && mask >> UInt64(byte & 63) & 1 == 1
     }
 
     private mutating func escape(_ byte: UInt8) {

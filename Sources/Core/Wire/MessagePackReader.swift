@@ -49,19 +49,43 @@ public enum MessagePackError: Error, Hashable, Sendable {
     }
 }
 
-/// The name of a map's member where it stands in the input: compared with literals, never copied.
+/// The name of a struct's field: compared with literals, without allocation or reference counting. Names longer than 32 bytes equal none.
 public struct MessagePackKey: Sendable {
-    public let bytes: ArraySlice<UInt8>
+    /// The bytes in words that may overlap: the first and the last eight, and those between.
+    private var first: UInt64 = 0, second: UInt64 = 0, third: UInt64 = 0, last: UInt64 = 0
+    private let count: Int
 
-    public static func ~= (name: StaticString, key: MessagePackKey) -> Bool { key == name }
+    /// The empty name.
+    init() { count = 0 }
 
-    public static func == (key: MessagePackKey, name: StaticString) -> Bool {
-        name.withUTF8Buffer { name in
-            key.bytes.withUnsafeBufferPointer { $0.count == name.count && $0.elementsEqual(name) }
+    /// Inlined so that the words of a literal become constants.
+    @inline(__always)
+    init(_ start: UnsafeRawPointer, _ count: Int) {
+        self.count = count
+        if count >= 8 {
+            first = start.loadUnaligned(as: UInt64.self)
+            last = start.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+            if count > 16 { second = start.loadUnaligned(fromByteOffset: 8, as: UInt64.self) }
+            if count > 24 { third = start.loadUnaligned(fromByteOffset: 16, as: UInt64.self) }
+        } else if count >= 4 {
+            first = UInt64(start.loadUnaligned(as: UInt32.self))
+            last = UInt64(start.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
+        } else if count >= 1 {
+            first = UInt64(start.loadUnaligned(as: UInt8.self))
+            second = UInt64(start.loadUnaligned(fromByteOffset: count / 2, as: UInt8.self))
+            last = UInt64(start.loadUnaligned(fromByteOffset: count &- 1, as: UInt8.self))
         }
     }
 
-    public var string: String { String(repairing: bytes) }
+    @inline(__always)
+    public static func ~= (name: StaticString, key: MessagePackKey) -> Bool { key == name }
+
+    @inline(__always)
+    public static func == (key: MessagePackKey, name: StaticString) -> Bool {
+        if key.count != name.utf8CodeUnitCount || key.count > 32 { return false }
+        let name = MessagePackKey(name.utf8Start, name.utf8CodeUnitCount)
+        return key.first == name.first && key.last == name.last && key.second == name.second && key.third == name.third
+    }
 }
 
 /// Reads MessagePack leniently (rpc-raft-wire §2.3): any width and sign of integers, integers for floats, every kind of raw for text and bytes,
@@ -78,57 +102,68 @@ public struct MessagePackReader: Sendable {
     /// Of containers within containers.
     public static let depthLimit = 1_024
 
-    /// What is not read yet.
-    public private(set) var rest: ArraySlice<UInt8>
-
-    public init(_ bytes: [UInt8]) { rest = bytes[...] }
-    public init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
-
-    public var isAtEnd: Bool { rest.isEmpty }
+    private let buffer: ArraySlice<UInt8>
     /// The index in the slice that this reader was made from.
-    public var position: Int { rest.startIndex }
+    public private(set) var position: Int
+    private let end: Int
+
+    public init(_ bytes: [UInt8]) { self.init(bytes[...]) }
+
+    public init(_ bytes: ArraySlice<UInt8>) {
+        buffer = bytes
+        position = bytes.startIndex
+        end = bytes.endIndex
+    }
+
+    public var isAtEnd: Bool { position == end }
+    /// What is not read yet.
+    public var rest: ArraySlice<UInt8> { buffer[position...] }
 
     /// The first byte of the next value.
     public func peek() throws(MessagePackError) -> UInt8 {
-        guard let byte = rest.first else { throw .truncated }
-        return byte
+        if position == end { throw .truncated }
+        return buffer[position]
     }
 
-    public func isNull() -> Bool { rest.first == 0xC0 }
+    public func isNull() -> Bool { position < end && buffer[position] == 0xC0 }
 
     /// Consumes the next value if it is nil.
     public mutating func readNull() -> Bool {
-        if rest.first != 0xC0 { return false }
-        _ = rest.removeFirst()
+        if !isNull() { return false }
+        position += 1
         return true
     }
 
     @inline(__always)
     private mutating func byte() throws(MessagePackError) -> UInt8 {
-        let at = rest.startIndex
-        if at == rest.endIndex { throw .truncated }
-        let byte = rest[at]
-        rest = rest[(at + 1)...]
+        if position == end { throw .truncated }
+        let byte = buffer[position]
+        position &+= 1
         return byte
     }
 
     @inline(__always)
     private mutating func bigEndian(_ count: Int) throws(MessagePackError) -> UInt64 {
-        if rest.count < count { throw .truncated }
+        if end &- position < count { throw .truncated }
         var value: UInt64 = 0
-        let end = rest.startIndex + count
-        for at in rest.startIndex..<end { value = value << 8 | UInt64(rest[at]) }
-        rest = rest[end...]
+        for _ in 0..<count {
+            value = value << 8 | UInt64(buffer[position])
+            position &+= 1
+        }
         return value
     }
 
     @inline(__always)
     private mutating func take(_ count: UInt64) throws(MessagePackError) -> ArraySlice<UInt8> {
-        guard count <= UInt64(rest.count) else { throw .truncated }
-        let end = rest.startIndex + Int(count)
-        let taken = rest[..<end]
-        rest = rest[end...]
-        return taken
+        let start = position
+        try advance(count)
+        return buffer[start..<position]
+    }
+
+    @inline(__always)
+    private mutating func advance(_ count: UInt64) throws(MessagePackError) {
+        guard count <= UInt64(end &- position) else { throw .truncated }
+        position &+= Int(count)
     }
 
     // MARK: Numbers
@@ -166,8 +201,9 @@ public struct MessagePackReader: Sendable {
             return value
         case .signed(let value): return value
         case .floating(let value):
-            guard let value = Int64(exactly: value) else { throw .outOfRange }
-            return value
+            // Not `init(exactly:)`, which calls the C library's `trunc`.
+            guard value >= -0x1p63 && value < 0x1p63, Double(Int64(value)) == value else { throw .outOfRange }
+            return Int64(value)
         }
     }
 
@@ -181,8 +217,8 @@ public struct MessagePackReader: Sendable {
             guard let value = UInt64(exactly: value) else { throw .outOfRange }
             return value
         case .floating(let value):
-            guard let value = UInt64(exactly: value) else { throw .outOfRange }
-            return value
+            guard value >= 0 && value < 0x1p64, Double(UInt64(value)) == value else { throw .outOfRange }
+            return UInt64(value)
         }
     }
 
@@ -208,27 +244,41 @@ public struct MessagePackReader: Sendable {
 
     // MARK: Raws
 
-    /// The bytes of a text or byte string where they stand in the input; nil for nil.
-    public mutating func rawSlice() throws(MessagePackError) -> ArraySlice<UInt8>? {
+    /// The length of a text or byte string, whose bytes follow; nil for nil.
+    @inline(__always)
+    private mutating func rawLength() throws(MessagePackError) -> UInt64? {
         let head = try byte()
         switch head {
-        case 0xA0...0xBF: return try take(UInt64(head & 0x1F))
-        case 0xD9, 0xC4: return try take(try bigEndian(1))
-        case 0xDA, 0xC5: return try take(try bigEndian(2))
-        case 0xDB, 0xC6: return try take(try bigEndian(4))
+        case 0xA0...0xBF: return UInt64(head & 0x1F)
+        case 0xD9, 0xC4: return try bigEndian(1)
+        case 0xDA, 0xC5: return try bigEndian(2)
+        case 0xDB, 0xC6: return try bigEndian(4)
         case 0xC0: return nil
         default: throw .mismatch(expected: "string", found: head)
         }
     }
 
+    /// The bytes of a text or byte string where they stand in the input; nil for nil.
+    public mutating func rawSlice() throws(MessagePackError) -> ArraySlice<UInt8>? {
+        guard let length = try rawLength() else { return nil }
+        return try take(length)
+    }
+
     /// Empty for nil; invalid UTF-8 is repaired.
     public mutating func string() throws(MessagePackError) -> String {
-        guard let raw = try rawSlice() else { return "" }
-        return String(repairing: raw)
+        guard let length = try rawLength() else { return "" }
+        let start = position
+        try advance(length)
+        return buffer.withUnsafeBufferPointer { bytes in
+            UTF8Text.repaired(UnsafeBufferPointer(rebasing: bytes[(start &- buffer.startIndex)..<(position &- buffer.startIndex)]))
+        }
     }
 
     /// Empty for nil.
-    public mutating func bytes() throws(MessagePackError) -> [UInt8] { Array(try rawSlice() ?? []) }
+    public mutating func bytes() throws(MessagePackError) -> [UInt8] {
+        guard let raw = try rawSlice() else { return [] }
+        return Array(raw)
+    }
 
     /// Empty for nil.
     public mutating func byteString() throws(MessagePackError) -> ByteString { ByteString(try bytes()) }
@@ -268,7 +318,7 @@ public struct MessagePackReader: Sendable {
         } else {
             throw .mismatch(expected: expected, found: head)
         }
-        if count > rest.count / bytesEach { throw .truncated }
+        if count > (end - position) / bytesEach { throw .truncated }
         return count
     }
 
@@ -277,7 +327,12 @@ public struct MessagePackReader: Sendable {
     public mutating func nextKey(_ left: inout Int) throws(MessagePackError) -> MessagePackKey? {
         if left == 0 { return nil }
         left &-= 1
-        return MessagePackKey(bytes: try rawSlice() ?? [])
+        guard let length = try rawLength() else { return MessagePackKey() }
+        let start = position
+        try advance(length)
+        return buffer.withUnsafeBytes { bytes in
+            MessagePackKey(bytes.baseAddress.unsafelyUnwrapped + (start &- buffer.startIndex), position &- start)
+        }
     }
 
     /// nil for nil.
@@ -321,35 +376,35 @@ public struct MessagePackReader: Sendable {
             let head = try byte()
             switch head {
             case 0x00...0x7F, 0xE0...0xFF, 0xC0, 0xC2, 0xC3: break
-            case 0xA0...0xBF: _ = try take(UInt64(head & 0x1F))
+            case 0xA0...0xBF: try advance(UInt64(head & 0x1F))
             case 0x90...0x9F: pending += UInt64(head & 0x0F)
             case 0x80...0x8F: pending += 2 * UInt64(head & 0x0F)
-            case 0xCC, 0xD0: _ = try take(1)
-            case 0xCD, 0xD1: _ = try take(2)
-            case 0xCA, 0xCE, 0xD2: _ = try take(4)
-            case 0xCB, 0xCF, 0xD3: _ = try take(8)
-            case 0xC4, 0xD9: _ = try take(try bigEndian(1))
-            case 0xC5, 0xDA: _ = try take(try bigEndian(2))
-            case 0xC6, 0xDB: _ = try take(try bigEndian(4))
-            case 0xD4...0xD8: _ = try take(1 + 1 << UInt64(head - 0xD4))
-            case 0xC7: _ = try take(1 + (try bigEndian(1)))
-            case 0xC8: _ = try take(1 + (try bigEndian(2)))
-            case 0xC9: _ = try take(1 + (try bigEndian(4)))
+            case 0xCC, 0xD0: try advance(1)
+            case 0xCD, 0xD1: try advance(2)
+            case 0xCA, 0xCE, 0xD2: try advance(4)
+            case 0xCB, 0xCF, 0xD3: try advance(8)
+            case 0xC4, 0xD9: try advance(try bigEndian(1))
+            case 0xC5, 0xDA: try advance(try bigEndian(2))
+            case 0xC6, 0xDB: try advance(try bigEndian(4))
+            case 0xD4...0xD8: try advance(1 + 1 << UInt64(head - 0xD4))
+            case 0xC7: try advance(1 + (try bigEndian(1)))
+            case 0xC8: try advance(1 + (try bigEndian(2)))
+            case 0xC9: try advance(1 + (try bigEndian(4)))
             case 0xDC: pending += try bigEndian(2)
             case 0xDD: pending += try bigEndian(4)
             case 0xDE: pending += 2 * (try bigEndian(2))
             case 0xDF: pending += 2 * (try bigEndian(4))
             default: throw .mismatch(expected: "value", found: head)
             }
-            if pending > UInt64(rest.count) { throw .truncated }
+            if pending > UInt64(end - position) { throw .truncated }
         }
     }
 
     /// The next value as it stands in the input.
     public mutating func encodedValue() throws(MessagePackError) -> ArraySlice<UInt8> {
-        let start = rest
+        let start = position
         try skip()
-        return start[..<rest.startIndex]
+        return buffer[start..<position]
     }
 
     /// The next value whatever its shape. Raws that are UTF-8 become text; keys of maps must be raws.
@@ -387,8 +442,8 @@ public struct MessagePackReader: Sendable {
             return .map(members)
         default:
             guard let raw = try rawSlice() else { return .null }
-            if let text = raw.withUnsafeBufferPointer({ String(validating: $0, as: UTF8.self) }) { return .string(text) }
-            return .bytes(Array(raw))
+            let isText = raw.withUnsafeBufferPointer { UTF8Text.isValid($0) }
+            return isText ? .string(String(decoding: raw, as: UTF8.self)) : .bytes(Array(raw))
         }
     }
 }

@@ -100,7 +100,7 @@ public struct MessagePackWriter: Sendable {
     @inline(__always) public mutating func key(_ name: StaticString) {
         name.withUTF8Buffer { name in
             rawHeader(name.count)
-            bytes.append(contentsOf: name)
+            bytes.append(raw: name)
         }
     }
 

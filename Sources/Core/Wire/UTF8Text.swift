@@ -19,9 +19,23 @@ enum UTF8Text {
         return 4
     }
 
+    static func isValid(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var at = 0
+        while at < bytes.count {
+            if bytes[at] < 0x80 {
+                at &+= 1
+                continue
+            }
+            let length = sequenceLength(bytes, at: at)
+            if length == 0 { return false }
+            at &+= length
+        }
+        return true
+    }
+
     /// The bytes as text; every invalid byte becomes one U+FFFD.
     static func repaired(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
-        if let text = String(validating: bytes, as: UTF8.self) { return text }
+        if isValid(bytes) { return String(decoding: bytes, as: UTF8.self) }
         var repaired: [UInt8] = []
         repaired.reserveCapacity(bytes.count + 16)
         var at = 0

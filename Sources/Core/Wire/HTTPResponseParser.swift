@@ -1,0 +1,137 @@
+/// An answer as a client receives it.
+public struct HTTPClientResponse: Sendable {
+    public var status: Int
+    /// What follows the number on the status line: `Not Found`.
+    public var reason: String
+    public var headers: HTTPHeaders
+    public var body: [UInt8]
+    /// Whether the server keeps the connection open for another request.
+    public var keepAlive: Bool
+
+    /// The first header of that lower-case name.
+    public func header(_ name: String) -> String? { headers.first(name) }
+}
+
+/// Parses the answers on one connection of a client from the bytes as they arrive. Interim answers (1xx) are passed over.
+public struct HTTPResponseParser: Sendable {
+    public enum Event: Sendable {
+        case needsMore
+        case response(HTTPClientResponse)
+        /// The text is Go's: `malformed HTTP response "x"`.
+        case failed(String)
+    }
+
+    private let bodyLimit: Int
+    private var held: [UInt8] = []
+    private var scanned = 0
+    private var head: HTTPClientResponse?
+    private var body: HTTPBodyReader?
+    /// Methods of the requests that are not answered yet.
+    private var methods: [String] = []
+
+    public init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
+
+    /// Call this for every request sent, in order: the answer to HEAD has no body.
+    public mutating func expect(method: String) { methods.append(method) }
+
+    public mutating func parse(_ input: [UInt8], at: inout Int) -> Event {
+        input.withUnsafeBytes { parse($0, at: &at) }
+    }
+
+    /// Parses from `at` on, which moves behind what was consumed. Call it until it needs more.
+    public mutating func parse(_ input: UnsafeRawBufferPointer, at: inout Int) -> Event {
+        held.append(contentsOf: input[at...])
+        at = input.count
+        let bytes = held
+        held = []
+        var position = 0
+        let event = bytes.withUnsafeBufferPointer { step($0, &position) }
+        if position < bytes.count { held = position == 0 ? bytes : Array(bytes[position...]) }
+        return event
+    }
+
+    /// The server has closed the connection: an answer that ends so, the failure that this means, or nothing if no answer was due.
+    public mutating func end() -> Event {
+        if let reader = body, reader.endsWithConnection, let done = finish(reader.body) { return .response(done) }
+        if head == nil && held.isEmpty { return methods.isEmpty ? .needsMore : .failed("EOF") }
+        return .failed("unexpected EOF")
+    }
+
+    private mutating func finish(_ bytes: [UInt8]) -> HTTPClientResponse? {
+        guard var done = head else { return nil }
+        done.body = bytes
+        head = nil
+        body = nil
+        return done
+    }
+
+    private mutating func step(_ input: UnsafeBufferPointer<UInt8>, _ at: inout Int) -> Event {
+        while head == nil {
+            let bytes = UnsafeBufferPointer(rebasing: input[at...])
+            guard let end = HTTPHead.end(bytes, from: &scanned) else {
+                if bytes.count <= HTTPHead.sizeLimit { return .needsMore }
+                return .failed("net/http: server response headers exceeded \(HTTPHead.sizeLimit) bytes; aborted")
+            }
+            scanned = 0
+            at += end
+            if let failure = takeHead(UnsafeBufferPointer(rebasing: bytes[..<end])) { return .failed(failure) }
+        }
+        guard var reader = body else { return .failed("unexpected EOF") }
+        body = nil
+        switch reader.take(input, &at) {
+        case .more:
+            body = reader
+            return .needsMore
+        case .done:
+            guard let done = finish(reader.body) else { return .needsMore }
+            return .response(done)
+        case .malformed: return .failed("malformed chunked encoding")
+        case .tooLarge: return .failed("http: response body too large")
+        }
+    }
+
+    /// The reason if this is no head of an answer.
+    private mutating func takeHead(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        var at = 0
+        let line = HTTPHead.line(bytes, &at)
+        let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count >= 2, let minor = HTTPHead.minorVersion(UnsafeBufferPointer(rebasing: parts[0])), minor >= 0 else {
+            return "malformed HTTP response \(GoQuote.quote(String(repairing: line)))"
+        }
+        guard parts[1].count == 3, let status = ASCII.decimal(UnsafeBufferPointer(rebasing: parts[1])), status >= 100 else {
+            return "malformed HTTP status code \(GoQuote.quote(String(repairing: parts[1])))"
+        }
+        var headers = HTTPHeaders()
+        if HTTPHead.fields(bytes, from: at, into: &headers) != nil { return "malformed MIME header line" }
+        if status < 200 && status != 101 { return nil }
+        var length: Int?, isChunked = false, saysClose = false, saysKeepAlive = false, lengthIsValid = true
+        headers.forEach { name, value in
+            if ASCII.equal(name, "content-length") {
+                length = ASCII.decimal(value)
+                lengthIsValid = lengthIsValid && length != nil
+            } else if ASCII.equal(name, "transfer-encoding") {
+                isChunked = ASCII.equal(value, "chunked")
+            } else if ASCII.equal(name, "connection") {
+                saysClose = saysClose || ASCII.list(value, contains: "close")
+                saysKeepAlive = saysKeepAlive || ASCII.list(value, contains: "keep-alive")
+            }
+        }
+        if !lengthIsValid { return "bad Content-Length" }
+        let hasNoBody = (methods.isEmpty ? "" : methods.removeFirst()) == "HEAD" || status == 204 || status == 304 || status == 101
+        if hasNoBody {
+            body = .sized(0, limit: bodyLimit)
+        } else if isChunked {
+            body = .chunked(limit: bodyLimit)
+        } else if let length {
+            if length > bodyLimit { return "http: response body too large" }
+            body = .sized(length, limit: bodyLimit)
+        } else {
+            body = .untilClose(limit: bodyLimit)
+        }
+        let endsWithConnection = !hasNoBody && !isChunked && length == nil
+        head = HTTPClientResponse(
+            status: status, reason: parts.count == 3 ? String(repairing: parts[2]) : "", headers: headers, body: [],
+            keepAlive: !saysClose && !endsWithConnection && (minor > 0 || saysKeepAlive))
+        return nil
+    }
+}
