@@ -88,6 +88,10 @@ public struct AgentConfig: Sendable {
     /// Whether registrations over HTTP are kept in the data directory.
     public var persistsRegistrations = true
 
+    // The machine, as `/v1/agent/self` tells it
+    public var processorCount = 1
+    public var architecture = "amd64"
+
     public var leaveOnTerminate = false
     public var skipLeaveOnInterrupt = true
     public var logLevel = LogLevel.info

@@ -16,7 +16,7 @@ public protocol RequestFrontEnd {
     ///
     /// Returns false, with `out` unchanged, when the request must go to the core loop. `date` is the value of the Date header.
     mutating func answer(
-        _ request: borrowing HTTPRequest, keepAlive: Bool, state: PublishedState, now: Instant, date: borrowing [UInt8], into out: inout [UInt8]
+        _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
     ) -> Bool
 
     /// Answers a DNS question from the published state; nil when it must be dropped.
