@@ -92,6 +92,7 @@ extension Store {
         var service = service
         service.weights = service.weights ?? Weights()
         service.locallyRegisteredAsSidecar = false
+        service.proxy.sortMaps()
         let key = TableKey.of(node, service.id)
         let old = services[key]
         if let old = old?.value {

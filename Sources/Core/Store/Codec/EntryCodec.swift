@@ -1,0 +1,244 @@
+// Keys, sessions and transactions on the wire. Spec: rpc-raft-wire §4.3.
+
+extension DirEntry: WireStruct {
+    init(from reader: inout MessagePackReader) throws(MessagePackError) {
+        self.init()
+        var left = try reader.structHeader()
+        while let name = try reader.nextKey(&left) {
+            switch name {
+            case "CreateIndex": entry.index.create = try reader.uint64()
+            case "Flags": entry.flags = try reader.uint64()
+            case "Key": key = try reader.byteString()
+            case "LockIndex": entry.lockIndex = try reader.uint64()
+            case "ModifyIndex": entry.index.modify = try reader.uint64()
+            case "Session": entry.session = try reader.string()
+            case "Value": entry.value = try reader.bytes()
+            default: try reader.skip()
+            }
+        }
+    }
+
+    func encode(into writer: inout MessagePackWriter) { Self.encode(key, entry, into: &writer) }
+
+    /// An empty value cannot be told from none.
+    static func encode(_ key: ByteString, _ entry: KVEntry, into writer: inout MessagePackWriter) {
+        writer.mapHeader(7)
+        writer.field("CreateIndex", entry.index.create)
+        writer.field("Flags", entry.flags)
+        writer.field("Key", key)
+        writer.field("LockIndex", entry.lockIndex)
+        writer.field("ModifyIndex", entry.index.modify)
+        writer.field("Session", entry.session)
+        writer.field("Value", entry.value.isEmpty ? nil : entry.value)
+    }
+}
+
+extension Session: WireStruct {
+    init(from reader: inout MessagePackReader) throws(MessagePackError) {
+        self.init()
+        var left = try reader.structHeader()
+        while let key = try reader.nextKey(&left) {
+            switch key {
+            case "Behavior": behavior = try reader.string()
+            case "Checks": checks = try reader.strings()
+            case "CreateIndex": index.create = try reader.uint64()
+            case "ID": id = try reader.string()
+            case "LockDelay": lockDelay = try reader.duration()
+            case "ModifyIndex": index.modify = try reader.uint64()
+            case "Name": name = try reader.string()
+            case "Node": node = try reader.string()
+            case "NodeChecks": nodeChecks = try reader.strings()
+            case "ServiceChecks": serviceChecks = try SessionServiceCheck.array(from: &reader)
+            case "TTL": ttl = try reader.string()
+            default: try reader.skip()
+            }
+        }
+    }
+
+    func encode(into writer: inout MessagePackWriter) {
+        writer.mapHeader(11)
+        writer.field("Behavior", behavior)
+        writer.field("Checks", checks)
+        writer.field("CreateIndex", index.create)
+        writer.field("ID", id)
+        writer.field("LockDelay", lockDelay)
+        writer.field("ModifyIndex", index.modify)
+        writer.field("Name", name)
+        writer.field("Node", node)
+        writer.field("NodeChecks", nodeChecks)
+        writer.field("ServiceChecks", serviceChecks)
+        writer.field("TTL", ttl)
+    }
+}
+
+extension SessionServiceCheck: WireStruct {
+    init(from reader: inout MessagePackReader) throws(MessagePackError) {
+        self.init()
+        var left = try reader.structHeader()
+        while let key = try reader.nextKey(&left) {
+            switch key {
+            case "ID": id = try reader.string()
+            case "Namespace": namespace = try reader.string()
+            default: try reader.skip()
+            }
+        }
+    }
+
+    func encode(into writer: inout MessagePackWriter) {
+        writer.mapHeader(2)
+        writer.field("ID", id)
+        writer.field("Namespace", namespace)
+    }
+}
+
+extension TxnOp: WireStruct {
+    init(from reader: inout MessagePackReader) throws(MessagePackError) {
+        self = .none
+        var left = try reader.structHeader()
+        while let key = try reader.nextKey(&left) {
+            if reader.readNull() { continue }
+            switch key {
+            case "Check": try self.init(member: .check, from: &reader)
+            case "Intention": self = .intention(try reader.dynamic())
+            case "KV": try self.init(member: .kv, from: &reader)
+            case "Node": try self.init(member: .node, from: &reader)
+            case "Service": try self.init(member: .service, from: &reader)
+            case "Session": try self.init(member: .session, from: &reader)
+            default: try reader.skip()
+            }
+        }
+    }
+
+    private enum Member { case check, kv, node, service, session }
+
+    private init(member: Member, from reader: inout MessagePackReader) throws(MessagePackError) {
+        var verb = "", nodeName = ""
+        var entry = DirEntry(), node = Node(), service = NodeService(), check = HealthCheck(), session = Session()
+        var left = try reader.structHeader()
+        while let key = try reader.nextKey(&left) {
+            switch (member, key) {
+            case (_, "Verb"): verb = try reader.string()
+            case (.kv, "DirEnt"): entry = try DirEntry(from: &reader)
+            case (.node, "Node"): node = try Node(from: &reader)
+            case (.service, "Node"): nodeName = try reader.string()
+            case (.service, "Service"): service = try NodeService(from: &reader)
+            case (.check, "Check"): check = try HealthCheck(from: &reader)
+            case (.session, "Session"): session = try Session(from: &reader)
+            default: try reader.skip()
+            }
+        }
+        self =
+            switch member {
+            case .check: .check(verb: verb, check)
+            case .kv: .kv(verb: verb, entry)
+            case .node: .node(verb: verb, node)
+            case .service: .service(verb: verb, node: nodeName, service)
+            case .session: .session(verb: verb, session)
+            }
+    }
+
+    func encode(into writer: inout MessagePackWriter) {
+        writer.mapHeader(6)
+        writer.key("Check")
+        if case .check(let verb, let check) = self { Self.encode("Check", check, verb, into: &writer) } else { writer.null() }
+        writer.key("Intention")
+        if case .intention(let operation) = self { writer.dynamic(operation) } else { writer.null() }
+        writer.key("KV")
+        if case .kv(let verb, let entry) = self { Self.encode("DirEnt", entry, verb, into: &writer) } else { writer.null() }
+        writer.key("Node")
+        if case .node(let verb, let node) = self { Self.encode("Node", node, verb, into: &writer) } else { writer.null() }
+        writer.key("Service")
+        if case .service(let verb, let node, let service) = self {
+            writer.mapHeader(3)
+            writer.field("Node", node)
+            writer.field("Service", service)
+            writer.field("Verb", verb)
+        } else {
+            writer.null()
+        }
+        writer.key("Session")
+        if case .session(let verb, let session) = self { Self.encode("Session", session, verb, into: &writer) } else { writer.null() }
+    }
+
+    private static func encode(_ name: StaticString, _ value: some WireStruct, _ verb: String, into writer: inout MessagePackWriter) {
+        writer.mapHeader(2)
+        writer.field(name, value)
+        writer.field("Verb", verb)
+    }
+}
+
+extension TxnResult: WireStruct {
+    init(from reader: inout MessagePackReader) throws(MessagePackError) {
+        var found: TxnResult?
+        var left = try reader.structHeader()
+        while let key = try reader.nextKey(&left) {
+            if reader.readNull() { continue }
+            switch key {
+            case "Check": found = .check(try HealthCheck(from: &reader))
+            case "KV": found = .kv(try DirEntry(from: &reader))
+            case "Node": found = .node(try Node(from: &reader))
+            case "Service": found = .service(try NodeService(from: &reader))
+            default: try reader.skip()
+            }
+        }
+        guard let found else { throw .invalid("transaction result without content") }
+        self = found
+    }
+
+    func encode(into writer: inout MessagePackWriter) {
+        writer.mapHeader(4)
+        writer.key("Check")
+        if case .check(let check) = self { check.encode(into: &writer) } else { writer.null() }
+        writer.key("KV")
+        if case .kv(let entry) = self { entry.encode(into: &writer) } else { writer.null() }
+        writer.key("Node")
+        if case .node(let node) = self { node.encode(into: &writer) } else { writer.null() }
+        writer.key("Service")
+        if case .service(let service) = self { service.encode(into: &writer) } else { writer.null() }
+    }
+}
+
+extension TxnError: WireStruct {
+    init(from reader: inout MessagePackReader) throws(MessagePackError) {
+        self.init(opIndex: 0, what: "")
+        var left = try reader.structHeader()
+        while let key = try reader.nextKey(&left) {
+            switch key {
+            case "OpIndex": opIndex = try reader.int()
+            case "What": what = try reader.string()
+            default: try reader.skip()
+            }
+        }
+    }
+
+    func encode(into writer: inout MessagePackWriter) {
+        writer.mapHeader(2)
+        writer.field("OpIndex", opIndex)
+        writer.field("What", what)
+    }
+}
+
+extension TxnResponse: WireStruct {
+    init(from reader: inout MessagePackReader) throws(MessagePackError) {
+        self.init()
+        var left = try reader.structHeader()
+        while let key = try reader.nextKey(&left) {
+            switch key {
+            case "Errors": errors = try TxnError.array(from: &reader) ?? []
+            case "Results": results = try TxnResult.array(from: &reader) ?? []
+            default: try reader.skip()
+            }
+        }
+    }
+
+    func encode(into writer: inout MessagePackWriter) {
+        writer.mapHeader(2)
+        encodeErrors(into: &writer)
+        encodeResults(into: &writer)
+    }
+
+    /// nil when there are none.
+    func encodeErrors(into writer: inout MessagePackWriter) { writer.field("Errors", errors.isEmpty ? nil : errors) }
+    /// nil when the transaction failed.
+    func encodeResults(into writer: inout MessagePackWriter) { writer.field("Results", errors.isEmpty ? results : nil) }
+}

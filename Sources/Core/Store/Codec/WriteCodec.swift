@@ -1,0 +1,68 @@
+// Writes as RPC requests, and their answers. Spec: rpc-raft-wire §3 "Write-method reply details".
+
+extension WriteRequest {
+    /// The method that takes this write; nil for what servers only propose themselves.
+    public var rpcMethod: String? {
+        switch self {
+        case .register: "Catalog.Register"
+        case .deregister: "Catalog.Deregister"
+        case .kv: "KVS.Apply"
+        case .session: "Session.Apply"
+        case .txn: "Txn.Apply"
+        case .tombstone: nil
+        }
+    }
+
+    /// The body of the request.
+    public func encodeRequest() -> [UInt8] {
+        var writer = MessagePackWriter(reservingCapacity: 512)
+        encodeBody(into: &writer)
+        return writer.bytes
+    }
+
+    /// The write that a request asks for; nil for a method that is no write of this kind.
+    public static func decodeRequest(method: String, body: ArraySlice<UInt8>) throws(MessagePackError) -> WriteRequest? {
+        var reader = MessagePackReader(body)
+        switch method {
+        case "Catalog.Register": return .register(try RegisterRequest(from: &reader))
+        case "Catalog.Deregister": return .deregister(try DeregisterRequest(from: &reader))
+        case "KVS.Apply": return .kv(try KVSRequest(from: &reader))
+        case "Session.Apply": return .session(try SessionRequest(from: &reader))
+        case "Txn.Apply": return .txn(try TxnRequest(from: &reader))
+        default: return nil
+        }
+    }
+
+    /// The body of the answer. An error is no body: it goes into the header, and nil is returned.
+    public func encodeReply(_ result: ApplyResult) -> [UInt8]? {
+        var writer = MessagePackWriter()
+        switch (self, result) {
+        case (_, .error): return nil
+        case (.kv, .bool(let done)): writer.bool(done)
+        // Plain writes have no outcome, which reads as false.
+        case (.kv, _): writer.bool(false)
+        case (.session, .string(let id)): writer.string(id)
+        case (.session, _): writer.string("")
+        case (.txn, .txn(let response)): response.encode(into: &writer)
+        default: writer.mapHeader(0)
+        }
+        return writer.bytes
+    }
+
+    /// What the body of an answer without an error says.
+    public func decodeReply(_ body: ArraySlice<UInt8>) throws(MessagePackError) -> ApplyResult {
+        var reader = MessagePackReader(body)
+        switch self {
+        case .kv(let request):
+            let done = try reader.bool()
+            return ["set", "delete", "delete-tree"].contains(request.op) ? .none : .bool(done)
+        case .session(let request):
+            let id = try reader.string()
+            return request.op == "create" ? .string(id) : .none
+        case .txn: return .txn(try TxnResponse(from: &reader))
+        case .register, .deregister, .tombstone:
+            try reader.skip()
+            return .none
+        }
+    }
+}
