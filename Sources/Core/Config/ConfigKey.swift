@@ -1,0 +1,45 @@
+/// What a configuration key holds. Durations, addresses and the like are strings here and are read by `ConfigBuilder`.
+indirect enum ConfigType: Sendable {
+    case string
+    case bool
+    case int
+    case uint
+    case float
+    case strings
+    case stringMap
+    /// Lists of strings by name, such as the headers of an HTTP check.
+    case stringListMap
+    case block([ConfigKey])
+    case blocks([ConfigKey])
+    /// Blocks by name, such as the tagged addresses of a service.
+    case namedBlocks([ConfigKey])
+    /// A map whose keys are not checked.
+    case free
+    case freeList
+}
+
+/// A key that configuration files may hold. Spec: config §3, §7.
+struct ConfigKey: Sendable {
+    let name: String
+    let type: ConfigType
+    /// Other spellings, in lower case; the name goes before them.
+    var aliases: [String] = []
+
+    /// Several keys of one type; their names are separated by blanks.
+    static func keys(_ type: ConfigType, _ names: String) -> [ConfigKey] {
+        names.split(separator: " ").map { ConfigKey(name: String($0), type: type) }
+    }
+}
+
+/// Why a configuration cannot be used; the text is the reference's.
+public struct ConfigError: Error, Hashable, Sendable, CustomStringConvertible {
+    public var text: String
+    public init(_ text: String) { self.text = text }
+    public var description: String { text }
+
+    /// Several mistakes as one text, in the layout of the reference's lists of errors.
+    static func list(_ errors: [String]) -> String {
+        let head = errors.count == 1 ? "1 error occurred:" : "\(errors.count) errors occurred:"
+        return head + "\n" + errors.map { "\t* \($0)\n" }.joined() + "\n"
+    }
+}
