@@ -67,7 +67,7 @@ struct ConfigDecoder {
             let lines = errors.map { "* \($0)" }.sorted()
             throw ConfigError("\(lines.count) error(s) decoding:\n\n\(lines.joined(separator: "\n"))")
         }
-        if !unknown.isEmpty { throw ConfigError(ConfigError.list(unknown.map { "invalid config key \($0)" })) }
+        if !unknown.isEmpty { throw ConfigError(MultipleErrors.text(unknown.map { "invalid config key \($0)" })) }
         return .map(Self.withSinglesAppended(decoded))
     }
 

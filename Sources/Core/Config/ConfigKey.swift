@@ -36,10 +36,4 @@ public struct ConfigError: Error, Hashable, Sendable, CustomStringConvertible {
     public var text: String
     public init(_ text: String) { self.text = text }
     public var description: String { text }
-
-    /// Several mistakes as one text, in the layout of the reference's lists of errors.
-    static func list(_ errors: [String]) -> String {
-        let head = errors.count == 1 ? "1 error occurred:" : "\(errors.count) errors occurred:"
-        return head + "\n" + errors.map { "\t* \($0)\n" }.joined() + "\n"
-    }
 }

@@ -1,0 +1,192 @@
+/// Addresses, ports and listeners. Spec: config §5.
+extension ConfigBuilder {
+    private enum ConfiguredAddress: Equatable {
+        case ip(IPAddress)
+        case unix(String)
+
+        var text: String {
+            switch self {
+            case .ip(let ip): ip.text
+            case .unix(let path): path
+            }
+        }
+    }
+
+    mutating func buildAddresses() throws(ConfigError) {
+        try buildPorts()
+        let bind = try bindAddress()
+        try buildAdvertised(bind)
+        let clients = clientAddresses()
+        result.process.clientAddresses = clients.map(\.text)
+        result.agent.clientAddress = clients.first?.text ?? ""
+        listen(.dns, "addresses.dns", clients, result.agent.dnsPort)
+        listen(.http, "addresses.http", clients, result.agent.httpPort)
+        listen(.https, "addresses.https", clients, result.agent.httpsPort)
+        listen(.grpc, "addresses.grpc", clients, result.agent.grpcPort)
+        for key in ["serf_lan", "serf_wan"] { _ = single(key) }
+        try buildRecursors()
+        result.process.startJoin = expandAll("start_join")
+        result.process.startJoinWAN = expandAll("start_join_wan")
+        result.process.retryJoin = expandAll("retry_join")
+        result.process.retryJoinWAN = expandAll("retry_join_wan")
+    }
+
+    private mutating func buildPorts() throws(ConfigError) {
+        result.agent.dnsPort = reader.port("dns")
+        result.agent.httpPort = reader.port("http")
+        result.agent.httpsPort = reader.port("https")
+        result.agent.grpcPort = reader.port("grpc")
+        result.agent.serverPort = reader.port("server")
+        result.agent.serfLANPort = reader.port("serf_lan")
+        result.agent.serfWANPort = reader.port("serf_wan")
+        for name in ["proxy", "sidecar", "expose"] {
+            let low = reader.port("\(name)_min_port"), high = reader.port("\(name)_max_port")
+            if low > high {
+                throw ConfigError("\(name)_min_port must be less than \(name)_max_port. To disable, set both to zero.")
+            }
+        }
+        result.agent.sidecarMinPort = max(0, reader.port("sidecar_min_port"))
+        result.agent.sidecarMaxPort = max(0, reader.port("sidecar_max_port"))
+        result.process.rpcBindPort = result.agent.serverPort
+    }
+
+    private mutating func bindAddress() throws(ConfigError) -> IPAddress {
+        let addresses = expand("bind_addr", reader.string("bind_addr"))
+        guard let first = addresses.first else { throw ConfigError("bind_addr cannot be empty") }
+        if addresses.count > 1 {
+            throw ConfigError("bind_addr cannot contain multiple addresses. Use 'addresses.{dns,http,https}' instead.")
+        }
+        guard case .ip(let ip) = first else { throw ConfigError("bind_addr cannot be a unix socket") }
+        result.agent.bindAddress = ip.text
+        result.process.rpcBindAddress = ip.text
+        return ip
+    }
+
+    // MARK: Advertised addresses
+
+    private mutating func buildAdvertised(_ bind: IPAddress) throws(ConfigError) {
+        try refuseAny("advertise_addr", "Advertise address cannot be 0.0.0.0, :: or [::]")
+        try refuseAny("advertise_addr_wan", "Advertise WAN address cannot be 0.0.0.0, :: or [::]")
+        var lan = single("advertise_addr") ?? bind
+        if lan.isAny { lan = try detected(like: lan) }
+        let wan = single("advertise_addr_wan") ?? lan
+        result.agent.advertiseAddress = lan.text
+        result.agent.advertiseAddressWAN = wan.text
+        var tagged = reader.map("tagged_addresses")
+        tagged["lan"] = lan.text
+        tagged["wan"] = wan.text
+        let families = [
+            ("lan_ipv4", "advertise_addr_ipv4", true, lan), ("lan_ipv6", "advertise_addr_ipv6", false, lan),
+            ("wan_ipv4", "advertise_addr_wan_ipv4", true, wan), ("wan_ipv6", "advertise_addr_wan_ipv6", false, wan),
+        ]
+        for (tag, key, isIPv4, main) in families {
+            let explicit = single(key)
+            if let explicit, explicit.isIPv4 != isIPv4 { throw ConfigError("\(key) must be an \(isIPv4 ? "ipv4" : "ipv6") address") }
+            if let address = explicit ?? (main.isIPv4 == isIPv4 ? main : nil) { tagged[tag] = address.text }
+        }
+        result.agent.taggedAddresses = tagged
+    }
+
+    private func refuseAny(_ key: String, _ message: String) throws(ConfigError) {
+        let text = reader.string(key)
+        if text == "[::]" || (IPAddress(text)?.isAny ?? false) { throw ConfigError(message) }
+    }
+
+    /// The one address by which others can reach a machine that listens everywhere.
+    private func detected(like any: IPAddress) throws(ConfigError) -> IPAddress {
+        let candidates = environment.interfaces.filter { $0.isUp && !$0.isLoopback }.compactMap(\.ip)
+        let found = any.isIPv4 ? candidates.filter { $0.isIPv4 && $0.isPrivate } : candidates.filter { !$0.isIPv4 && $0.isPublic }
+        let kind = any.isIPv4 ? "private IPv4" : "public IPv6"
+        guard let first = found.first else { throw ConfigError("No \(kind) address found") }
+        if found.count > 1 {
+            throw ConfigError("Multiple \(kind) addresses found. Please configure one with 'bind' and/or 'advertise'.")
+        }
+        return first
+    }
+
+    // MARK: Listeners
+
+    private mutating func clientAddresses() -> [ConfiguredAddress] {
+        expand("client_addr", reader.string("client_addr")).filter { address in
+            if case .ip = address { return true }
+            reader.errors.append("client_addr cannot be a unix socket")
+            return false
+        }
+    }
+
+    private mutating func listen(_ service: ListenerConfig.Service, _ key: String, _ clients: [ConfiguredAddress], _ port: Int) {
+        let own = expand(key, reader.string(key))
+        guard port > 0 else { return }
+        for address in own.isEmpty ? clients : own {
+            switch address {
+            case .ip(let ip): result.process.listeners.append(ListenerConfig(service: service, endpoint: .tcp(ip: ip.text, port: port)))
+            case .unix(let path): result.process.listeners.append(ListenerConfig(service: service, endpoint: .unix(path: path)))
+            }
+        }
+    }
+
+    private mutating func buildRecursors() throws(ConfigError) {
+        for recursor in reader.strings("recursors") {
+            let expanded: String
+            do {
+                expanded = try AddressTemplate(interfaces: environment.interfaces).expand(recursor)
+            } catch {
+                throw ConfigError("Invalid DNS recursor template \(GoQuote.quote(recursor)): \(error.text)")
+            }
+            for address in Self.fields(expanded) {
+                if address.hasPrefix("unix://") { throw ConfigError("DNS Recursors cannot be unix sockets: \(address)") }
+                result.agent.dns.recursors.append(address)
+            }
+        }
+    }
+
+    // MARK: Templates
+
+    private static func fields(_ text: String) -> [String] { text.split { $0.isWhitespace }.map(String.init) }
+
+    /// The words of a text after its templates are replaced; nothing if a template is wrong.
+    private mutating func expandText(_ key: String, _ text: String) -> [String] {
+        do {
+            return Self.fields(try AddressTemplate(interfaces: environment.interfaces).expand(text))
+        } catch {
+            reader.errors.append("\(key): error parsing \(GoQuote.quote(text)): \(error.text)")
+            return []
+        }
+    }
+
+    private mutating func expandAll(_ key: String) -> [String] {
+        var result: [String] = []
+        for text in reader.strings(key) { result += expandText(key, text) }
+        return result
+    }
+
+    /// IP addresses and sockets; nothing if any of them is wrong.
+    private mutating func expand(_ key: String, _ text: String) -> [ConfiguredAddress] {
+        var addresses: [ConfiguredAddress] = []
+        for word in expandText(key, text) {
+            if word.hasPrefix("unix://") {
+                addresses.append(.unix(String(word.dropFirst("unix://".count))))
+            } else if let ip = IPAddress(word == "[::]" ? "::" : word) {
+                addresses.append(.ip(ip))
+            } else {
+                reader.errors.append("\(key): invalid ip address: \(word)")
+                return []
+            }
+        }
+        return addresses
+    }
+
+    private mutating func single(_ key: String) -> IPAddress? {
+        let addresses = expand(key, reader.string(key))
+        guard let first = addresses.first else { return nil }
+        if addresses.count > 1 {
+            reader.errors.append("\(key): multiple addresses found: \(addresses.map(\.text).joined(separator: " "))")
+            return nil
+        }
+        guard case .ip(let ip) = first else {
+            reader.errors.append("\(key) cannot be a unix socket")
+            return nil
+        }
+        return ip
+    }
+}
