@@ -9,7 +9,8 @@ public struct InterfaceAddress: Hashable, Sendable {
     /// The default route leads through this interface.
     public var isDefault: Bool
 
-    public init(interface: String, address: String, prefixLength: Int, isUp: Bool = true, isLoopback: Bool = false, isDefault: Bool = false) {
+    public init(interface: String, address: String, prefixLength: Int, isUp: Bool = true, isLoopback: Bool = false, isDefault: Bool = false)
+    {
         self.interface = interface
         self.address = address
         self.prefixLength = prefixLength
@@ -24,8 +25,7 @@ public struct InterfaceAddress: Hashable, Sendable {
 
 /// Templates such as `{{ GetPrivateIP }}` in addresses. Spec: config §5.1.
 ///
-/// Supported: all sources and outputs, `include`, `exclude`, `sort`, `unique`, `limit` and `offset`; patterns hold literal text, `.`, `.*`,
-/// `^`, `$` and `|`. Anything else is an error that names it.
+/// Supported: all sources and outputs, `include`, `exclude`, `sort`, `unique`, `limit` and `offset`. Anything else is an error that names it.
 struct AddressTemplate {
     let interfaces: [InterfaceAddress]
 
@@ -181,10 +181,10 @@ struct AddressTemplate {
     private func predicate(_ key: String, _ value: String) throws(ConfigError) -> (InterfaceAddress) -> Bool {
         switch key {
         case "address":
-            let pattern = try AddressPattern(value)
+            let pattern = try expression(value)
             return { pattern.matches($0.address) }
         case "name":
-            let pattern = try AddressPattern(value)
+            let pattern = try expression(value)
             return { pattern.matches($0.interface) }
         case "type":
             switch value.lowercased() {
@@ -203,6 +203,10 @@ struct AddressTemplate {
         case "flag", "flags": return try flags(value)
         default: throw ConfigError("filter key \(GoQuote.quote(key)) is not supported")
         }
+    }
+
+    private func expression(_ pattern: String) throws(ConfigError) -> RegularExpression {
+        do { return try RegularExpression(pattern) } catch { throw ConfigError(error.description) }
     }
 
     private static func networks(ofRFC number: String) -> [IPNetwork] {
@@ -254,83 +258,4 @@ struct AddressTemplate {
     }
 
     private static func order(_ ip: IPAddress?) -> (UInt64, UInt64) { (ip?.high ?? 0, ip?.low ?? 0) }
-}
-
-/// The part of regular expressions that names and addresses are matched with: literal text, `.`, `.*`, `^`, `$` and `|`.
-struct AddressPattern {
-    private enum Step {
-        case literal(UInt8)
-        case any
-        case anyRun
-    }
-
-    private struct Branch {
-        var steps: [Step] = []
-        var isAnchoredAtStart = false
-        var isAnchoredAtEnd = false
-    }
-
-    private var branches: [Branch] = []
-
-    init(_ pattern: String) throws(ConfigError) {
-        for text in pattern.utf8.split(separator: UInt8(ascii: "|"), omittingEmptySubsequences: false) {
-            var branch = Branch()
-            var bytes = Array(text)[...]
-            if bytes.first == UInt8(ascii: "^") {
-                branch.isAnchoredAtStart = true
-                bytes = bytes.dropFirst()
-            }
-            if bytes.last == UInt8(ascii: "$") {
-                branch.isAnchoredAtEnd = true
-                bytes = bytes.dropLast()
-            }
-            while let byte = bytes.popFirst() {
-                switch byte {
-                case UInt8(ascii: ".") where bytes.first == UInt8(ascii: "*"):
-                    bytes = bytes.dropFirst()
-                    branch.steps.append(.anyRun)
-                case UInt8(ascii: "."): branch.steps.append(.any)
-                case UInt8(ascii: "\\") where bytes.first == UInt8(ascii: "."):
-                    bytes = bytes.dropFirst()
-                    branch.steps.append(.literal(UInt8(ascii: ".")))
-                case _ where "*+?()[]{}\\^$".utf8.contains(byte):
-                    throw ConfigError("pattern \(GoQuote.quote(pattern)) is not supported: only text, '.', '.*', '^', '$' and '|' are")
-                default: branch.steps.append(.literal(byte))
-                }
-            }
-            branches.append(branch)
-        }
-    }
-
-    func matches(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        return branches.contains { branch in
-            (0...bytes.count).contains { start in
-                (start == 0 || !branch.isAnchoredAtStart) && Self.matches(branch.steps[...], bytes[start...], toEnd: branch.isAnchoredAtEnd)
-            }
-        }
-    }
-
-    /// Keeps the set of places that the steps so far may have come to, so that the time is bounded by pattern times text.
-    private static func matches(_ steps: ArraySlice<Step>, _ text: ArraySlice<UInt8>, toEnd: Bool) -> Bool {
-        var reached = [Bool](repeating: false, count: text.count + 1)
-        reached[0] = true
-        for step in steps {
-            var next = [Bool](repeating: false, count: text.count + 1)
-            var wasReached = false
-            for offset in 0...text.count {
-                switch step {
-                case .anyRun:
-                    wasReached = wasReached || reached[offset]
-                    next[offset] = wasReached
-                case .any:
-                    if offset < text.count, reached[offset] { next[offset + 1] = true }
-                case .literal(let byte):
-                    if offset < text.count, reached[offset], text[text.startIndex + offset] == byte { next[offset + 1] = true }
-                }
-            }
-            reached = next
-        }
-        return toEnd ? reached[text.count] : reached.contains(true)
-    }
 }

@@ -154,7 +154,9 @@ extension ConfigBuilder {
         }
     }
 
-    private func claim(_ network: String, _ address: String, _ name: String, _ owners: inout LookupTable<String, String>) throws(ConfigError) {
+    private func claim(_ network: String, _ address: String, _ name: String, _ owners: inout LookupTable<String, String>)
+        throws(ConfigError)
+    {
         if let other = owners["\(network):\(address)"] { throw ConfigError("\(name) address \(address) already configured for \(other)") }
         owners["\(network):\(address)"] = name
     }

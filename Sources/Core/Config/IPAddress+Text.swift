@@ -1,8 +1,11 @@
 extension IPAddress {
     /// Dotted for IPv4, else groups with the longest run of zeros cut out (RFC 5952).
     var text: String {
-        if isIPv4 { return (0..<4).map { String(low >> UInt64(24 - 8 * $0) & 0xFF) }.joined(separator: ".") }
-        let groups = (0..<8).map { index in (index < 4 ? high : low) >> UInt64(48 - 16 * (index % 4)) & 0xFFFF }
+        if isIPv4 {
+            let octets: [UInt64] = [24, 16, 8, 0].map { shift in low >> shift & 0xFF }
+            return octets.map(String.init).joined(separator: ".")
+        }
+        let groups: [UInt64] = [high, low].flatMap { half in [48, 32, 16, 0].map { shift in half >> shift & 0xFFFF } }
         let gap = Self.longestZeroRun(groups)
         let texts = groups.map { String($0, radix: 16) }
         guard gap.count > 1 else { return texts.joined(separator: ":") }

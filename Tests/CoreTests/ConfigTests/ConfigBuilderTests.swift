@@ -1,0 +1,232 @@
+import Testing
+
+@testable import Core
+
+/// Builds configurations from texts, on a machine with one loopback and one private address.
+enum ConfigFixture {
+    static let minimal = "data_dir = \"/d\"\nbind_addr = \"127.0.0.1\"\n"
+
+    static func environment() -> ConfigEnvironment {
+        ConfigEnvironment(
+            hostName: " host1 ",
+            interfaces: [
+                InterfaceAddress(interface: "lo", address: "127.0.0.1", prefixLength: 8, isLoopback: true),
+                InterfaceAddress(interface: "eth0", address: "10.1.2.3", prefixLength: 24, isDefault: true),
+                InterfaceAddress(interface: "eth0", address: "2001:470::5", prefixLength: 64, isDefault: true),
+                InterfaceAddress(interface: "tun0", address: "8.8.4.4", prefixLength: 32),
+            ],
+            fileStatus: { path in path == "/file" ? .file : path == "/old/mdb" ? .directory : .missing })
+    }
+
+    static func build(
+        _ texts: [String], json: Bool = false, flags: [(String, String)] = [], fragments: [String] = [], isDev: Bool = false
+    ) throws(ConfigError) -> Configuration {
+        let files = texts.enumerated().map { index, text in
+            ConfigSource(name: "\(index).\(json ? "json" : "hcl")", format: json ? .json : .hcl, text: Array(text.utf8))
+        }
+        let sources = AgentFlags.sources(flags.map { AgentFlags.Given(name: $0.0, value: $0.1) })
+        return try ConfigBuilder.build(
+            files: files, listFlags: sources.lists, valueFlags: sources.values, fragments: fragments, isDev: isDev,
+            environment: environment())
+    }
+
+    static func build(_ text: String) throws(ConfigError) -> Configuration { try build([minimal + text]) }
+
+    /// The error, or an empty text.
+    static func error(_ text: String, json: Bool = false) -> String {
+        do {
+            _ = try json ? build([text], json: true) : build(text)
+            return ""
+        } catch {
+            return error.text
+        }
+    }
+
+    static func oneError(_ text: String) -> String { "1 error occurred:\n\t* \(text)\n\n" }
+}
+
+@Suite struct ConfigMergingTests {
+    @Test func `single values of later sources win, lists are joined and maps overlaid`() throws {
+        let a = """
+            datacenter = "west"
+            node_meta { zone = "a" keep = "k" }
+            service { name = "one" port = 1 tags = ["a"] }
+            retry_join = ["10.0.0.2"]
+            dns_config { node_ttl = "5s" soa { min_ttl = 9 } }
+            """
+        let b = """
+            node_meta { zone = "b" }
+            service { name = "two" port = 2 }
+            check { name = "c" ttl = "1h" status = "passing" }
+            retry_join = ["10.0.0.3"]
+            dns_config { service_ttl { "*" = "7s" } }
+            """
+        let config = try ConfigFixture.build(
+            [ConfigFixture.minimal + a, b],
+            flags: [("node-meta", "flag:yes"), ("datacenter", "East"), ("retry-join", "10.0.0.1"), ("node-meta", "bare")],
+            fragments: ["node_meta { inline = \"1\" }", "service { name = \"three\" }\nretry_join = [\"10.0.0.4\"]"])
+        #expect(config.agent.datacenter == "east")
+        #expect(config.agent.nodeMeta == ["zone": "b", "keep": "k", "flag": "yes", "inline": "1", "bare": ""])
+        #expect(config.agent.services.map(\.name) == ["one", "two", "three"])
+        #expect(config.agent.checks.map(\.name) == ["c"])
+        #expect(config.process.retryJoin == ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"])
+        #expect(config.agent.dns.nodeTTL == .seconds(5))
+        #expect(config.agent.dns.soaMinTTL == 9)
+        #expect(config.agent.dns.serviceTTL["*"] == .seconds(7))
+    }
+
+    @Test func `lists inside blocks that flags give follow those of files`() throws {
+        let config = try ConfigFixture.build(
+            [ConfigFixture.minimal + "http_config { allow_write_http_from = [\"10.0.0.0/8\"] }"],
+            flags: [("allow-write-http-from", "127.0.0.0/8")])
+        #expect(config.agent.allowWriteHTTPFrom == ["10.0.0.0/8", "127.0.0.0/8"])
+    }
+
+    @Test func `internal settings cannot be changed`() throws {
+        let config = try ConfigFixture.build("ae_interval = \"1s\" check_reap_interval = \"5h\"")
+        #expect(config.agent.antiEntropyInterval == .minutes(1))
+        #expect(config.agent.checkReapInterval == .seconds(30))
+    }
+
+    @Test func `JSON and HCL mean the same`() throws {
+        let json = try ConfigFixture.build(
+            [
+                #"{"data_dir":"/d","bind_addr":"127.0.0.1","ports":[{"http":1}],"services":[{"name":"a","checks":[{"ttl":"5s"}]}],"#
+                    + #""node_meta":{"a":"b"},"server":null}"#
+            ], json: true)
+        let hcl = try ConfigFixture.build("ports { http = 1 }\nservices { name = \"a\" checks { ttl = \"5s\" } }\nnode_meta { a = \"b\" }")
+        #expect(json.agent.httpPort == 1)
+        #expect(json.agent.services == hcl.agent.services)
+        #expect(json.agent.nodeMeta == hcl.agent.nodeMeta)
+    }
+}
+
+@Suite struct ConfigDefaultsTests {
+    @Test func `a server without settings`() throws {
+        let config = try ConfigFixture.build("server = true bootstrap = true")
+        let agent = config.agent
+        #expect(agent.nodeName == "host1")
+        #expect(agent.datacenter == "dc1" && agent.primaryDatacenter == "dc1")
+        #expect(agent.server && !agent.leaveOnTerminate && agent.skipLeaveOnInterrupt)
+        #expect((agent.httpPort, agent.httpsPort, agent.dnsPort, agent.grpcPort) == (8500, -1, 8600, -1))
+        #expect((agent.serverPort, agent.serfLANPort, agent.serfWANPort) == (8300, 8301, 8302))
+        #expect(agent.raftElectionTimeout == .seconds(5) && agent.raftLeaderLeaseTimeout == .milliseconds(2500))
+        #expect(agent.sessionTTLMin == .seconds(10) && agent.rpcHoldTimeout == .seconds(7))
+        #expect(agent.defaultQueryTime == .seconds(300) && agent.maxQueryTime == .seconds(600))
+        #expect(agent.dns == DNSConfig())
+        #expect(agent.kvMaxValueSize == 524288 && agent.checkOutputMaxSize == 4096)
+        #expect(!agent.enableScriptChecks && !agent.enableLocalScriptChecks && !agent.uiEnabled)
+        let addresses = config.process.listeners.map { "\($0.service.rawValue) \($0.address)" }
+        #expect(addresses == ["DNS 127.0.0.1:8600", "HTTP 127.0.0.1:8500"])
+        #expect(agent.taggedAddresses == ["lan": "127.0.0.1", "lan_ipv4": "127.0.0.1", "wan": "127.0.0.1", "wan_ipv4": "127.0.0.1"])
+        #expect(config.warnings == ["bootstrap = true: do not enable unless necessary"])
+        #expect(config.unsupported.isEmpty && config.startProblem == nil)
+    }
+
+    @Test func `a client leaves by default`() throws {
+        let agent = try ConfigFixture.build("").agent
+        #expect(!agent.server && agent.leaveOnTerminate && !agent.skipLeaveOnInterrupt)
+    }
+
+    @Test func `development mode needs nothing and can be overridden`() throws {
+        let dev = try ConfigFixture.build([], isDev: true)
+        #expect(dev.agent.server && dev.agent.devMode && dev.agent.bootstrap && dev.agent.uiEnabled && dev.agent.enableDebug)
+        #expect(!dev.process.showsBootstrap && dev.process.dataDirectory.isEmpty && !dev.agent.persistsRegistrations)
+        #expect(dev.agent.raftElectionTimeout == .milliseconds(52) && dev.agent.logLevel == .debug)
+        #expect(dev.agent.bindAddress == "127.0.0.1")
+        let other = try ConfigFixture.build([], flags: [("log-level", "err"), ("ui", "false"), ("http-port", "7")], isDev: true)
+        #expect(other.agent.logLevel == .error && !other.agent.uiEnabled && other.agent.httpPort == 7)
+    }
+
+    @Test func `expecting one server is bootstrapping`() throws {
+        let config = try ConfigFixture.build("server = true bootstrap_expect = 1")
+        #expect(config.agent.bootstrap && config.agent.bootstrapExpect == 0 && config.process.showsBootstrap)
+        #expect(
+            config.warnings == [
+                "BootstrapExpect is set to 1; this is the same as Bootstrap mode.", "bootstrap = true: do not enable unless necessary",
+            ])
+        let three = try ConfigFixture.build("server = true bootstrap_expect = 3")
+        #expect(three.warnings == ["bootstrap_expect > 0: expecting 3 servers"])
+        #expect(three.startProblem?.hasPrefix("bootstrap_expect = 3: this version does not form clusters") ?? false)
+    }
+
+    @Test func `script checks from files follow those from everywhere`() throws {
+        #expect(try ConfigFixture.build("enable_script_checks = true").agent.enableLocalScriptChecks)
+        #expect(try !ConfigFixture.build("enable_script_checks = true enable_local_script_checks = false").agent.enableLocalScriptChecks)
+    }
+
+    @Test func `the raft multiplier scales timeouts`() throws {
+        let agent = try ConfigFixture.build("performance { raft_multiplier = 2 }").agent
+        #expect(agent.raftElectionTimeout == .seconds(2) && agent.raftLeaderLeaseTimeout == .seconds(1))
+    }
+}
+
+@Suite struct ConfigAddressTests {
+    @Test func `an agent that listens everywhere advertises its private address`() throws {
+        let config = try ConfigFixture.build(["data_dir = \"/d\""])
+        #expect(config.agent.bindAddress == "0.0.0.0" && config.agent.advertiseAddress == "10.1.2.3")
+    }
+
+    @Test func `templates name addresses of the machine`() throws {
+        func bind(_ template: String) throws -> String {
+            try ConfigFixture.build(["data_dir = \"/d\"\nbind_addr = \"\(template)\""]).agent.bindAddress
+        }
+        #expect(try bind("{{ GetPrivateIP }}") == "10.1.2.3")
+        #expect(try bind("{{ GetPublicIP }}") == "2001:470::5")
+        #expect(try bind("{{ GetInterfaceIP \\\"lo\\\" }}") == "127.0.0.1")
+        #expect(try bind("{{ GetAllInterfaces | include \\\"network\\\" \\\"10.0.0.0/8\\\" | attr \\\"address\\\" }}") == "10.1.2.3")
+        #expect(try bind("{{ GetAllInterfaces | include \\\"name\\\" \\\"^tun\\\" | join \\\"address\\\" \\\" \\\" }}") == "8.8.4.4")
+        let sorted = "{{ GetAllInterfaces | include \\\"type\\\" \\\"ipv4\\\" | sort \\\"-address\\\" | limit 1 | attr \\\"address\\\" }}"
+        #expect(try bind(sorted) == "127.0.0.1")
+    }
+
+    @Test func `templates that are not supported are named`() {
+        let error = ConfigFixture.error("client_addr = \"{{ GetRain }}\"")
+        #expect(
+            error
+                == ConfigFixture.oneError("client_addr: error parsing \"{{ GetRain }}\": template function \"GetRain\" is not supported"))
+        #expect(ConfigFixture.error("recursors = [\"{{\"]") == "Invalid DNS recursor template \"{{\": unclosed action in template")
+    }
+
+    @Test func `clients may be served on several addresses and sockets`() throws {
+        let config = try ConfigFixture.build("client_addr = \"127.0.0.1 ::1\"\naddresses { http = \"unix:///tmp/x.sock 10.1.2.3\" }")
+        let addresses = config.process.listeners.map { "\($0.service.rawValue) \($0.address)" }
+        #expect(addresses == ["DNS 127.0.0.1:8600", "DNS [::1]:8600", "HTTP /tmp/x.sock", "HTTP 10.1.2.3:8500"])
+        #expect(config.process.clientAddresses == ["127.0.0.1", "::1"])
+    }
+
+    @Test func `addresses are written in their shortest form`() {
+        for (text, shown) in [
+            ("0:0:0:0:0:0:0:1", "::1"), ("::", "::"), ("2001:0db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"),
+            ("1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7"),
+            ("fe80::1", "fe80::1"), ("::ffff:1.2.3.4", "1.2.3.4"), ("10.0.0.1", "10.0.0.1"),
+        ] {
+            #expect(IPAddress(text)?.text == shown)
+        }
+    }
+}
+
+@Suite struct ConfigRobustnessTests {
+    @Test func `damaged configurations are refused or read, never trapped on`() {
+        var random = Random(seed: 11)
+        let seed = """
+            ports { http = 9223372036854775807 dns = -9223372036854775808 } limits { kv_max_value_size = 1e300 rpc_rate = -1e300 }
+            bind_addr = "{{ GetAllInterfaces | include \\"name\\" \\"e.*0\\" | attr \\"address\\" }}" node_meta { a = "b" } dns_config { soa { ttl = 1 } }
+            services = [{ name = "x" port = 70000 checks = [{ ttl = "9999999h", args = ["a"] }] weights { passing = 99999999 } }]
+            raft_snapshot_threshold = -5 performance { raft_multiplier = 3 leave_drain_time = "-1s" } ui_content_path = "///"
+            """
+        for _ in 0..<3000 {
+            var text = Array(seed.utf8)
+            for _ in 0..<Int.random(in: 0..<4, using: &random) {
+                let at = Int.random(in: 0..<text.count, using: &random)
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0: text[at] = UInt8.random(in: 0...255, using: &random)
+                case 1: text.insert(contentsOf: text[at..<min(text.count, at + 20)], at: Int.random(in: 0..<text.count, using: &random))
+                default: text.removeSubrange(at..<min(text.count, at + Int.random(in: 1..<8, using: &random)))
+                }
+            }
+            let file = ConfigSource(name: "x.hcl", format: .hcl, text: text)
+            _ = try? ConfigBuilder.build(files: [file], isDev: true, environment: ConfigFixture.environment())
+        }
+    }
+}
