@@ -1,6 +1,6 @@
 extension PersistentMap: Sequence {
     /// Walks the pairs in the order of their keys. Later changes of the map do not show.
-    public struct Iterator: IteratorProtocol {
+    public struct Iterator: IteratorProtocol, Sendable {
         /// The inner nodes above the leaf, each with the position of the child that is being walked.
         private var path: [(node: PersistentNode<Key, Value>, at: Int)] = []
         private var leaf: PersistentNode<Key, Value>?

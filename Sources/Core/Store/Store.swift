@@ -44,6 +44,8 @@ public struct Store: Sendable {
     /// Rows that the store keeps as they came, by record type and key (`OpaqueTable`).
     var opaque = PersistentMap<ByteString, OpaqueRow>()
 
+    var chunks = ChunkCollector()
+
     public init() {}
 
     /// Applies a committed request at the index of its log entry, collecting in `changes` what readers may be waiting for.
