@@ -150,14 +150,15 @@ extension HealthCheck {
 }
 
 extension HealthCheckDefinition {
-    /// `http`, `tcp`, ...; empty for a check without definition.
+    /// `http`, `tcp`, ...; empty for a check without definition. What is run needs an interval to count.
     public var kind: String {
-        if !grpc.isEmpty { return "grpc" }
-        if !http.isEmpty { return "http" }
+        let runs = interval > .zero
+        if runs, !grpc.isEmpty { return "grpc" }
+        if runs, !http.isEmpty { return "http" }
         if ttl > .zero { return "ttl" }
-        if !tcp.isEmpty { return "tcp" }
+        if runs, !tcp.isEmpty { return "tcp" }
         if !aliasNode.isEmpty || !aliasService.isEmpty { return "alias" }
-        if scriptArgs?.isEmpty ?? true { return "" }
+        if !runs || scriptArgs?.isEmpty ?? true { return "" }
         return dockerContainerID.isEmpty ? "script" : "docker"
     }
 }

@@ -46,6 +46,7 @@ import Testing
         register.check = HealthCheck()
         register.check?.name = "ck"
         register.check?.definition.tcp = "a:1"
+        register.check?.definition.interval = .seconds(5)
         var request = WriteRequest.register(register)
         #expect(WriteValidation.validate(&request, sessionTTLMin: .zero) == nil)
         guard case .register(let done) = request else { return #expect(Bool(false)) }
