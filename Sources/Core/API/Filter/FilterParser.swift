@@ -5,6 +5,8 @@
 struct FilterParser {
     /// Of parentheses within each other; each level takes stack.
     private static let depthLimit = 64
+    /// How many problems are told at once.
+    private static let complaintLimit = 16
     /// The end of the text, as something expected.
     private static let end = "EOF"
 
@@ -298,7 +300,7 @@ extension FilterParser {
 
     private mutating func complain(_ at: Int, _ rule: String, _ text: String) {
         let complaint = Complaint(at: at, rule: rule, text: text)
-        if !complaints.contains(complaint) { complaints.append(complaint) }
+        if complaints.count < FilterParser.complaintLimit, !complaints.contains(complaint) { complaints.append(complaint) }
     }
 
     private var problem: String {

@@ -10,10 +10,11 @@ struct ScalarSet: Sendable {
 
     init() {}
 
-    init(_ scalar: UInt32, foldsCase: Bool) {
-        ranges = [scalar...scalar]
-        self.foldsCase = foldsCase
-        seal()
+    /// One character, or all that differ from it in case only.
+    init(_ value: UInt32, foldsCase: Bool) {
+        ranges = [value...value]
+        if foldsCase, let scalar = Unicode.Scalar(value) { ranges = ScalarSet.caseVariants(scalar).map { $0.value...$0.value } }
+        for range in ranges where range.lowerBound < 128 { insertASCII(range.lowerBound) }
     }
 
     init(ranges: [ClosedRange<UInt32>], negated: Bool = false) {
@@ -39,9 +40,11 @@ struct ScalarSet: Sendable {
 
     private mutating func seal() {
         ascii = (0, 0)
-        for value in 0..<UInt32(128) where slowlyContains(Unicode.Scalar(value)!) {
-            if value < 64 { ascii.low |= 1 << UInt64(value) } else { ascii.high |= 1 << UInt64(value - 64) }
-        }
+        for value in 0..<UInt8(128) where slowlyContains(Unicode.Scalar(value)) { insertASCII(UInt32(value)) }
+    }
+
+    private mutating func insertASCII(_ value: UInt32) {
+        if value < 64 { ascii.low |= 1 << UInt64(value) } else { ascii.high |= 1 << UInt64(value - 64) }
     }
 
     @inline(__always)
@@ -68,6 +71,7 @@ struct ScalarSet: Sendable {
 
     /// The scalars that differ from `scalar` in case only, and itself.
     private static func caseVariants(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
+        if scalar.isASCII { return asciiCaseVariants(scalar) }
         var variants = [scalar]
         func add(_ text: String) {
             let scalars = text.unicodeScalars
@@ -79,14 +83,18 @@ struct ScalarSet: Sendable {
             add(variant.properties.lowercaseMapping)
             add(variant.properties.uppercaseMapping)
         }
-        // The three letters with a compatibility twin that no mapping leads to.
-        switch variants.last(where: { $0.value != 0x212A && $0.value != 0x17F && $0.value != 0x212B }) {
-        case "k", "K": add("\u{212A}")
-        case "s", "S": add("\u{17F}")
-        case "\u{E5}", "\u{C5}": add("\u{212B}")
-        default: break
-        }
+        // The angstrom sign, which no mapping leads to.
+        if scalar == "\u{E5}" || scalar == "\u{C5}" { add("\u{212B}") }
         return variants
+    }
+
+    private static func asciiCaseVariants(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
+        switch scalar {
+        case "k", "K": return ["k", "K", "\u{212A}"]
+        case "s", "S": return ["s", "S", "\u{17F}"]
+        case "a"..."z", "A"..."Z": return [scalar, Unicode.Scalar(UInt8(scalar.value ^ 0x20))]
+        default: return [scalar]
+        }
     }
 }
 
