@@ -101,6 +101,20 @@ public struct ReadShape: Sendable {
     }
 }
 
+/// Equal shapes make equal answers of equal results, so that one encoding can serve many.
+extension ReadShape: Hashable {
+    public static func == (a: ReadShape, b: ReadShape) -> Bool {
+        a.form == b.form && a.pretty == b.pretty && a.cache == b.cache && a.filter?.text == b.filter?.text
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(form)
+        hasher.combine(pretty)
+        hasher.combine(cache)
+        hasher.combine(filter?.text)
+    }
+}
+
 /// `?passing` of the health endpoints.
 public enum PassingFilter: Hashable, Sendable {
     case off
