@@ -26,6 +26,7 @@ release: ## Build binaries that need no Swift runtime on the target machine
 	$(SWIFT) build -c release --static-swift-stdlib --product consul-sim
 
 test: deps build ## Run all tests: unit, simulator, and the agent as its users run it
+	@Tools/install-dependencies tests
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 	Tests/EndToEnd/run $(RELEASE)/consul $(RELEASE)/consul-sim

@@ -1,0 +1,54 @@
+/// Encoded answers to recent questions, each good as long as the state it was read from is the published one.
+///
+/// Bounded in number and bytes; when it is full it starts anew. The Date header is replaced in every copy.
+struct EncodedAnswers {
+    private struct Answer {
+        var bytes: [UInt8]
+        /// Where the value of the Date header is; nil if there is none.
+        var dateAt: Int?
+    }
+
+    private var answers = LookupTable<ByteString, Answer>()
+    private var size = 0
+    /// The state that all of them were read from.
+    private var state: PublishedState?
+
+    static let countMax = 512
+    static let sizeMax = 2 << 20
+    /// Longer answers are not worth their memory.
+    static let answerSizeMax = 128 << 10
+
+    /// Appends the answer to the question `target` if there is one.
+    mutating func append(_ target: [UInt8], _ state: PublishedState, _ date: [UInt8], to out: inout [UInt8]) -> Bool {
+        guard self.state === state, let answer = answers[ByteString(target)] else { return false }
+        let start = out.count
+        out.append(contentsOf: answer.bytes)
+        if let at = answer.dateAt {
+            for offset in date.indices { out[start + at + offset] = date[offset] }
+        }
+        return true
+    }
+
+    mutating func keep(_ target: [UInt8], _ state: PublishedState, _ date: [UInt8], _ bytes: ArraySlice<UInt8>) {
+        guard bytes.count <= Self.answerSizeMax else { return }
+        if self.state !== state || answers.count >= Self.countMax || size + bytes.count > Self.sizeMax {
+            answers.removeAll(keepingCapacity: answers.count <= Self.countMax)
+            size = 0
+            self.state = state
+        }
+        answers[ByteString(target)] = Answer(bytes: Array(bytes), dateAt: position(of: date, in: bytes).map { $0 - bytes.startIndex })
+        size += bytes.count
+    }
+
+    /// Headers come first, and no header before Date holds a date in that form.
+    private func position(of date: [UInt8], in bytes: ArraySlice<UInt8>) -> Int? {
+        guard !date.isEmpty else { return nil }
+        var at = bytes.startIndex
+        while at + date.count <= bytes.endIndex {
+            if bytes[at] == date[0], bytes[at..<at + date.count].elementsEqual(date) { return at }
+            if bytes[at] == 13, bytes[at..<min(bytes.endIndex, at + 4)].elementsEqual([13, 10, 13, 10]) { return nil }
+            at += 1
+        }
+        return nil
+    }
+}

@@ -1,0 +1,89 @@
+/// Answers on an I/O thread: reads that the published state can answer, and everything that needs no state at all.
+///
+/// One for each thread. An answer is kept in its encoded form as long as the state it came from is the published one, so that a burst of
+/// the same question costs one look-up and one copy each. Whatever waits, writes, or needs the leader goes to the core loop.
+public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
+    private let router: Router
+    private let datacenter: String
+    private let wallClockOffset: Int64
+    private let readsStale: Bool
+    private var gzip: Gzip
+    private var random: Random
+    private var answers = EncodedAnswers()
+
+    public init(config: AgentConfig, gzip: Gzip, seed: UInt64) {
+        router = Router(APIContext(from: config))
+        datacenter = config.datacenter
+        readsStale = config.dns.allowStale
+        wallClockOffset = config.wallClockOffset
+        self.gzip = gzip
+        random = Random(seed: seed)
+    }
+
+    public mutating func answer(
+        _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
+    ) -> Bool {
+        let cacheable = request.method == "GET" && !request.hasMeaningfulHeaders && framing.isPlain && state.answersDefault(at: now)
+        if cacheable, answers.append(request.target, state, date, to: &out) { return true }
+        guard let (response, isRead) = respond(to: request, state, now), !response.close else { return false }
+        let start = out.count
+        HTTPSerializer.append(response, framing: framing, date: date, to: &out, compressor: &gzip)
+        if cacheable && isRead { answers.keep(request.target, state, date, out[start...]) }
+        return true
+    }
+
+    /// nil when the core loop must answer.
+    private func respond(to request: borrowing HTTPRequest, _ state: PublishedState, _ now: Instant) -> (HTTPResponse, isRead: Bool)? {
+        switch router.route(request) {
+        case .immediate(let response): return (response, false)
+        case .read(let query, let options, let shape):
+            guard shape.cache == nil, options.datacenter.isEmpty || options.datacenter == datacenter else { return nil }
+            if case .txnRead = query { return nil }
+            guard state.answers(options, at: now), case .success((let result, let index)) = state.store.evaluate(query, options: options)
+            else {
+                return nil
+            }
+            if options.minQueryIndex > 0 && max(1, index) <= options.minQueryIndex { return nil }
+            var meta = QueryMeta()
+            meta.index = max(1, index)
+            meta.knownLeader = state.knowsLeader
+            meta.lastContact = state.isLeader ? .zero : state.lastLeaderContact.map { max(.zero, now - $0) } ?? .zero
+            if options.allowStale, options.maxStaleDuration > .zero, meta.lastContact > options.maxStaleDuration { return nil }
+            let visible = Authorizer.allowAll.filter(result)
+            return (Renderer.render(visible, meta: meta, options: options, shape: shape, context: router.context), true)
+        default: return nil
+        }
+    }
+
+    public mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> [UInt8]? {
+        let readable = readsStale ? state.isLeader || state.lastLeaderContact != nil : state.answersDefault(at: now)
+        let unixSeconds = (now.nanoseconds &+ wallClockOffset) / 1_000_000_000
+        return readable && unixSeconds < 0 ? question : nil
+    }
+}
+
+extension PublishedState {
+    /// Whether a read in default consistency may be answered from this state.
+    func answersDefault(at now: Instant) -> Bool { isLeader && (isSoleVoter || now < leaseExpiry) }
+
+    /// Whether a read with these options may be answered from this state (behaviour §3.1).
+    func answers(_ options: QueryOptions, at now: Instant) -> Bool {
+        if options.allowStale { return isLeader || lastLeaderContact != nil }
+        return options.requireConsistent ? isLeader && isSoleVoter : answersDefault(at: now)
+    }
+}
+
+extension HTTPRequest {
+    /// Headers on which the answer to a GET depends (http-1 §1.4, §1.7, §1.8).
+    var hasMeaningfulHeaders: Bool {
+        for name in ["x-consul-token", "authorization", "x-consul-namespace", "cache-control"] where fields.firstBytes(name) != nil {
+            return true
+        }
+        return false
+    }
+}
+
+extension HTTPFraming {
+    /// An answer framed like most.
+    var isPlain: Bool { !isHead && !isHTTP10 && keepAlive && !acceptsGzip }
+}

@@ -1,0 +1,129 @@
+// The agent's own services and checks, and what is asked of the agent itself.
+
+extension Agent {
+    /// Tokens of disk batches with this bit are the agent's own, the others belong to consensus.
+    static let diskTokenBit: UInt64 = 1 << 63
+
+    func perform(_ effect: LocalEffect, at now: Instant, into effects: inout [AgentEffect]) {
+        switch effect {
+        case .read(let token, let query, let options): server.execute(.read(query, options), for: .local(token), at: now)
+        case .write(let token, let request): server.execute(.write(request), for: .local(token), at: now)
+        case .probe(let token, let probe, let timeout, let limit):
+            effects.append(.probe(token, probe, timeout: timeout, outputLimit: limit))
+        case .cancelProbe(let token): effects.append(.cancelProbe(token))
+        case .persist(let file, let bytes): persist(file, bytes, into: &effects)
+        case .removeFile(let file): batch([.remove(file: file)], "", into: &effects)
+        case .respond(let id, var response):
+            guard pending.removeValue(forKey: id) != nil else { return }
+            context.finish(&response)
+            effects.append(.respond(id, response))
+        case .log(let level, let subsystem, let text): effects.append(.log(level, subsystem, text))
+        }
+    }
+
+    // MARK: Files
+
+    private func persist(_ file: String, _ bytes: [UInt8], into effects: inout [AgentEffect]) {
+        let temporary = file + ".tmp"
+        let folder = file.utf8.lastIndex(of: UInt8(ascii: "/")).flatMap { String(file.utf8[..<$0]) } ?? ""
+        let operations: [DiskOperation] = [
+            .write(file: temporary, offset: 0, bytes: bytes), .truncate(file: temporary, size: bytes.count), .sync(file: temporary),
+            .rename(from: temporary, to: file), .syncDirectory(folder),
+        ]
+        batch(operations, file, into: &effects)
+    }
+
+    private func batch(_ operations: [DiskOperation], _ file: String, into effects: inout [AgentEffect]) {
+        let token = nextDiskToken | Self.diskTokenBit
+        nextDiskToken += 1
+        if !file.isEmpty { persisting[token] = file }
+        effects.append(.disk(DiskBatch(token: token, operations: operations)))
+    }
+
+    func persisted(_ completion: DiskCompletion, into effects: inout [AgentEffect]) {
+        guard let file = persisting.removeValue(forKey: completion.token), case .failure(let error) = completion.result else { return }
+        effects.append(.log(.error, "agent", "failed to persist a registration: file=\(file) error=\"\(error)\""))
+    }
+
+    // MARK: /v1/agent
+
+    func execute(_ request: AgentRequest, pretty: Bool, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
+        switch request {
+        case .local(let local):
+            pending[id] = .local
+            self.local.handle(.request(id, local, .allowAll, pretty: pretty), at: now, into: &localEffects)
+        case .leave:
+            effects.append(.respond(id, finished(HTTPResponse(status: 200))))
+            leave(at: now, into: &effects)
+        case .reload:
+            effects.append(.respond(id, finished(HTTPResponse(status: 200))))
+            effects.append(.readConfiguration)
+        case .selfDescription, .members, .join, .forceLeave:
+            effects.append(.respond(id, describe(request, pretty: pretty, at: now)))
+        }
+    }
+
+    func finished(_ response: HTTPResponse) -> HTTPResponse {
+        var response = response
+        context.finish(&response)
+        return response
+    }
+
+    // MARK: Status
+
+    func answerStatus(_ call: APICall, for id: RequestID, into effects: inout [AgentEffect]) {
+        if let datacenter = call.datacenter, datacenter != config.datacenter {
+            return effects.append(.respond(id, Renderer.error(ServerError.noPath.text, context: context)))
+        }
+        switch call {
+        case .status(.leader, _, let pretty):
+            effects.append(.respond(id, Renderer.leader(server.leaderAddress ?? "", pretty: pretty, context: context)))
+        case .status(.peers, _, let pretty):
+            let addresses = server.raft.configuration.servers.map(\.address)
+            effects.append(.respond(id, Renderer.peers(addresses, pretty: pretty, context: context)))
+        case .raftConfiguration(_, let pretty):
+            effects.append(.respond(id, Renderer.raftConfiguration(server.describeServers(), pretty: pretty, context: context)))
+        case .datacenters(let cache, let pretty):
+            let state = cache.map { cached.state($0, .services, QueryOptions()) }
+            effects.append(.respond(id, Renderer.datacenters([config.datacenter], cache: state, pretty: pretty, context: context)))
+        default: break
+        }
+    }
+
+    // MARK: The end
+
+    /// Leaves the cluster, then stops (behaviour §4.7). A lone server keeps its place, so that it can come back.
+    func leave(at now: Instant, into effects: inout [AgentEffect]) {
+        guard exitAt == nil else { return }
+        effects.append(.log(.info, "agent.server", "server starting leave"))
+        server.beginLeaving(at: now)
+        exitAt = server.raft.isSoleVoter ? now : now + config.leaveDrainTime
+    }
+
+    func exit(into effects: inout [AgentEffect]) {
+        exitAt = nil
+        effects.append(.exit(nil))
+    }
+}
+
+extension Server {
+    /// Known to be the leader's, nil without one.
+    public var leaderAddress: Address? { raft.isLeader ? raft.identity.address : raft.leaderAddress }
+
+    /// The servers of the Raft configuration, with the names under which they are registered.
+    func describeServers() -> [RaftServerDescription] {
+        raft.configuration.servers.map { server in
+            let known = config.initialServers.first { $0.id == server.id }?.name ?? (server.id == config.nodeID ? config.nodeName : nil)
+            return RaftServerDescription(
+                id: server.id, node: known ?? "(unknown)", address: server.address, isLeader: server.address == leaderAddress,
+                protocolVersion: known == nil ? "unknown" : "3", isVoter: server.suffrage == .voter)
+        }
+    }
+
+    /// No more work is taken from others; a leader among several hands its place over by removing itself.
+    func beginLeaving(at now: Instant) {
+        isLeaving = true
+        guard raft.isLeader, !raft.isSoleVoter else { return }
+        drive(.changeMembership(token: takeToken(), .removeServer(id: config.nodeID)), at: now)
+    }
+}

@@ -1,0 +1,93 @@
+// What the agent tells of itself (http-1 §4.12-4.17), and a new configuration.
+
+extension Agent {
+    func describe(_ request: AgentRequest, pretty: Bool, at now: Instant) -> HTTPResponse {
+        switch request {
+        case .selfDescription:
+            let statistics = AgentStatistics.local(local.statistics) + server.statistics(at: now) + [runtimeStatistics]
+            return finished(
+                AgentRenderer.selfDescription(
+                    config, member: AgentMember(of: config), statistics: statistics, coordinate: AgentCoordinate(),
+                    pretty: pretty || config.devMode))
+        case .members(let wan): return finished(AgentRenderer.members(members(wan: wan), pretty: pretty || config.devMode))
+        case .join(let address, _): return finished(AgentRenderer.failure(joinFailure(address)))
+        case .forceLeave(let node, _):
+            return finished(node == config.nodeName ? AgentRenderer.done() : AgentRenderer.unknownMember(node))
+        case .local, .leave, .reload: preconditionFailure("answered elsewhere")
+        }
+    }
+
+    /// Nobody but the agent itself, as long as there is no gossip.
+    private func members(wan: Bool) -> [AgentMember]? { [AgentMember(of: config, wan: wan)] }
+
+    private func joinFailure(_ address: String) -> String {
+        "1 error occurred:\n\t* Failed to join \(address): this version does not form clusters over the network\n\n"
+    }
+
+    private var runtimeStatistics: AgentStatistics {
+        let cores = String(config.processorCount)
+        return AgentStatistics(
+            "runtime",
+            ["arch": config.architecture, "cpu_count": cores, "goroutines": "0", "max_procs": cores, "os": "linux", "version": "swift6"])
+    }
+
+    /// Definitions of services and checks, and metadata, take effect at once (config §21); the rest needs a restart.
+    func reload(_ new: AgentConfig, at now: Instant, into effects: inout [AgentEffect]) {
+        if let complaint = local.reload(new, at: now, into: &localEffects) {
+            effects.append(.log(.error, "agent", "Failed to reload the configuration: error=\"\(complaint.text)\""))
+        }
+    }
+
+    /// Registrations that the data directory and the configuration hold. A broken definition in the configuration stops the start.
+    func loadLocalState(from disk: some Disk, at now: Instant) throws(ServerError) {
+        var files: [LocalFile] = []
+        do throws(DiskError) {
+            for folder in ["checks", "services"] {
+                for name in try disk.list(folder) {
+                    files.append(LocalFile(name: name, bytes: try disk.read(name, offset: 0, count: disk.size(name))))
+                }
+            }
+        } catch {
+            throw ServerError("failed to read the registered services and checks: \(error)")
+        }
+        if let complaint = local.load(files, at: now, into: &localEffects) { throw ServerError(complaint.text) }
+    }
+}
+
+extension Server {
+    /// The sections `consul`, `raft`, `serf_lan` and `serf_wan` of `/v1/agent/self`.
+    func statistics(at now: Instant) -> [AgentStatistics] {
+        let consul: StringMap = [
+            "acl": "disabled", "bootstrap": String(config.bootstrap), "known_datacenters": "1", "leader": String(raft.isLeader),
+            "leader_addr": leaderAddress ?? "", "server": "true",
+        ]
+        return [
+            AgentStatistics("consul", consul), AgentStatistics("raft", raftStatistics(at: now)),
+            AgentStatistics("serf_lan", poolStatistics),
+            AgentStatistics("serf_wan", poolStatistics),
+        ]
+    }
+
+    private func raftStatistics(at now: Instant) -> StringMap {
+        let servers = raft.configuration.servers.map { "{Suffrage:\($0.suffrage.name) ID:\($0.id) Address:\($0.address)}" }
+        let contact = raft.isLeader ? "0" : raft.lastContact.map { GoDuration.format(now - $0) } ?? "never"
+        let peers = raft.configuration.voters.count { $0.id != config.nodeID }
+        return [
+            "applied_index": String(appliedIndex), "commit_index": String(raft.commitIndex), "fsm_pending": "0", "last_contact": contact,
+            "last_log_index": String(raft.lastLogIndex), "last_log_term": String(raft.lastLogTerm),
+            "last_snapshot_index": String(raft.lastSnapshot?.index ?? 0), "last_snapshot_term": String(raft.lastSnapshot?.term ?? 0),
+            "latest_configuration": "[\(servers.joined(separator: " "))]", "latest_configuration_index": "0", "num_peers": String(peers),
+            "protocol_version": "3", "protocol_version_max": "3", "protocol_version_min": "0", "snapshot_version_max": "1",
+            "snapshot_version_min": "0", "state": raft.isLeader ? "Leader" : raft.role == .follower ? "Follower" : "Candidate",
+            "term": String(raft.currentTerm),
+        ]
+    }
+
+    /// A pool of one, which nothing has happened in.
+    private var poolStatistics: StringMap {
+        [
+            "coordinate_resets": "0", "encrypted": "false", "event_queue": "0", "event_time": "1", "failed": "0", "health_score": "0",
+            "intent_queue": "0", "left": "0", "member_time": "1", "members": "1", "query_queue": "0", "query_time": "1",
+        ]
+    }
+}

@@ -1,0 +1,191 @@
+/// One member of a datacenter: its API, its local services and checks, and (on servers) consensus and the replicated state.
+///
+/// The very same object runs in production and in the simulator; `AgentMachine` is how both drive it.
+public final class Agent: AgentMachine {
+    public let config: AgentConfig
+    public let server: Server
+    let router: Router
+    let context: APIContext
+    let local: LocalState
+
+    /// Requests that are not answered yet, and how their answers look.
+    var pending = LookupTable<RequestID, PendingRequest>()
+    /// The latest rendered answer: waiters for the same question share it.
+    var rendered: (evaluation: UInt64, shape: ReadShape, response: HTTPResponse)?
+    var localEffects: [LocalEffect] = []
+    /// Answers that `?cached` has been asked for before (http-1 §1.12).
+    var cached = AnswerCache()
+    var nextDiskToken: UInt64 = 1
+    /// Files being replaced, for the message when that fails.
+    var persisting = LookupTable<UInt64, String>()
+    /// When a leaving agent stops.
+    var exitAt: Instant?
+
+    enum PendingRequest {
+        case read(ReadQuery, QueryOptions, ReadShape, CacheState?)
+        case write(WriteShape)
+        case renew(id: String, pretty: Bool)
+        case txn(readOnly: Bool, pretty: Bool)
+        /// Answered by `local`.
+        case local
+    }
+
+    /// Recovers from `disk` and starts. `disk` is not used afterwards; `md5Hex` names the files of registrations.
+    public init(
+        config: AgentConfig, disk: some Disk, seed: UInt64, at now: Instant, md5Hex: @escaping @Sendable ([UInt8]) -> String
+    ) throws(ServerError) {
+        var random = Random(seed: seed)
+        self.config = config
+        context = APIContext(from: config)
+        router = Router(context)
+        server = try Server(config: config, disk: disk, seed: random.next(), at: now)
+        local = LocalState(config: config, random: Random(seed: random.next()), md5Hex: md5Hex)
+        try loadLocalState(from: disk, at: now)
+        local.handle(.startSyncing, at: now, into: &localEffects)
+    }
+
+    // MARK: AgentMachine
+
+    public func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect]) {
+        switch event {
+        case .request(let id, let request): execute(router.route(request), for: id, at: now, into: &effects)
+        case .question: preconditionFailure("questions are answered by a front end")
+        case .cancelled(let id): cancel(id, at: now)
+        case .call(let id, let from, let channel, let bytes): server.called(id, from: from, channel, bytes, at: now)
+        case .answered(let id, let bytes): server.answered(id, bytes, at: now)
+        case .callFailed(let id, let reason): server.callFailed(id, reason, at: now)
+        case .disk(let completion): diskCompleted(completion, at: now, into: &effects)
+        case .probed(let id, let outcome): local.handle(.probed(id, outcome), at: now, into: &localEffects)
+        case .wake:
+            server.wake(at: now)
+            local.handle(.wake, at: now, into: &localEffects)
+            if let exitAt, exitAt <= now { exit(into: &effects) }
+        case .leave: leave(at: now, into: &effects)
+        case .reload(let config): reload(config, at: now, into: &effects)
+        }
+        settle(at: now, into: &effects)
+    }
+
+    public func flush(at now: Instant, into effects: inout [AgentEffect]) {
+        server.flush(at: now)
+        settle(at: now, into: &effects)
+    }
+
+    public var deadline: Instant? {
+        [server.deadline, local.deadline, exitAt].reduce(nil) { earliest, other in
+            guard let other else { return earliest }
+            return min(earliest ?? other, other)
+        }
+    }
+
+    /// Carries what the parts have to tell each other, until all are silent.
+    func settle(at now: Instant, into effects: inout [AgentEffect]) {
+        while true {
+            let answers = server.takeOutput(into: &effects)
+            for answer in answers { deliver(answer, at: now, into: &effects) }
+            if localEffects.isEmpty && answers.isEmpty { break }
+            let batch = localEffects
+            localEffects = []
+            for effect in batch { perform(effect, at: now, into: &effects) }
+        }
+        rendered = nil
+    }
+
+    // MARK: Requests
+
+    private func execute(_ call: APICall, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
+        switch call {
+        case .immediate(let response): effects.append(.respond(id, response))
+        case .read(let query, let options, let shape):
+            pending[id] = .read(query, options, shape, shape.cache.map { cached.state($0, query, options) })
+            server.execute(.read(query, options), for: .client(id), at: now)
+        case .write(let request, let shape):
+            pending[id] = .write(shape)
+            server.execute(.write(request), for: .client(id), at: now)
+        case .sessionRenew(let session, let options, let pretty):
+            pending[id] = .renew(id: session, pretty: pretty)
+            server.execute(.renew(session: session, options), for: .client(id), at: now)
+        case .txn(let request, let readOnly, let options, let pretty):
+            pending[id] = .txn(readOnly: readOnly, pretty: pretty)
+            server.execute(readOnly ? .read(.txnRead(request.ops), options) : .write(.txn(request)), for: .client(id), at: now)
+        case .status, .raftConfiguration, .datacenters: answerStatus(call, for: id, into: &effects)
+        case .agent(let request, let pretty): execute(request, pretty: pretty, for: id, at: now, into: &effects)
+        }
+    }
+
+    private func deliver(_ answer: ServerAnswer, at now: Instant, into effects: inout [AgentEffect]) {
+        switch answer {
+        case .read(.client(let id), let result): respond(to: id, result, at: now, into: &effects)
+        case .write(.client(let id), let result): respond(to: id, result, into: &effects)
+        case .read(.local(let token), let result):
+            let outcome = result.map { (result: $0.result, index: $0.meta.index) }.mapError { Complaint($0.text) }
+            local.handle(.readResult(token, outcome), at: now, into: &localEffects)
+        case .write(.local(let token), let result):
+            local.handle(.writeResult(token, result.mapError { Complaint($0.text) }), at: now, into: &localEffects)
+        case .read, .write: break
+        }
+    }
+
+    private func respond(to id: RequestID, _ result: Result<ReadAnswer, ServerError>, at now: Instant, into effects: inout [AgentEffect]) {
+        guard let request = pending.removeValue(forKey: id) else { return }
+        switch (request, result) {
+        case (.read(let query, var options, let shape, let cache), .success(let answer)):
+            if options.allowStale, options.maxStaleDuration > .zero, answer.meta.lastContact > options.maxStaleDuration {
+                // Too old: asked once more, of the leader (http-1 §1.9).
+                options.allowStale = false
+                pending[id] = .read(query, options, shape, cache)
+                return server.execute(.read(query, options), for: .client(id), at: now)
+            }
+            effects.append(.respond(id, render(answer, options, shape, cache)))
+        case (.read(_, _, let shape, _), .failure(let error)):
+            effects.append(.respond(id, Renderer.error(error.text, shape: shape, context: context)))
+        case (.renew(let session, let pretty), .success(let answer)):
+            guard case .sessions(let found) = answer.result else { return }
+            effects.append(.respond(id, Renderer.renewed(found.first?.value, id: session, pretty: pretty, context: context)))
+        case (.txn(_, let pretty), .success(let answer)):
+            guard case .txn(let outcome) = answer.result else { return }
+            effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
+        case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
+        case (.write, _), (.local, _): preconditionFailure("a read is answered as what it was asked as")
+        }
+    }
+
+    /// Waiters for the same question get the same bytes, rendered once.
+    private func render(_ answer: ReadAnswer, _ options: QueryOptions, _ shape: ReadShape, _ cache: CacheState?) -> HTTPResponse {
+        if let last = rendered, last.evaluation == answer.evaluation, last.shape == shape, cache == nil { return last.response }
+        let response = Renderer.render(answer.result, meta: answer.meta, options: options, shape: shape, context: context, cache: cache)
+        if cache == nil { rendered = (answer.evaluation, shape, response) }
+        return response
+    }
+
+    private func respond(to id: RequestID, _ result: Result<ApplyResult, ServerError>, into effects: inout [AgentEffect]) {
+        guard let request = pending.removeValue(forKey: id) else { return }
+        let response: HTTPResponse
+        switch (request, result) {
+        case (.write(let shape), .success(let outcome)): response = Renderer.render(outcome, shape: shape, context: context)
+        case (.txn(_, let pretty), .success(.txn(let outcome))):
+            response = Renderer.txn(outcome, meta: nil, pretty: pretty, context: context)
+        case (_, .success(.error(let text))): response = Renderer.error(text, context: context)
+        case (_, .failure(let error)): response = Renderer.error(error.text, context: context)
+        case (_, .success): preconditionFailure("a write is answered as what it was asked as")
+        }
+        effects.append(.respond(id, response))
+    }
+
+    private func cancel(_ id: RequestID, at now: Instant) {
+        guard let request = pending.removeValue(forKey: id) else { return }
+        if case .local = request {
+            local.handle(.cancelled(id), at: now, into: &localEffects)
+        } else {
+            server.cancel(.client(id))
+        }
+    }
+
+    private func diskCompleted(_ completion: DiskCompletion, at now: Instant, into effects: inout [AgentEffect]) {
+        if completion.token & Self.diskTokenBit != 0 {
+            persisted(completion, into: &effects)
+        } else {
+            server.diskCompleted(completion, at: now)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// What consensus asks of the server, and the snapshots that both make together.
+
+extension Server {
+    func perform(_ effect: RaftEffect, at now: Instant) {
+        switch effect {
+        case .call(let id, _, let address, let bytes, let timeout): effects.append(.call(id, to: address, .raft, bytes, timeout: timeout))
+        case .reply(let id, let bytes): effects.append(.reply(id, bytes))
+        case .close(let id): effects.append(.refuse(id))
+        case .disk(let batch): effects.append(.disk(batch))
+        case .committed(let entries): apply(entries, at: now)
+        case .rejected(let token, let error): rejected(token, error.text, at: now)
+        case .verified(let token, let result):
+            switch result {
+            case .success: verified(token, nil, at: now)
+            case .failure(let error): verified(token, error.text, at: now)
+            }
+        case .becameLeader(let term):
+            leadership = .establishing(term: term)
+            log(.info, "cluster leadership acquired")
+        case .lostLeadership: loseLeadership(at: now)
+        case .leaderChanged(let leader):
+            publishes = true
+            if let leader, leader.id != config.nodeID { log(.info, "New leader elected: payload=\(leader.address)") }
+            retryHeld(at: now)
+        case .configurationChanged, .leaseChanged:
+            publishes = true
+            if isEstablished { retryHeld(at: now) }
+        case .log(let level, let text): effects.append(.log(level, "agent.server.raft", text))
+        case .fatal(let text): effects.append(.exit(text))
+        case .membershipDone(let token, let result): operations.append(.membership(token, result))
+        case .transferred(let token, let result): operations.append(.transfer(token, result))
+        case .snapshotTaken(let token, let result): operations.append(.snapshot(token, result))
+        case .restored(let token, let result): operations.append(.restore(token, result))
+        case .captureSnapshot, .provideSnapshot, .releaseSnapshot, .decodeSnapshot, .discardSnapshot, .installSnapshot:
+            performSnapshot(effect, at: now)
+        }
+    }
+
+    private func performSnapshot(_ effect: RaftEffect, at now: Instant) {
+        switch effect {
+        case .captureSnapshot(let id, _, _): captured[id] = SnapshotEncoder(store)
+        case .provideSnapshot(let id, let count):
+            guard var encoder = captured[id] else { return drive(.snapshotFailed(id, "the captured state is gone"), at: now) }
+            let chunk = encoder.next(maxBytes: count)
+            captured[id] = encoder
+            drive(chunk.map { .snapshotChunk(id, $0) } ?? .snapshotFinished(id), at: now)
+        case .releaseSnapshot(let id): captured.removeValue(forKey: id)
+        case .decodeSnapshot(let id, let bytes, let last): decode(id, bytes, last: last, at: now)
+        case .discardSnapshot(let id):
+            decoding.removeValue(forKey: id)
+            decoded.removeValue(forKey: id)
+        case .installSnapshot(let id, let index, let term): install(id, index: index, term: term, at: now)
+        default: break
+        }
+    }
+
+    private func decode(_ id: SnapshotID, _ bytes: [UInt8], last: Bool, at now: Instant) {
+        var decoder = decoding.removeValue(forKey: id) ?? SnapshotDecoder()
+        do throws(SnapshotError) {
+            try decoder.feed(bytes)
+            guard last else {
+                decoding[id] = decoder
+                return
+            }
+            decoded[id] = try decoder.finish()
+            drive(.snapshotDecoded(id, error: nil), at: now)
+        } catch {
+            drive(.snapshotDecoded(id, error: "\(error)"), at: now)
+        }
+    }
+
+    /// The state is replaced as a whole: whoever blocks on it is answered, and delays of locks are forgotten (http-2 §12.2).
+    private func install(_ id: SnapshotID, index: UInt64, term: UInt64, at now: Instant) {
+        guard let new = decoded.removeValue(forKey: id) else {
+            preconditionFailure("a snapshot is installed only after it was decoded")
+        }
+        store = new
+        appliedIndex = index
+        appliedTerm = term
+        lockDelays.removeAll()
+        publishes = true
+        publish(at: now)
+        wakeAll(at: now)
+        if isEstablished { armTimers(at: now) }
+    }
+}
+
+/// The outcome of something that an operator asked of consensus.
+enum ConsensusOutcome {
+    case membership(UInt64, Result<UInt64, RaftError>)
+    case transfer(UInt64, Result<Void, RaftError>)
+    case snapshot(UInt64, Result<SnapshotMeta, RaftError>)
+    case restore(UInt64, Result<UInt64, RaftError>)
+}

@@ -1,0 +1,137 @@
+// Calls between servers: to the leader, and from others (rpc-raft-wire §2.5, §3).
+
+extension Server {
+    /// Lets the leader carry out `work`.
+    func forward(_ work: ServerWork, for requester: Requester, to leader: Address, giveUpAt: Instant?, at now: Instant) {
+        guard let (method, body) = work.encodedCall else { return fail(work, requester, .noLeader, at: now) }
+        let id = CallID(nextID)
+        nextID += 1
+        forwarded[id] = ForwardedWork(requester: requester, work: work, giveUpAt: giveUpAt)
+        let bytes = RPCRequest.encode(sequence: id.raw, method: method, body: body)
+        effects.append(.call(id, to: leader, .rpc, bytes, timeout: timeout(of: work)))
+    }
+
+    private func timeout(of work: ServerWork) -> Duration {
+        guard case .read(_, let options) = work, options.minQueryIndex > 0 else { return config.rpcHoldTimeout + .seconds(5) }
+        let wait = options.maxQueryTime <= .zero ? config.defaultQueryTime : min(options.maxQueryTime, config.maxQueryTime)
+        return wait + .nanoseconds(wait.nanoseconds / 16) + config.rpcHoldTimeout
+    }
+
+    func forwardAnswered(_ call: ForwardedWork, _ bytes: [UInt8], at now: Instant) {
+        guard let reply = try? RPCReply(decoding: bytes) else {
+            return fail(call.work, call.requester, ServerError("malformed answer").called, at: now)
+        }
+        guard reply.error.isEmpty else {
+            let error = ServerError(reply.error).called
+            return retryable(reply.error, call.work) ? again(call, error, at: now) : fail(call.work, call.requester, error, at: now)
+        }
+        do throws(MessagePackError) {
+            switch call.work {
+            case .read(let query, _):
+                let (result, meta) = try query.decodeReply(reply.body)
+                evaluations += 1
+                finishRead(call.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: evaluations)))
+            case .renew:
+                let (result, meta) = try ReadQuery.sessionList.decodeReply(reply.body)
+                evaluations += 1
+                finishRead(call.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: evaluations)))
+            case .write(let request):
+                let result = try request.decodeReply(reply.body)
+                finish(call.requester, .success(result), at: now)
+            }
+        } catch {
+            fail(call.work, call.requester, ServerError(error.text).called, at: now)
+        }
+    }
+
+    func forwardFailed(_ call: ForwardedWork, _ reason: String, at now: Instant) {
+        let error = ServerError(reason).called
+        // A write whose answer was lost may have happened: only its caller may decide to repeat it.
+        call.work.isRead ? again(call, error, at: now) : fail(call.work, call.requester, error, at: now)
+    }
+
+    private func retryable(_ text: String, _ work: ServerWork) -> Bool {
+        if text.contains(ServerError.noLeader.text) { return true }
+        return work.isRead && (text.contains("stream closed") || text.contains("session shutdown") || text == "node is not the leader")
+    }
+
+    /// Tries again when there is news of a leader, at the latest after a short random time.
+    private func again(_ call: ForwardedWork, _ error: ServerError, at now: Instant) {
+        let giveUpAt = call.giveUpAt ?? now + config.rpcHoldTimeout
+        retries[nextID] = (call, giveUpAt, error)
+        retryDeadlines[nextID] = min(giveUpAt, now + random.duration(below: .nanoseconds(config.rpcHoldTimeout.nanoseconds / 16)))
+        nextID += 1
+    }
+
+    func performRetries(at now: Instant) {
+        while let id = retryDeadlines.popExpired(at: now) {
+            guard let (call, giveUpAt, error) = retries.removeValue(forKey: id) else { continue }
+            if now >= giveUpAt {
+                fail(call.work, call.requester, error, at: now)
+            } else {
+                route(call.work, for: call.requester, giveUpAt: giveUpAt, at: now)
+            }
+        }
+    }
+
+    // MARK: From others
+
+    /// Carries out what another server asks for; the answer goes back under the same id.
+    func callArrived(_ id: CallID, _ bytes: [UInt8], at now: Instant) {
+        let request: RPCRequest
+        do {
+            request = try RPCRequest(decoding: bytes)
+        } catch {
+            return effects.append(.refuse(id))
+        }
+        do throws(MessagePackError) {
+            guard let work = try ServerWork(method: request.method, body: request.body) else {
+                return reply(id, request, error: unknownMethod(request.method))
+            }
+            incoming[id] = IncomingCall(sequence: request.sequence, method: request.method, work: work)
+            execute(work, for: .peer(id), at: now)
+        } catch {
+            reply(id, request, error: error.text)
+        }
+    }
+
+    private func unknownMethod(_ method: String) -> String {
+        guard let dot = method.utf8.lastIndex(of: UInt8(ascii: ".")) else { return "rpc: service/method request ill-formed: \(method)" }
+        let service = String(method.utf8[..<dot]) ?? ""
+        return ServerWork.services.contains(service) ? "rpc: can't find method \(method)" : "rpc: can't find service \(method)"
+    }
+
+    private func reply(_ id: CallID, _ request: RPCRequest, error: String) {
+        effects.append(.reply(id, RPCReply.encode(sequence: request.sequence, method: request.method, error: error)))
+    }
+
+    private func reply(_ id: CallID, _ call: IncomingCall, _ result: Result<[UInt8], ServerError>) {
+        let bytes =
+            switch result {
+            case .success(let body): RPCReply.encode(sequence: call.sequence, method: call.method, body: body)
+            case .failure(let error): RPCReply.encode(sequence: call.sequence, method: call.method, error: error.text)
+            }
+        effects.append(.reply(id, bytes))
+    }
+
+    func replyToRead(_ id: CallID, _ result: Result<ReadAnswer, ServerError>) {
+        guard let call = incoming.removeValue(forKey: id) else { return }
+        reply(
+            id, call,
+            result.map { answer in
+                if case .read(let query, _) = call.work { return query.encodeReply(answer.result, answer.meta) }
+                guard case .sessions(let found) = answer.result else { preconditionFailure("a renewal is answered with a session") }
+                return ReadQuery.encodeRenewed(found.first, answer.meta)
+            })
+    }
+
+    func replyToWrite(_ id: CallID, _ result: Result<ApplyResult, ServerError>) {
+        guard let call = incoming.removeValue(forKey: id) else { return }
+        guard case .write(let request) = call.work else { preconditionFailure("a write is answered as one") }
+        switch result {
+        case .failure(let error): reply(id, call, .failure(error))
+        case .success(.error(let text)): reply(id, call, .failure(ServerError(text)))
+        case .success(let outcome): reply(id, call, .success(request.encodeReply(outcome) ?? []))
+        }
+    }
+}

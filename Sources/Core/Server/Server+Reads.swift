@@ -1,0 +1,218 @@
+// Reads: where they are carried out (behaviour §3.1), and how they wait (§2.1).
+
+extension Server {
+    /// Carries out `work` here, at the leader, or once there is one. Ends in exactly one answer for `requester`.
+    public func execute(_ work: ServerWork, for requester: Requester, at now: Instant) {
+        route(work, for: requester, giveUpAt: nil, at: now)
+    }
+
+    /// `giveUpAt` is set once a first attempt has failed for want of a leader.
+    func route(_ work: ServerWork, for requester: Requester, giveUpAt: Instant?, at now: Instant) {
+        let datacenter = work.datacenter
+        if !datacenter.isEmpty && datacenter != config.datacenter { return fail(work, requester, .noPath, at: now) }
+        if case .read(let query, let options) = work, options.allowStale, raft.isLeader || raft.lastContact != nil {
+            return evaluate(query, options, for: requester, deadline: nil, at: now)
+        }
+        if isLeaving { return fail(work, requester, .noLeader, at: now) }
+        if raft.isLeader {
+            if isEstablished && (raft.isSoleVoter || now < raft.leaseExpiry ?? .zero) { return lead(work, for: requester, at: now) }
+        } else if let leader = raft.leaderAddress, leader != raft.identity.address {
+            return forward(work, for: requester, to: leader, giveUpAt: giveUpAt, at: now)
+        }
+        hold(work, for: requester, error: .noLeader, until: giveUpAt ?? now + config.rpcHoldTimeout, at: now)
+    }
+
+    /// This server leads and may answer.
+    private func lead(_ work: ServerWork, for requester: Requester, at now: Instant) {
+        switch work {
+        case .read(let query, let options):
+            options.requireConsistent
+                ? verify(VerifiedRead(requester: requester, query: query, options: options, deadline: nil), at: now)
+                : evaluate(query, options, for: requester, deadline: nil, at: now)
+        case .write(let request): propose(request, for: requester, at: now)
+        case .renew(let session, let options): renew(session, options, for: requester, at: now)
+        }
+    }
+
+    // MARK: Without a leader
+
+    /// Waits for a leader, until the hold time is over.
+    func hold(_ work: ServerWork, for requester: Requester, error: ServerError, until giveUpAt: Instant, at now: Instant) {
+        guard now < giveUpAt else { return fail(work, requester, error, at: now) }
+        held[nextID] = HeldWork(requester: requester, work: work, error: error)
+        heldDeadlines[nextID] = giveUpAt
+        nextID += 1
+    }
+
+    /// Somebody may lead now: what waited for that is tried again, in the order in which it came.
+    func retryHeld(at now: Instant) {
+        guard !held.isEmpty else { return }
+        let waiting = held.map { ($0.value, heldDeadlines[$0.key]) }
+        held.removeAll()
+        heldDeadlines.removeAll()
+        for (work, giveUpAt) in waiting { route(work.work, for: work.requester, giveUpAt: giveUpAt, at: now) }
+    }
+
+    func expireHeld(at now: Instant) {
+        while let id = heldDeadlines.popExpired(at: now) {
+            if let work = held.removeValue(forKey: id) { fail(work.work, work.requester, work.error, at: now) }
+        }
+    }
+
+    func fail(_ work: ServerWork, _ requester: Requester, _ error: ServerError, at now: Instant) {
+        if work.isRead {
+            finishRead(requester, .failure(error))
+        } else {
+            finish(requester, .failure(error), at: now)
+        }
+    }
+
+    // MARK: Evaluation
+
+    /// Asks a quorum whether this server still leads, then evaluates.
+    func verify(_ read: VerifiedRead, at now: Instant) {
+        if raft.isSoleVoter { return evaluate(read.query, read.options, for: read.requester, deadline: read.deadline, at: now) }
+        let token = takeToken()
+        verifications[token] = [read]
+        drive(.verifyLeader(token: token), at: now)
+    }
+
+    func verified(_ token: UInt64, _ error: String?, at now: Instant) {
+        for read in verifications.removeValue(forKey: token) ?? [] {
+            if let error {
+                finishRead(read.requester, .failure(ServerError(error)))
+            } else {
+                evaluate(read.query, read.options, for: read.requester, deadline: read.deadline, at: now)
+            }
+        }
+    }
+
+    /// Evaluates against the present state and answers, or waits for a change. `deadline` is set once the wait has begun.
+    func evaluate(_ query: ReadQuery, _ options: QueryOptions, for requester: Requester, deadline: Instant?, at now: Instant) {
+        if case .txnRead(let operations) = query, let refused = refusal(of: operations) {
+            evaluations += 1
+            return finishRead(requester, .success(answer(.txn(refused), 0, at: now)))
+        }
+        switch store.evaluate(query, options: options) {
+        case .failure(let error): finishRead(requester, .failure(ServerError(error.text)))
+        case .success((let result, let index)):
+            let waits = options.minQueryIndex > 0 && max(1, index) <= options.minQueryIndex
+            if waits && (deadline.map { now < $0 } ?? true) {
+                let question = BlockedQueries.Question(
+                    query: query, nodeMetaFilters: options.nodeMetaFilters, consistent: options.requireConsistent, token: options.token)
+                blocked.block(
+                    requester, question, options: options, topics: store.topics(of: query, options: options),
+                    until: deadline ?? now + waitTime(options))
+            } else {
+                evaluations += 1
+                finishRead(requester, .success(answer(result, index, at: now)))
+            }
+        }
+    }
+
+    private func refusal(of operations: [TxnOp]) -> TxnResponse? {
+        var request = TxnRequest()
+        request.ops = operations
+        let errors = WriteValidation.precheck(&request)
+        return errors.isEmpty ? nil : TxnResponse(errors: errors)
+    }
+
+    private func answer(_ result: QueryResult, _ index: UInt64, at now: Instant) -> ReadAnswer {
+        var meta = QueryMeta()
+        meta.index = max(1, index)
+        meta.knownLeader = raft.isLeader || raft.leaderAddress != nil
+        if !raft.isLeader, let contact = raft.lastContact { meta.lastContact = max(.zero, now - contact) }
+        return ReadAnswer(result: Authorizer.allowAll.filter(result), meta: meta, evaluation: evaluations)
+    }
+
+    /// How long a blocking query waits (behaviour §2.1).
+    private func waitTime(_ options: QueryOptions) -> Duration {
+        var time = options.maxQueryTime <= .zero ? config.defaultQueryTime : min(options.maxQueryTime, config.maxQueryTime)
+        time += random.duration(below: .nanoseconds(time.nanoseconds / 16))
+        return time
+    }
+
+    func finishRead(_ requester: Requester, _ result: Result<ReadAnswer, ServerError>) {
+        switch requester {
+        case .client, .local: answers.append(.read(requester, result))
+        case .peer(let id): replyToRead(id, result)
+        case .duty: break
+        }
+    }
+
+    // MARK: Waiting
+
+    /// Something changed: evaluates every question that it concerns once, and answers those whose index it passed.
+    func wake(_ changes: ChangeSet, at now: Instant) {
+        guard blocked.count > 0 else { return }
+        for id in blocked.woken(by: changes) { wakeGroup(id, at: now) }
+    }
+
+    /// The whole state was replaced: everybody is answered with what there is (behaviour §1.14).
+    func wakeAll(at now: Instant) {
+        for id in blocked.allGroups() {
+            guard let group = blocked.group(id) else { continue }
+            for (_, waiter) in group.waiters {
+                blocked.remove(waiter.requester)
+                var options = waiter.options
+                options.minQueryIndex = 0
+                evaluate(group.question.query, options, for: waiter.requester, deadline: nil, at: now)
+            }
+        }
+    }
+
+    private func wakeGroup(_ id: UInt64, at now: Instant) {
+        guard let group = blocked.group(id) else { return }
+        if group.question.consistent && !raft.isSoleVoter { return verifyGroup(group, at: now) }
+        guard let first = group.waiters.first?.value else { return }
+        switch store.evaluate(group.question.query, options: first.options) {
+        case .failure(let error):
+            for (_, waiter) in group.waiters {
+                blocked.remove(waiter.requester)
+                finishRead(waiter.requester, .failure(ServerError(error.text)))
+            }
+        case .success((let result, let index)):
+            evaluations += 1
+            let answer = answer(result, index, at: now)
+            for (_, waiter) in group.waiters {
+                if answer.meta.index > waiter.options.minQueryIndex {
+                    blocked.remove(waiter.requester)
+                    finishRead(waiter.requester, .success(answer))
+                }
+            }
+            // Waking ended the group's registration; whoever still waits watches what the answer depends on now.
+            if blocked.group(id) != nil { blocked.watch(id, store.topics(of: group.question.query, options: first.options)) }
+        }
+    }
+
+    private func verifyGroup(_ group: BlockedQueries.Group, at now: Instant) {
+        for (_, waiter) in group.waiters {
+            let deadline = blocked.deadline(of: waiter.requester)
+            blocked.remove(waiter.requester)
+            let read = VerifiedRead(requester: waiter.requester, query: group.question.query, options: waiter.options, deadline: deadline)
+            if raft.isLeader {
+                verify(read, at: now)
+            } else {
+                finishRead(waiter.requester, .failure(ServerError("node is not the leader")))
+            }
+        }
+    }
+
+    /// The time of some waiters is over: they get the present result.
+    func expireBlocked(at now: Instant) {
+        while let requester = blocked.expired(at: now) {
+            guard let (question, waiter) = blocked.remove(requester) else { break }
+            var options = waiter.options
+            options.minQueryIndex = 0
+            evaluate(question.query, options, for: requester, deadline: nil, at: now)
+        }
+    }
+
+    /// The requester went away: nothing it waited for is kept.
+    public func cancel(_ requester: Requester) { blocked.remove(requester) }
+
+    func takeToken() -> UInt64 {
+        defer { nextToken += 1 }
+        return nextToken
+    }
+}

@@ -1,0 +1,60 @@
+// How a server starts: from what its disk holds, or as the first of a new cluster.
+
+extension Server {
+    /// Reads term, vote, log and the newest snapshot, and loads the latter.
+    static func recover(_ disk: some Disk) throws(ServerError) -> (RecoveredRaftState, Store) {
+        let recovered: RecoveredRaftState
+        do throws(RecoveryError) {
+            recovered = try RaftRecovery.recover(disk)
+        } catch {
+            throw ServerError(error.description)
+        }
+        guard let snapshot = recovered.snapshot else { return (recovered, Store()) }
+        var decoder = SnapshotDecoder()
+        var reader = SnapshotReader(snapshot)
+        do {
+            while let bytes = try reader.next(from: disk) { try decoder.feed(bytes) }
+            return (recovered, try decoder.finish())
+        } catch {
+            throw ServerError("failed to load the snapshot \(snapshot.id): \(error)")
+        }
+    }
+
+    /// Writes the configuration that a new cluster begins with; every one of its servers writes the same.
+    func bootstrap(at now: Instant) {
+        guard config.bootstrap || !config.initialServers.isEmpty else { return }
+        let servers =
+            config.initialServers.isEmpty
+            ? [RaftServer(id: config.nodeID, address: config.raftAddress)]
+            : config.initialServers.map { RaftServer(id: $0.id, address: $0.address) }
+        drive(.bootstrap(token: takeToken(), RaftConfiguration(servers: servers)), at: now)
+    }
+}
+
+extension AgentConfig {
+    /// Where this server is reached by others, as Raft names it.
+    public var raftAddress: Address {
+        let isIPv6 = advertiseAddress.utf8.contains(UInt8(ascii: ":"))
+        return isIPv6 ? "[\(advertiseAddress)]:\(serverPort)" : "\(advertiseAddress):\(serverPort)"
+    }
+}
+
+extension RaftConfig {
+    init(_ config: AgentConfig) {
+        self.init()
+        heartbeatTimeout = config.raftHeartbeatTimeout
+        electionTimeout = config.raftElectionTimeout
+        leaderLeaseTimeout = config.raftLeaderLeaseTimeout
+        commitTimeout = config.raftCommitTimeout
+        snapshotInterval = config.raftSnapshotInterval
+        snapshotThreshold = config.raftSnapshotThreshold
+        trailingLogs = config.raftTrailingLogs
+        segmentSize = config.raftSegmentSize
+        wallClockOffset = config.wallClockOffset
+    }
+}
+
+extension RaftNode {
+    /// Whether this node decides alone.
+    var isSoleVoter: Bool { configuration.isSoleVoter(identity.id) }
+}

@@ -1,0 +1,62 @@
+// Writes on the leader: checked, normalised, proposed; answered when they are applied.
+
+extension Server {
+    /// The most writes that may be under way; beyond it writes are refused.
+    static let pendingWritesMax = 65_536
+
+    func propose(_ request: WriteRequest, for requester: Requester, at now: Instant) {
+        var request = request
+        if case .kv(let kv) = request {
+            if kv.op == "lock", lockDelays.isDelayed(kv.dirEnt.key, at: now) {
+                log(.warn, "Rejecting lock of key due to lock-delay: key=\(kv.dirEnt.key)")
+                return finish(requester, .success(.bool(false)), at: now)
+            }
+        }
+        if let refusal = Authorizer.allowAll.refusal(of: request) { return finish(requester, .failure(ServerError(refusal)), at: now) }
+        if let problem = WriteValidation.validate(&request, sessionTTLMin: config.sessionTTLMin) {
+            return finish(requester, .failure(ServerError(problem)), at: now)
+        }
+        if case .txn(var txn) = request {
+            let errors = WriteValidation.precheck(&txn) { lockDelays.isDelayed($0, at: now) }
+            if !errors.isEmpty { return finish(requester, .success(.txn(TxnResponse(errors: errors))), at: now) }
+            request = .txn(txn)
+        }
+        if case .session(var session) = request, session.op == "create" {
+            repeat { session.session.id = random.uuid() } while (try? store.session(session.session.id)) != nil
+            request = .session(session)
+        }
+        guard pendingWrites.count < Self.pendingWritesMax else {
+            return finish(requester, .failure(ServerError("timed out enqueuing operation")), at: now)
+        }
+        append(request, requester)
+    }
+
+    private func append(_ request: WriteRequest, _ requester: Requester) {
+        let command = request.logCommand
+        let token = takeToken()
+        pendingWrites[token] = requester
+        if case .kv = request, command.count > ChunkInfo.chunkSize {
+            proposals.append(contentsOf: ChunkInfo.proposals(token: token, command: command, operation: random.next()))
+        } else {
+            proposals.append(Proposal(token: token, data: command))
+        }
+    }
+
+    /// A proposal came to nothing.
+    func rejected(_ token: UInt64, _ reason: String, at now: Instant) {
+        guard let requester = pendingWrites.removeValue(forKey: token) else { return }
+        finish(requester, .failure(ServerError(reason)), at: now)
+    }
+
+    /// Restarts the timer of a session and answers with it; writes nothing.
+    func renew(_ id: String, _ options: QueryOptions, for requester: Requester, at now: Instant) {
+        var options = options
+        options.minQueryIndex = 0
+        if case .success((.sessions(let found), _)) = store.evaluate(.sessionGet(id: id), options: options),
+            let session = found.first?.value
+        {
+            sessionTimers.arm(session: session.id, ttl: session.ttl, at: now)
+        }
+        evaluate(.sessionGet(id: id), options, for: requester, deadline: nil, at: now)
+    }
+}

@@ -1,0 +1,219 @@
+/// What a server adds to an agent: it takes part in consensus, keeps the replicated state, carries out reads and writes for
+/// whoever asks, and does the leader's duties while it leads.
+///
+/// Pure: events in, effects and answers out. The parts are in extensions by subject; this file holds the state, the way in
+/// for events, and what happens when entries commit. Spec: behaviour §1-5.
+public final class Server {
+    let config: AgentConfig
+    public internal(set) var raft: RaftNode
+    public internal(set) var store: Store
+    var random: Random
+
+    /// What has been appended since the owner last took it.
+    var effects: [AgentEffect] = []
+    var answers: [ServerAnswer] = []
+    /// Something that readers outside must see has changed since the last `publish`.
+    var publishes = false
+    var raftEffects: [RaftEffect] = []
+    private var raftBatch: [RaftEffect] = []
+    private var isPerforming = false
+
+    // Writes under way, by the token of their proposal.
+    var proposals: [Proposal] = []
+    var pendingWrites = LookupTable<UInt64, Requester>()
+    var nextToken: UInt64 = 1
+
+    // Reads and writes that wait for something.
+    var blocked = BlockedQueries()
+    var held = PersistentMap<UInt64, HeldWork>()
+    var heldDeadlines = DeadlineQueue<UInt64>()
+    var verifications = LookupTable<UInt64, [VerifiedRead]>()
+    var forwarded = LookupTable<CallID, ForwardedWork>()
+    var retries = LookupTable<UInt64, (call: ForwardedWork, giveUpAt: Instant, error: ServerError)>()
+    var retryDeadlines = DeadlineQueue<UInt64>()
+    var incoming = LookupTable<CallID, IncomingCall>()
+    var nextID: UInt64 = 1
+    var evaluations: UInt64 = 0
+
+    // Leadership.
+    var leadership = Leadership.following
+    var lockDelays = LockDelays()
+    var sessionTimers = SessionTimers()
+    var tombstones: TombstoneSchedule
+    var duties = LookupTable<UInt64, Duty>()
+    var reconcileAt: Instant?
+    var isLeaving = false
+
+    // The state machine.
+    public internal(set) var appliedIndex: UInt64 = 0
+    public internal(set) var appliedTerm: UInt64 = 0
+    var captured = LookupTable<SnapshotID, SnapshotEncoder>()
+    var decoding = LookupTable<SnapshotID, SnapshotDecoder>()
+    var decoded = LookupTable<SnapshotID, Store>()
+    /// Outcomes that an operator's command waits for.
+    var operations: [ConsensusOutcome] = []
+
+    /// Where this server stands in the term: a new leader serves once it has applied an entry of its own term.
+    enum Leadership: Equatable {
+        case following
+        case establishing(term: UInt64)
+        case established(term: UInt64)
+    }
+
+    /// What another server has asked for.
+    struct IncomingCall {
+        var sequence: UInt64
+        var method: String
+        var work: ServerWork
+    }
+
+    struct HeldWork {
+        var requester: Requester
+        var work: ServerWork
+        var error: ServerError
+    }
+
+    struct ForwardedWork {
+        var requester: Requester
+        var work: ServerWork
+        /// When the first attempt failed for want of a leader; nil while none has.
+        var giveUpAt: Instant?
+    }
+
+    struct VerifiedRead {
+        var requester: Requester
+        var query: ReadQuery
+        var options: QueryOptions
+        var deadline: Instant?
+    }
+
+    /// What the leader writes on its own behalf.
+    enum Duty {
+        case expireSession(String)
+        case reapTombstones(UInt64)
+        case registerServer(String)
+    }
+
+    /// Recovers what the disk holds; the state machine catches up as committed entries are delivered.
+    public init(config: AgentConfig, disk: some Disk, seed: UInt64, at now: Instant) throws(ServerError) {
+        self.config = config
+        var random = Random(seed: seed)
+        tombstones = TombstoneSchedule(ttl: config.tombstoneTTL, granularity: config.tombstoneGranularity)
+        let (recovered, store) = try Server.recover(disk)
+        self.store = store
+        appliedIndex = recovered.snapshot?.index ?? 0
+        appliedTerm = recovered.snapshot?.term ?? 0
+        raft = RaftNode(
+            config: RaftConfig(config), identity: RaftIdentity(id: config.nodeID, address: config.raftAddress), recovered: recovered,
+            seed: random.next(),
+            now: now)
+        self.random = random
+        for note in recovered.notes { log(.warn, note) }
+        if recovered.isPristine { bootstrap(at: now) }
+        publishes = true
+    }
+
+    // MARK: Events
+
+    /// Another server calls.
+    public func called(_ id: CallID, from address: Address, _ channel: Channel, _ bytes: [UInt8], at now: Instant) {
+        switch channel {
+        case .raft: drive(.call(id, from: address, bytes), at: now)
+        case .rpc: callArrived(id, bytes, at: now)
+        }
+    }
+
+    public func answered(_ id: CallID, _ bytes: [UInt8], at now: Instant) {
+        if let work = forwarded.removeValue(forKey: id) {
+            forwardAnswered(work, bytes, at: now)
+        } else {
+            drive(.answered(id, bytes), at: now)
+        }
+    }
+
+    public func callFailed(_ id: CallID, _ reason: String, at now: Instant) {
+        if let work = forwarded.removeValue(forKey: id) {
+            forwardFailed(work, reason, at: now)
+        } else {
+            drive(.callFailed(id, reason), at: now)
+        }
+    }
+
+    public func diskCompleted(_ completion: DiskCompletion, at now: Instant) { drive(.disk(completion), at: now) }
+
+    /// Timers that have come due.
+    public func wake(at now: Instant) {
+        if let due = raft.deadline, due <= now { drive(.wake, at: now) }
+        expireBlocked(at: now)
+        expireHeld(at: now)
+        performRetries(at: now)
+        performDueDuties(at: now)
+    }
+
+    /// The end of a batch of events: proposals collected in it go to the log together, and readers see the new state.
+    public func flush(at now: Instant) {
+        if !proposals.isEmpty {
+            let batch = proposals
+            proposals = []
+            drive(.propose(batch), at: now)
+        }
+        raft.flush(at: now, into: &raftEffects)
+        performRaftEffects(at: now)
+        publish(at: now)
+    }
+
+    public var deadline: Instant? {
+        var earliest = raft.deadline
+        for other in [blocked.deadline, heldDeadlines.first, retryDeadlines.first, dutyDeadline] {
+            if let other { earliest = min(earliest ?? other, other) }
+        }
+        return earliest
+    }
+
+    /// Takes what has come out since the last call.
+    public func takeOutput(into effects: inout [AgentEffect]) -> [ServerAnswer] {
+        effects.append(contentsOf: self.effects)
+        self.effects.removeAll(keepingCapacity: true)
+        let answers = self.answers
+        self.answers = []
+        return answers
+    }
+
+    // MARK: Consensus
+
+    /// Hands an event to consensus and does what it asks for.
+    func drive(_ event: RaftEvent, at now: Instant) {
+        raft.handle(event, at: now, into: &raftEffects)
+        performRaftEffects(at: now)
+    }
+
+    /// Performs the effects of consensus in their order; those that performing one brings about come after all that were there before.
+    private func performRaftEffects(at now: Instant) {
+        guard !isPerforming else { return }
+        isPerforming = true
+        defer { isPerforming = false }
+        while !raftEffects.isEmpty {
+            swap(&raftEffects, &raftBatch)
+            for at in raftBatch.indices { perform(raftBatch[at], at: now) }
+            raftBatch.removeAll(keepingCapacity: true)
+        }
+    }
+
+    func log(_ level: LogLevel, _ text: String) { effects.append(.log(level, "agent.server", text)) }
+
+    /// Lets readers see the present state; before anybody is answered who waited for it.
+    func publish(at now: Instant) {
+        guard publishes else { return }
+        publishes = false
+        effects.append(
+            .publish(
+                PublishedState(
+                    store: store, isLeader: isEstablished, leaseExpiry: isEstablished ? raft.leaseExpiry ?? .zero : .zero,
+                    isSoleVoter: raft.isSoleVoter,
+                    knowsLeader: raft.leaderAddress != nil, lastLeaderContact: raft.isLeader ? now : raft.lastContact)))
+    }
+
+    var isEstablished: Bool {
+        if case .established = leadership { true } else { false }
+    }
+}

@@ -1,0 +1,54 @@
+"""The commands that people type, the signals, and what a client must not be able to break."""
+import os, signal, socket, subprocess, time
+
+from agent import CONSUL, Agent
+
+agent = Agent().start()
+try:
+    assert agent.cli("kv", "put", "a/b", "hello") == (0, "Success! Data written to: a/b\n", "")
+    assert agent.cli("kv", "get", "a/b") == (0, "hello\n", "")
+    code, _, problem = agent.cli("kv", "get", "nothing")
+    assert code == 1 and "No key exists at: nothing" in problem
+    assert agent.cli("kv", "put", "-cas", "-modify-index=1", "a/b", "x")[0] == 1
+    code, exported, _ = agent.cli("kv", "export", "a/")
+    assert code == 0
+    assert agent.cli("kv", "delete", "-recurse", "a/") == (0, "Success! Deleted keys with prefix: a/\n", "")
+    assert agent.cli("kv", "import", "-", stdin=exported)[0] == 0
+    assert agent.cli("kv", "get", "a/b")[1] == "hello\n"
+    assert "consul" in agent.cli("catalog", "services")[1]
+    assert agent.cli("members")[1].startswith("Node")
+    assert "leader" in agent.cli("operator", "raft", "list-peers")[1]
+    assert agent.cli("info")[0] == 0
+
+    # Malformed input ends in an error for its sender, and in nothing else.
+    for bad in [b"\0" * 100, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"PUT /v1/kv/x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+                b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200000]:
+        s = socket.create_connection(("127.0.0.1", agent.http_port))
+        s.settimeout(5)
+        try:
+            s.sendall(bad)
+            s.recv(4096)
+        except OSError:
+            pass
+        s.close()
+    question = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for bad in [b"", b"\0" * 12, b"\xff" * 512, b"\0\1\1\0\0\1\0\0\0\0\0\0\xc0\x0c\0\1\0\1"]:
+        question.sendto(bad, ("127.0.0.1", agent.dns_port))
+    assert agent.request("PUT", "/v1/session/create", b"{")[0] == 400
+    assert agent.cli("kv", "get", "a/b")[1] == "hello\n"
+
+    # A second agent must not share the data directory.
+    second = subprocess.run([CONSUL, "agent", "-server", "-bootstrap-expect", "1", "-data-dir", agent.data, "-bind", "127.0.0.1",
+                             "-http-port", "0", "-dns-port", "-1", "-server-port", "0"], capture_output=True, text=True, timeout=30)
+    assert second.returncode == 1, second
+
+    # Ctrl-C leaves cleanly and keeps the data.
+    agent.process.send_signal(signal.SIGINT)
+    agent.process.wait(20)
+    agent.start()
+    assert agent.cli("kv", "get", "a/b")[1] == "hello\n"
+    assert agent.cli("reload")[0] == 0
+    assert agent.cli("leave")[0] == 0
+    agent.process.wait(20)
+finally:
+    agent.stop()
