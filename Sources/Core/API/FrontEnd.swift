@@ -5,6 +5,7 @@
 public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     private let router: Router
     private let datacenter: String
+    private let dns: DNSResponder
     private let wallClockOffset: Int64
     private let readsStale: Bool
     private var gzip: Gzip
@@ -14,6 +15,7 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     public init(config: AgentConfig, gzip: Gzip, seed: UInt64) {
         router = Router(APIContext(from: config))
         datacenter = config.datacenter
+        dns = DNSResponder(config)
         readsStale = config.dns.allowStale
         wallClockOffset = config.wallClockOffset
         self.gzip = gzip
@@ -58,7 +60,7 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     public mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> [UInt8]? {
         let readable = readsStale ? state.isLeader || state.lastLeaderContact != nil : state.answersDefault(at: now)
         let unixSeconds = (now.nanoseconds &+ wallClockOffset) / 1_000_000_000
-        return readable && unixSeconds < 0 ? question : nil
+        return dns.answer(question, tcp: tcp, store: state.store, readable: readable, unixSeconds: unixSeconds, random: &random)
     }
 }
 
