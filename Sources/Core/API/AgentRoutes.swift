@@ -11,8 +11,10 @@ extension APIRequest {
         case "reload": return .agent(.reload, pretty: pretty)
         case "maintenance": return local(try nodeMaintenance())
         case "token": throw Refusal(401, "ACL support disabled")
-        // What is not built answers like a path that does not exist.
-        case "host", "metrics", "monitor", "connect": return .immediate(HTTPResponse(status: 404, wrapped: false))
+        case "metrics" where parameters.value("format") == "prometheus":
+            throw Refusal(415, "Prometheus is not enabled since its retention time is not positive")
+        case "monitor": return .immediate(try monitor())
+        case "host", "metrics", "connect": return .immediate(notBuilt)
         default:
             try refuseNamespaces()
             return local(try agentResource(route))
@@ -46,7 +48,7 @@ extension APIRequest {
         case "health/service/name":
             if argument.isEmpty { throw Refusal(500, "Bad request: Missing service Name") }
             return .healthByName(argument, text: wantsText)
-        default: throw Refusal(HTTPResponse(status: 404, wrapped: false))
+        default: throw Refusal(notBuilt)
         }
     }
 
@@ -59,6 +61,17 @@ extension APIRequest {
             throw Refusal(500, "Network segments are not supported in this version of Consul")
         }
         return .agent(.members(wan: wan), pretty: pretty)
+    }
+
+    /// What is not built answers like a path that does not exist.
+    private var notBuilt: HTTPResponse { HTTPResponse(status: 404, wrapped: false) }
+
+    private func monitor() throws(Refusal) -> HTTPResponse {
+        let level = parameters.nonEmpty("loglevel") ?? "info"
+        if !["trace", "debug", "info", "warn", "err", "error"].contains(level.lowercased()) {
+            throw .badRequest("Unknown log level: \(level)")
+        }
+        return notBuilt
     }
 
     private func services() throws(Refusal) -> LocalRequest {
@@ -132,7 +145,7 @@ extension APIRequest {
         }
         service.fillInUpstreamTypes()
         if service.name.isEmpty { throw Refusal(400, "Missing service name") }
-        if ["0.0.0.0", "::", "[::]"].contains(service.address) { throw Refusal(400, "Invalid service address") }
+        if WriteValidation.isAnyAddress(service.address) { throw Refusal(400, "Invalid service address") }
         if let problem = service.weights.flatMap(DefinitionRules.weights) { throw Refusal(400, "Invalid Weights: \(problem)") }
         let isMeshGateway = service.kind == ServiceKind.meshGateway
         if let problem = DefinitionRules.metadata(service.meta ?? [:], ofMeshGateway: isMeshGateway) {

@@ -2,11 +2,17 @@
 extension NodeService {
     /// All violations as one text, or nil.
     public var structureProblem: String? {
+        let problems = structureProblems
+        return problems.isEmpty ? nil : MultipleErrors.text(problems)
+    }
+
+    /// Every violation.
+    public var structureProblems: [String] {
         var problems: [String] = []
         if kind == "connect-proxy" { addProxyProblems(&problems) }
         if ["mesh-gateway", "terminating-gateway", "ingress-gateway"].contains(kind) { addGatewayProblems(&problems) }
         if let sidecar = connect.sidecarService { addSidecarProblems(sidecar, &problems) }
-        return problems.isEmpty ? nil : MultipleErrors.text(problems)
+        return problems
     }
 
     private func addProxyProblems(_ problems: inout [String]) {

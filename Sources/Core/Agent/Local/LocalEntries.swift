@@ -60,6 +60,8 @@ final class LocalCheck {
     var criticalSince: Instant?
     /// A file with its last status was written.
     var hasStateFile = false
+    /// As the last update of a TTL check gave it.
+    var lastNote = ""
 
     init(_ registration: CheckRegistration, token: String, source: RegistrationSource, persisted: Bool) {
         check = registration.check
@@ -88,8 +90,6 @@ enum CheckRunner {
 struct TTLRunner {
     let ttl: Duration
     let outputLimit: Int
-    /// As the last update gave it.
-    var lastOutput = ""
 }
 
 /// A check that the driver performs every so often. Spec: behaviour §7.2.

@@ -105,12 +105,11 @@ extension LocalState {
     func updateTTL(
         _ id: ByteString, _ status: String, output: String, _ now: Instant, _ effects: inout [LocalEffect]
     ) throws(Complaint) {
-        guard let entry = liveCheck(id), case .ttl(var runner) = entry.runner else {
+        guard let entry = liveCheck(id), case .ttl(let runner) = entry.runner else {
             throw Complaint("CheckID \(GoQuote.quote(id.string)) does not have associated TTL")
         }
         let output = LocalState.limited(output, to: runner.outputLimit)
-        runner.lastOutput = output
-        entry.runner = .ttl(runner)
+        entry.lastNote = output
         timers[.check(id)] = now + runner.ttl
         log(.debug, "Check status updated", [("check", id.string), ("status", status)], &effects)
         updateStatus(id, status, output: output, now)

@@ -26,7 +26,7 @@ extension LocalState {
     public func reload(_ new: AgentConfig, at now: Instant, into effects: inout [LocalEffect]) -> Complaint? {
         let keptServices = services.filter { !$0.value.sync.deleted && $0.value.persisted }.map(\.value)
         let keptChecks = checks.filter { !$0.value.sync.deleted && $0.value.persisted }.map(\.value)
-        let previous = SortedMap<ByteString, LocalCheck>(checks.filter { !$0.value.sync.deleted })
+        let previous = checks.filter { !$0.value.sync.deleted }
         do {
             try examine(new, keeping: new.persistsRegistrations ? keptServices.map(\.service.id) : [])
         } catch {
@@ -97,6 +97,7 @@ extension LocalState {
         entry.check.output = config.discardCheckOutput ? "" : old.check.output
         entry.criticalSince = old.criticalSince
         entry.hasStateFile = old.hasStateFile
+        entry.lastNote = old.lastNote
         if entry.criticalSince != nil && entry.deregistersAfter != nil { armReaper(now) }
         markAliases(ofService: entry.check.serviceID)
     }
@@ -128,6 +129,9 @@ extension LocalState {
     }
 
     private func examine(_ registration: ServiceRegistration, ofConfiguration name: String) throws(Complaint) {
+        if let problem = registration.checks.lazy.compactMap(\.definition).compactMap(DefinitionRules.check).first {
+            throw Complaint("Failed to validate checks for service \(GoQuote.quote(name)): \(problem)")
+        }
         do throws(Complaint) {
             try examine(registration, source: .local)
         } catch {

@@ -65,10 +65,10 @@ extension LocalState {
         guard let entry = liveCheck(id) else { return }
         switch entry.runner {
         case .none: break
-        case .ttl(let runner):
+        case .ttl:
             log(.warn, "Check missed TTL, is now critical", [("check", id.string)], &effects)
             var output = "TTL expired"
-            if !runner.lastOutput.isEmpty { output += " (last output before timeout follows): " + runner.lastOutput }
+            if !entry.lastNote.isEmpty { output += " (last output before timeout follows): " + entry.lastNote }
             updateStatus(id, CheckStatus.critical, output: output, now)
         case .probe(var runner):
             precondition(runner.token == nil, "a check has one probe under way at a time")

@@ -14,6 +14,7 @@ extension LocalState {
             let ports = SidecarPorts(first: config.sidecarMinPort, last: config.sidecarMaxPort)
             let others = services.lazy.filter { !$0.value.sync.deleted }.map(\.value.service)
             do throws(Complaint) {
+                if let problem = sidecar.allChecks.lazy.compactMap(DefinitionRules.check).first { throw Complaint(problem) }
                 found.append(
                     try sidecar.sidecarRegistration(of: service, token: token, node: config.nodeName, ports: ports, among: others))
             } catch {

@@ -1,0 +1,200 @@
+@testable import Core
+
+/// A local state with a clock, a data directory and a catalog of its own, all of them toys.
+final class LocalHarness {
+    let state: LocalState
+    let router: Router
+    private(set) var now = Instant(nanoseconds: 1_000_000_000)
+
+    // The catalog under this node's name.
+    var node: Node?
+    var services: [String: NodeService] = [:]
+    var checks: [String: HealthCheck] = [:]
+    /// What the catalog holds of every other node.
+    var othersChecks: [HealthCheck] = []
+    /// What the next writes and reads come to instead.
+    var writeError: String?
+    var readError: String?
+    /// Answers are held back until `deliver`.
+    var holdsAnswers = false
+    private var held: [LocalEvent] = []
+
+    // What the local state has asked for.
+    private(set) var writes: [WriteRequest] = []
+    private(set) var reads: [(at: Instant, query: ReadQuery, options: QueryOptions)] = []
+    private(set) var responses: [RequestID: HTTPResponse] = [:]
+    private(set) var probes: [(token: UInt64, at: Instant, probe: CheckProbe, timeout: Duration, limit: Int)] = []
+    private(set) var cancelledProbes: [UInt64] = []
+    private(set) var files: [String: [UInt8]] = [:]
+    private(set) var logs: [String] = []
+    private var nextRequest: UInt64 = 1
+
+    static func config(_ change: (inout AgentConfig) -> Void = { _ in }) -> AgentConfig {
+        var config = AgentConfig()
+        config.nodeName = "n1"
+        config.nodeID = "deadbeef-0000-4000-8000-00000000c0de"
+        config.logLevel = .debug
+        change(&config)
+        return config
+    }
+
+    init(_ config: AgentConfig = LocalHarness.config(), files: [String: [UInt8]] = [:], seed: UInt64 = 7) {
+        self.files = files
+        state = LocalState(config: config, random: Random(seed: seed)) { bytes in
+            // Anything that tells ids apart will do here.
+            bytes.map { String($0, radix: 16) }.joined()
+        }
+        router = Router(APIContext(from: config))
+    }
+
+    convenience init(files: [String: [UInt8]] = [:], _ change: (inout AgentConfig) -> Void) {
+        self.init(LocalHarness.config(change), files: files)
+    }
+
+    // MARK: Driving
+
+    @discardableResult
+    func load() -> Complaint? {
+        let found = files.keys.sorted().map { LocalFile(name: $0, bytes: files[$0]!) }
+        var effects: [LocalEffect] = []
+        let complaint = state.load(found, at: now, into: &effects)
+        perform(effects)
+        return complaint
+    }
+
+    /// Loads, starts to sync and does the first full sync.
+    func start() {
+        load()
+        send(.startSyncing)
+    }
+
+    func reload(_ config: AgentConfig) -> Complaint? {
+        var effects: [LocalEffect] = []
+        let complaint = state.reload(config, at: now, into: &effects)
+        perform(effects)
+        return complaint
+    }
+
+    func send(_ event: LocalEvent) {
+        var effects: [LocalEffect] = []
+        state.handle(event, at: now, into: &effects)
+        perform(effects)
+    }
+
+    /// Lets time pass, with a wake at every deadline.
+    func advance(_ length: Duration) {
+        let end = now + length
+        while let deadline = state.deadline, deadline <= end {
+            now = max(now, deadline)
+            send(.wake)
+        }
+        now = end
+    }
+
+    func deliver() {
+        let events = held
+        held = []
+        for event in events { send(event) }
+    }
+
+    /// Sends a request; the answer, if there is one already.
+    @discardableResult
+    func request(_ line: String, _ body: String = "", headers: [(name: String, value: String)] = []) -> HTTPResponse? {
+        responses[begin(line, body, headers: headers)]
+    }
+
+    func begin(_ line: String, _ body: String = "", headers: [(name: String, value: String)] = []) -> RequestID {
+        let id = RequestID(nextRequest)
+        nextRequest += 1
+        switch router.call(line, body: body, headers: headers) {
+        case .immediate(let response): responses[id] = response
+        case .agent(.local(let request), let pretty): send(.request(id, request, .allowAll, pretty: pretty))
+        default: preconditionFailure("\(line) is no matter of the local state")
+        }
+        return id
+    }
+
+    func probed(_ outcome: CheckOutcome) { send(.probed(probes.last!.token, outcome)) }
+
+    func forgetHistory() {
+        writes = []
+        reads = []
+        logs = []
+    }
+
+    // MARK: Looking
+
+    func check(_ id: String) -> HealthCheck? { state.liveCheck(ByteString(id))?.check }
+    func text(_ line: String) -> String { request(line)?.text ?? "(no answer)" }
+
+    func status(_ line: String, _ body: String = "") -> String {
+        guard let response = request(line, body) else { return "(no answer)" }
+        return "\(response.status) \(response.text)"
+    }
+
+    // MARK: Effects
+
+    private func perform(_ effects: [LocalEffect]) {
+        for effect in effects {
+            switch effect {
+            case .read(let token, let query, let options):
+                reads.append((now, query, options))
+                answer(.readResult(token, read(query)))
+            case .write(let token, let request):
+                writes.append(request)
+                if let writeError {
+                    answer(.writeResult(token, .failure(Complaint(writeError))))
+                } else {
+                    apply(request)
+                    answer(.writeResult(token, .success(.none)))
+                }
+            case .probe(let token, let probe, let timeout, let limit): probes.append((token, now, probe, timeout, limit))
+            case .cancelProbe(let token): cancelledProbes.append(token)
+            case .persist(let file, let bytes): files[file] = bytes
+            case .removeFile(let file): files[file] = nil
+            case .respond(let id, let response): responses[id] = response
+            case .log(_, let subsystem, let text): logs.append("\(subsystem): \(text)")
+            }
+        }
+    }
+
+    private func answer(_ event: LocalEvent) { if holdsAnswers { held.append(event) } else { send(event) } }
+
+    private func read(_ query: ReadQuery) -> Result<(result: QueryResult, index: UInt64), Complaint> {
+        if let readError { return .failure(Complaint(readError)) }
+        switch query {
+        case .nodeServiceList(let name):
+            guard name == "n1" else { return .success((.nodeServices(nil), 5)) }
+            guard let node else { return .success((.nodeServices(nil), 5)) }
+            let rows = services.keys.sorted().map { Row(ServiceInstance(node: "n1", service: services[$0]!)) }
+            return .success((.nodeServices((node: Row(node), services: rows)), 5))
+        case .nodeChecks(let name) where name != "n1": return .success((.checks(othersChecks.map { Row($0) }), 5))
+        case .nodeChecks: return .success((.checks(checks.keys.sorted().map { Row(checks[$0]!) }), 5))
+        default: return .failure(Complaint("no such query"))
+        }
+    }
+
+    private func apply(_ request: WriteRequest) {
+        switch request {
+        case .register(let request):
+            if !request.skipNodeUpdate || node == nil {
+                var found = Node()
+                found.id = request.id
+                found.node = request.node
+                found.address = request.address
+                found.taggedAddresses = request.taggedAddresses
+                found.meta = request.nodeMeta
+                node = found
+            }
+            if let service = request.service { services[service.id] = service }
+            for check in (request.checks ?? []) + (request.check.map { [$0] } ?? []) { checks[check.checkID] = check }
+        case .deregister(let request):
+            if !request.serviceID.isEmpty {
+                services[request.serviceID] = nil
+                checks = checks.filter { $0.value.serviceID != request.serviceID }
+            }
+            if !request.checkID.isEmpty { checks[request.checkID] = nil }
+        default: preconditionFailure("the local state registers and deregisters only")
+        }
+    }
+}
