@@ -51,9 +51,14 @@ extension Store {
     }
 
     mutating func insert(_ row: Row<Session>, _ key: ByteString) {
-        sessions[key] = row
+        if let old = sessions.updateValue(row, forKey: key) { removeSecondary(old.value, key) }
         sessionsByNode[TableKey.join(TableKey.of(row.value.node), key)] = row
         for id in row.value.checkIDs { sessionChecks[TableKey.join(TableKey.of(row.value.node, id), key)] = row }
+    }
+
+    private mutating func removeSecondary(_ session: Session, _ key: ByteString) {
+        sessionsByNode[TableKey.join(TableKey.of(session.node), key)] = nil
+        for id in session.checkIDs { sessionChecks[TableKey.join(TableKey.of(session.node, id), key)] = nil }
     }
 
     private func addTopics(of row: Row<Session>, _ key: ByteString, _ changes: inout ChangeSet) {
@@ -66,8 +71,7 @@ extension Store {
     mutating func deleteSession(_ key: ByteString, _ index: UInt64, _ changes: inout ChangeSet) {
         guard let row = sessions.removeValue(forKey: key) else { return }
         let session = row.value
-        sessionsByNode[TableKey.join(TableKey.of(session.node), key)] = nil
-        for id in session.checkIDs { sessionChecks[TableKey.join(TableKey.of(session.node, id), key)] = nil }
+        removeSecondary(session, key)
         raise(IndexName.sessions, to: index)
         addTopics(of: row, key, &changes)
         changes.add(.ended(row))

@@ -1,0 +1,163 @@
+import Testing
+
+@testable import Core
+
+@Suite struct QueryTests {
+    @Test func `instances come by node and ID, their checks of the node first`() {
+        var h = Harness()
+        h.register("n2")
+        h.register("N1")
+        h.service("Web", id: "web2", on: "n1")
+        h.service("web", id: "web", on: "n2")
+        h.service("web", id: "web2-sidecar-proxy", on: "n1")
+        h.check("zz", on: "n1")
+        h.check("aa", on: "n1")
+        h.check("a-web", on: "n1", service: "web2")
+        h.check("b-web", on: "n1", service: "WEB2")
+        #expect(h.instances("WEB") == ["n1/web2", "n1/web2-sidecar-proxy", "n2/web"])
+        #expect(h.health("web") == ["N1/web2: aa zz a-web b-web", "N1/web2-sidecar-proxy: aa zz", "n2/web: "])
+        #expect(h.checks(.nodeChecks(node: "N1")) == ["n1/a-web", "n1/aa", "n1/b-web", "n1/zz"])
+        #expect(h.checks(.serviceChecks(service: "WEB")) == ["n1/a-web", "n1/b-web"])
+    }
+
+    @Test func `tags are compared in lower case, all must match`() {
+        var h = Harness()
+        h.service("web", id: "1", on: "n1") { $0.tags = ["A", "b"] }
+        h.service("web", id: "2", on: "n1") { $0.tags = ["a"] }
+        h.service("web", id: "3", on: "n1") { $0.tags = [""] }
+        #expect(h.instances("web", tags: ["a"]) == ["n1/1", "n1/2"])
+        #expect(h.instances("web", tags: ["a", "B"]) == ["n1/1"])
+        #expect(h.instances("web", tags: [""]) == ["n1/3"])
+        #expect(h.health("web", tags: ["x"]) == [])
+        // The index ignores the tags.
+        #expect(h.index(.serviceNodes(service: "web", tags: ["x"], connect: false)) == 3)
+    }
+
+    @Test func `Connect reaches proxies and native instances`() {
+        var h = Harness()
+        h.service("web", on: "n1")
+        h.service("web", id: "native", on: "n1") { $0.connect.native = true }
+        h.service("web-proxy", on: "n2") {
+            $0.kind = "connect-proxy"
+            $0.proxy.destinationServiceName = "Web"
+        }
+        #expect(h.instances("web", connect: true) == ["n1/native", "n2/web-proxy"])
+        #expect(h.health("WEB", connect: true) == ["n1/native: ", "n2/web-proxy: "])
+        #expect(h.healthIndex("web", connect: true) == 3)
+        #expect(h.index(.serviceNodes(service: "web", tags: [], connect: true)) == 2)
+        h.check("c", on: "n1")
+        #expect(h.healthIndex("web", connect: true) == 4)
+        h.service("other", on: "n3")
+        #expect(h.healthIndex("web", connect: true) == 4)
+        h.service("web", id: "native", on: "n1")
+        #expect(h.instances("web", connect: true) == ["n2/web-proxy"])
+    }
+
+    @Test func `services with the tags of their instances`() {
+        var h = Harness()
+        h.register("n1") { $0.nodeMeta = ["k": "v"] }
+        h.service("web", id: "1", on: "n1") { $0.tags = ["b", "a"] }
+        h.service("web", id: "2", on: "n2") { $0.tags = ["c", "a"] }
+        h.service("Web", id: "3", on: "n2")
+        h.service("db", on: "n1")
+        func list(_ meta: StringMap = [:]) -> [String] {
+            guard case .services(let found) = h.find(.services, meta: meta).0 else { return [] }
+            return found.map { "\($0.name) \($0.tags.joined(separator: ","))" }
+        }
+        #expect(list() == ["Web ", "db ", "web a,b,c"])
+        #expect(list(["k": "v"]) == ["db ", "web a,b"])
+        #expect(list(["k": "x"]) == [])
+        h.register("n9")
+        #expect(h.index(.services) == 5 && h.index(.services, meta: ["k": "v"]) == 6)
+    }
+
+    @Test func `node metadata selects exactly`() {
+        var h = Harness()
+        h.register("n1") { $0.nodeMeta = ["k": "v", "x": "y"] }
+        h.register("n2") { $0.nodeMeta = ["k": "V"] }
+        h.service("web", on: "n1")
+        h.service("web", on: "n2")
+        h.check("c", on: "n1", service: "web")
+        h.check("c", on: "n2", service: "web")
+        guard case .nodes(let nodes) = h.find(.nodes, meta: ["k": "v", "x": "y"]).0 else { return }
+        #expect(nodes.map(\.value.node) == ["n1"])
+        #expect(h.instances("web", meta: ["k": "V"]) == ["n2/web"])
+        #expect(h.checks(.serviceChecks(service: "web"), meta: ["k": "v"]) == ["n1/c"])
+        #expect(h.checks(.checksInState(state: "any"), meta: ["x": "y"]) == ["n1/c"])
+        h.check("n", on: "n3")
+        #expect(h.index(.serviceChecks(service: "web")) == 7 && h.index(.serviceChecks(service: "web"), meta: ["k": "v"]) == 6)
+        guard
+            case .healthNodes(let found) = h.find(
+                .healthServiceNodes(service: "web", tags: [], connect: false, ingress: false), meta: ["k": "v"]
+            ).0
+        else { return }
+        #expect(found.map(\.node.value.node) == ["n1"])
+    }
+
+    @Test func `a node is found by name or by the beginning of its ID`() {
+        var h = Harness()
+        h.register("n1") { $0.id = "0b2c0000-0000-0000-0000-000000000001" }
+        h.register("n2") { $0.id = "0bcc0000-0000-0000-0000-000000000002" }
+        h.service("web", on: "n1")
+        func find(_ name: String) -> String? {
+            guard case .nodeServices(let found) = h.find(.nodeServices(node: name)).0 else { return nil }
+            return found?.node.value.node
+        }
+        #expect(find("N1") == "n1" && find("0b2c") == "n1" && find("0B2C0") == "n1")
+        #expect(find("0b2c0000-0000-0000-0000-000000000001") == "n1")
+        #expect(find("0b") == nil && find("0") == nil && find("xx") == nil && find("0bc") == nil && find("0bcc") == "n2")
+        #expect(h.index(.nodeServices(node: "nope")) == 1 && h.index(.nodeServices(node: "n2")) == 3)
+        guard case .nodeServices(let found?) = h.find(.nodeServiceList(node: "n1")).0 else { return }
+        #expect(found.services.map(\.value.service.id) == ["web"])
+    }
+
+    @Test func `checks by state are case-sensitive`() {
+        var h = Harness()
+        h.check("a", on: "n1", "passing")
+        h.check("b", on: "n1", "critical")
+        h.check("c", on: "n1", "Passing")
+        #expect(h.checks(.checksInState(state: "passing")) == ["n1/a"])
+        #expect(h.checks(.checksInState(state: "any")) == ["n1/a", "n1/b", "n1/c"])
+        #expect(h.checks(.checksInState(state: "odd")) == [] && h.index(.checksInState(state: "odd")) == 3)
+        h.check("a", on: "n1", "critical")
+        #expect(h.checks(.checksInState(state: "critical")) == ["n1/a", "n1/b"])
+        #expect(h.checks(.checksInState(state: "passing")) == [])
+    }
+
+    @Test func `the dump of a node and of all`() {
+        var h = Harness()
+        h.service("web", on: "n2")
+        h.check("c", on: "n2", service: "web")
+        h.register("n1")
+        guard case .nodeDump(let all) = h.find(.nodeDump(node: nil)).0, case .nodeDump(let one) = h.find(.nodeDump(node: "N2")).0 else {
+            return
+        }
+        #expect(all.map(\.node.value.node) == ["n1", "n2"] && one.map(\.node.value.node) == ["n2"])
+        #expect(one[0].services.count == 1 && one[0].checks.count == 1)
+        #expect(h.index(.nodeDump(node: nil)) == 3)
+    }
+
+    @Test func `instances by address report no index`() {
+        var h = Harness()
+        h.service("web", on: "n1") { $0.address = "10.2.0.3" }
+        h.service("db", on: "n1") { $0.taggedAddresses = ["wan": ServiceAddress(address: "1.2.3.4", port: 1)] }
+        guard case .serviceNodes(let one) = h.find(.serviceByAddress("10.2.0.3")).0,
+            case .serviceNodes(let other) = h.find(.serviceByAddress("1.2.3.4")).0
+        else { return }
+        #expect(one.map(\.service.value.service.id) == ["web"] && other.map(\.service.value.service.id) == ["db"])
+        #expect(h.index(.serviceByAddress("10.2.0.3")) == 1)
+    }
+
+    @Test func `gateways have no services yet`() {
+        let h = Harness()
+        guard case .gatewayServices(let found) = h.find(.gatewayServices(gateway: "g")).0 else { return }
+        #expect(found.isEmpty && h.index(.gatewayServices(gateway: "g")) == 1)
+    }
+
+    @Test func `names in other scripts lose their case too`() {
+        var h = Harness()
+        h.register("ÄÖ-Σ")
+        #expect(h.store.node("äö-σ") != nil)
+        #expect(TableKey.lowerCased("İI") == "ii")
+    }
+}
