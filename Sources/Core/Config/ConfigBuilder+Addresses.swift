@@ -94,8 +94,11 @@ extension ConfigBuilder {
 
     /// The one address by which others can reach a machine that listens everywhere.
     private func detected(like any: IPAddress) throws(ConfigError) -> IPAddress {
-        let candidates = environment.interfaces.filter { $0.isUp && !$0.isLoopback }.compactMap(\.ip)
-        let found = any.isIPv4 ? candidates.filter { $0.isIPv4 && $0.isPrivate } : candidates.filter { !$0.isIPv4 && $0.isPublic }
+        let up = environment.interfaces.filter(\.isUp)
+        let outside = up.filter { !$0.isLoopback }
+        // A machine without a network is its own.
+        let candidates = (outside.isEmpty ? up : outside).compactMap(\.ip).filter { $0.isIPv4 == any.isIPv4 }
+        let found = candidates.filter { $0.isForwardable != any.isIPv4 }
         let kind = any.isIPv4 ? "private IPv4" : "public IPv6"
         guard let first = found.first else { throw ConfigError("No \(kind) address found") }
         if found.count > 1 {

@@ -189,7 +189,7 @@ extension ConfigBuilder {
     private mutating func validateAutoConfig() throws(ConfigError) {
         let server = result.agent.server
         if reader.bool("auto_config.enabled") {
-            if !result.process.verifiesOutgoing {
+            if !reader.bool("verify_outgoing"), !reader.bool("verify_server_hostname") {
                 throw ConfigError("auto_config.enabled cannot be set without configuring TLS for server communications")
             }
             if server { throw ConfigError("auto_config.enabled cannot be set to true for server agents.") }

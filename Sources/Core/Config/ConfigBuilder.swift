@@ -55,7 +55,15 @@ public struct ConfigBuilder {
         result.agent.logLevel = result.process.logging.level ?? .info
         result.unsupported = ConfigSupport.notes(on: userTree, built: result)
         result.startProblem = startProblem
+        disableWhatIsNotServed()
         result.agent.debugConfig = debugConfig()
+    }
+
+    /// Ports of protocols that this version does not serve count as disabled once they are validated, so that nobody is told otherwise.
+    private mutating func disableWhatIsNotServed() {
+        result.agent.httpsPort = -1
+        result.agent.grpcPort = -1
+        result.process.listeners.removeAll { $0.service == .https || $0.service == .grpc }
     }
 
     mutating func warn(_ text: String) { result.warnings.append(text) }
@@ -254,10 +262,6 @@ public struct ConfigBuilder {
         result.process.unixSockets.user = reader.string("unix_sockets.user")
         result.process.unixSockets.group = reader.string("unix_sockets.group")
         result.process.unixSockets.mode = reader.string("unix_sockets.mode")
-        result.process.encryptsGossip = !reader.string("encrypt").isEmpty
-        result.process.verifiesOutgoing = reader.bool("verify_outgoing") || reader.bool("verify_server_hostname")
-        result.process.verifiesIncoming = reader.bool("verify_incoming")
-        result.process.autoEncrypts = reader.bool("auto_encrypt.tls") || reader.bool("auto_encrypt.allow_tls")
         result.process.watches = reader.list("watches")
         for rule in reader.strings("telemetry.prefix_filter") {
             if rule.isEmpty {

@@ -34,10 +34,6 @@ public struct ProcessConfig: Sendable {
 
     /// For the banner: whether this server was told to bootstrap.
     public var showsBootstrap = false
-    public var encryptsGossip = false
-    public var verifiesOutgoing = false
-    public var verifiesIncoming = false
-    public var autoEncrypts = false
 
     public var startJoin: [String] = []
     public var startJoinWAN: [String] = []

@@ -34,6 +34,14 @@ extension IPAddress {
     /// A global address: neither private, loopback, link-local, multicast, documentation nor otherwise special.
     var isPublic: Bool { !isPrivate && !Self.specialNetworks.contains { $0.contains(self) } }
 
+    /// Outside all the networks that are meant for use within a site or machine, or for examples (RFC 6890).
+    var isForwardable: Bool { !Self.localNetworks.contains { $0.contains(self) } }
+
+    private static let localNetworks = [
+        "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
+        "192.168.0.0/16", "::1/128", "fe80::/10", "fc00::/7", "fec0::/10", "2001:db8::/32",
+    ].compactMap { IPNetwork($0) }
+
     private static let privateNetworks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]
         .compactMap { IPNetwork($0) }
 

@@ -1,0 +1,48 @@
+import Core
+import Runtime
+
+@testable import ConsulAgent
+
+/// Runs commands against an agent that answers as told, and keeps what they print and send.
+final class CommandFixture: Transport {
+    struct Result: Equatable {
+        var code: Int32
+        var output: String
+        var error: String
+    }
+
+    var answers: [(status: Int, body: String)] = []
+    var failure: String?
+    var files: [String: String] = [:]
+    var input = ""
+    var environment: [String: String] = [:]
+    private(set) var requests: [String] = []
+    private(set) var headers: [[HTTPHeader]] = []
+    private(set) var bodies: [String] = []
+    private(set) var endpoints: [HTTPClient.Endpoint] = []
+
+    init(_ answers: (status: Int, body: String)...) { self.answers = answers }
+
+    func send(_ request: HTTPClient.Request, to endpoint: HTTPClient.Endpoint) throws(TransportFailure) -> APIAnswer {
+        requests.append("\(request.method) \(request.target)")
+        headers.append(request.headers)
+        bodies.append(String(decoding: request.body, as: UTF8.self))
+        endpoints.append(endpoint)
+        if let failure { throw TransportFailure(text: failure) }
+        let answer = answers.isEmpty ? (status: 500, body: "no answer is left") : answers.removeFirst()
+        return APIAnswer(status: answer.status, body: Array(answer.body.utf8))
+    }
+
+    func run(_ words: String...) -> Result {
+        var output: [UInt8] = [], error: [UInt8] = []
+        let console = Console(
+            writeOutput: { output += $0 }, writeError: { error += $0 },
+            readInput: { () throws(FileFailure) in Array(self.input.utf8) },
+            readFile: { path throws(FileFailure) in
+                guard let content = self.files[path] else { throw FileFailure(text: "open \(path): no such file or directory") }
+                return Array(content.utf8)
+            }, variable: { self.environment[$0] }, timestamp: { "2026-01-01T00:00:00.000Z" })
+        let code = Dispatcher.all { _ in 42 }.run(words, console: console, transport: self)
+        return Result(code: code, output: String(decoding: output, as: UTF8.self), error: String(decoding: error, as: UTF8.self))
+    }
+}
