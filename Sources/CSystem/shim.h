@@ -69,6 +69,12 @@ static inline int csystem_flock(int fd, int operation) {
     return flock(fd, operation);
 }
 
+/// The process's environment: a global variable cannot be read safely from Swift.
+static inline char **csystem_environment(void) {
+    extern char **environ;
+    return environ;
+}
+
 static inline int csystem_set_thread_name(const char *name) {
     extern int pthread_setname_np(pthread_t, const char *);
     return pthread_setname_np(pthread_self(), name);

@@ -6,7 +6,7 @@ import Glibc
 /// that find one taken must go on instead of waiting.
 final class Lock: @unchecked Sendable {
     // Unchecked: the mutex is made for being shared; the pointer never changes.
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    fileprivate let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
     init() {
         mutex = .allocate(capacity: 1)
@@ -29,4 +29,26 @@ final class Lock: @unchecked Sendable {
         defer { unlock() }
         return try body()
     }
+}
+
+/// Lets threads sleep until another one signals, together with the lock that guards what they wait for.
+final class Condition: @unchecked Sendable {
+    // Unchecked: made for being shared, like the lock.
+    private let condition: UnsafeMutablePointer<pthread_cond_t>
+
+    init() {
+        condition = .allocate(capacity: 1)
+        condition.initialize(to: pthread_cond_t())
+        precondition(pthread_cond_init(condition, nil) == 0, "a condition can be made")
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        condition.deallocate()
+    }
+
+    /// The lock must be held; it is let go while sleeping. May return for no reason.
+    func wait(_ lock: Lock) { pthread_cond_wait(condition, lock.mutex) }
+    func signal() { pthread_cond_signal(condition) }
+    func broadcast() { pthread_cond_broadcast(condition) }
 }

@@ -1,6 +1,12 @@
 import Core
 
-extension FileDisk {
+/// A disk that batches are performed on while the agent runs.
+public protocol BatchDisk: Disk {
+    /// Performs one operation; what it read, for `.read`.
+    func perform(_ operation: DiskOperation) throws(DiskError) -> [UInt8]?
+}
+
+extension BatchDisk {
     /// Performs `batches[from...]` up to and including the first sync that is needed, and appends what became of them.
     ///
     /// Batches in a row that write to one file and end with its sync share that sync (group commit). Nothing else is reordered: a batch
@@ -44,7 +50,7 @@ extension FileDisk {
 
     private func syncShared(_ file: String, of completions: inout [DiskCompletion], from start: Int) {
         do throws(DiskError) {
-            try sync(file)
+            _ = try perform(.sync(file: file))
         } catch {
             for index in start..<completions.count {
                 if case .success = completions[index].result { completions[index].result = .failure(error) }

@@ -1,0 +1,253 @@
+import CSystem
+import Core
+import Glibc
+
+/// One client's connection: reads requests, answers them from the published state or has the machine answer, in order.
+///
+/// It holds one request at a time: while the machine has one, nothing more is read, so a client that sends ahead is held back by the
+/// kernel's buffers. Descriptors are watched edge-triggered and registered once; an idle connection owns no buffers and no timer.
+final class HTTPConnection: EventSource {
+    /// Unsafe because the check of a safe reference would cost two atomic operations at each use. The loop owns its connections, and is
+    /// kept until the process ends.
+    private unowned(unsafe) let loop: IOLoop
+    private let fd: Int32
+    private let client: String
+    private var key: EventLoop.Key?
+    private var parser: HTTPParser
+    /// What the socket had no room for, from `sent` on.
+    private var output: [UInt8] = []
+    private var sent = 0
+    /// The request that the machine has, and how to frame its answer.
+    private var pending: RequestID?
+    private var pendingIsBlocking = false
+    private var framing = HTTPFraming()
+    /// There may be something to read.
+    private var isReadable = false
+    /// The client sends no more (it may still be reading).
+    private var isPeerDone = false
+    private var end = End.open
+    /// When to drop a client that does not go on; in the loop's sweep if not nil.
+    private var deadline: Instant?
+
+    private enum End {
+        case open
+        /// The last answer is being sent.
+        case afterOutput
+        /// All is sent and the sending side closed; what still comes in is thrown away, so that the kernel does not answer it with a
+        /// reset, which would make the client lose the answer.
+        case lingering
+    }
+
+    /// How long a client may go on sending what nobody reads.
+    static let lingerTime = Duration.seconds(2)
+    /// A client with so many requests in one read lets others have their turn.
+    static let readsPerTurnMax = 16
+
+    private init(_ accepted: AcceptedConnection, _ loop: IOLoop) {
+        self.loop = loop
+        fd = accepted.fd
+        client = accepted.client
+        parser = HTTPParser(remoteAddress: accepted.client, bodyLimit: loop.shared.limits.bodySizeMax)
+    }
+
+    static func adopt(_ accepted: AcceptedConnection, by loop: IOLoop) {
+        let connection = HTTPConnection(accepted, loop)
+        let events: UInt32 = .readable | .writable | .peerClosed | .edgeTriggered
+        guard let key = try? loop.events.add(accepted.fd, events: events, connection) else {
+            loop.shared.clients.remove(accepted.client)
+            close(accepted.fd)
+            return
+        }
+        connection.key = key
+    }
+
+    // MARK: Events
+
+    func ready(_ events: UInt32) {
+        if events & .hungUp != 0 { return drop() }
+        if events & .peerClosed != 0 {
+            isPeerDone = true
+            // Whoever waits for a change and closes its side has gone away. Everybody else gets the answer: `printf 'PUT ...' | nc` closes
+            // its side as well.
+            if pending != nil, pendingIsBlocking { return drop() }
+        }
+        if events & (.readable | .peerClosed) != 0 { isReadable = true }
+        if events & .writable != 0, sent < output.count { flush() }
+        receive()
+    }
+
+    func respond(_ response: HTTPResponse, to id: RequestID) {
+        guard pending == id else { return }
+        pending = nil
+        let isOpen = HTTPSerializer.append(response, framing: framing, date: loop.date.current(), to: &loop.toSend, compressor: &loop.gzip)
+        if !isOpen { end = .afterOutput }
+        // Requests that came with this one.
+        if parser.hasInput, end == .open { parse(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        send()
+        receive()
+    }
+
+    func sweep(at now: Instant) {
+        if let deadline, now >= deadline { drop() }
+    }
+
+    func shutDown() {
+        if pending == nil, output.isEmpty { drop() } else { end = .afterOutput }
+    }
+
+    // MARK: Reading
+
+    private var canTakeRequests: Bool { key != nil && pending == nil && output.isEmpty && end == .open }
+
+    private func receive() {
+        var reads = 0
+        while isReadable, canTakeRequests || end == .lingering {
+            if reads == Self.readsPerTurnMax { return loop.resumeLater(self) }
+            reads += 1
+            let count = retrying { recv(fd, loop.received.baseAddress, loop.received.count, 0) }
+            if count > 0 {
+                // Less than was asked for: nothing is left. If the client is done, the end is, and no event will tell.
+                if count < loop.received.count, !isPeerDone { isReadable = false }
+                if end == .open {
+                    parse(UnsafeRawBufferPointer(rebasing: loop.received[..<count]))
+                    send()
+                }
+            } else if count < 0, errno == EAGAIN {
+                isReadable = false
+            } else {
+                return drop()
+            }
+        }
+        noteProgress()
+    }
+
+    /// Goes on reading where the last turn stopped.
+    func resume() { receive() }
+
+    private func parse(_ input: UnsafeRawBufferPointer) {
+        var at = 0
+        while end == .open, pending == nil {
+            switch parser.parse(input, at: &at) {
+            case .needsMore: return
+            case .expectsContinue: loop.toSend.append(contentsOf: HTTPParser.continueResponse)
+            case .failed(let failure):
+                loop.toSend.append(contentsOf: failure.bytes)
+                end = .afterOutput
+            case .request(let request, let framing): take(request, framing)
+            }
+        }
+        if end == .open, at < input.count { parser.keep(UnsafeRawBufferPointer(rebasing: input[at...])) }
+    }
+
+    private func take(_ request: HTTPRequest, _ framing: HTTPFraming) {
+        if let state = loop.state(),
+            loop.frontEnd.answer(
+                request, framing: framing, state: state, now: SystemClock.now(), date: loop.date.current(), into: &loop.toSend)
+        {
+            if !framing.keepAlive { end = .afterOutput }
+            return
+        }
+        guard let key else { return }
+        let id = loop.makeID(for: key)
+        pending = id
+        pendingIsBlocking = Self.isBlocking(request)
+        self.framing = framing
+        loop.outgoing.append(.request(id, request))
+    }
+
+    /// Whether the request waits for a change: a GET with `index` or `hash`.
+    private static func isBlocking(_ request: HTTPRequest) -> Bool {
+        guard request.method == "GET", let mark = request.target.firstIndex(of: UInt8(ascii: "?")) else { return false }
+        let parameters = request.target[(mark + 1)...].split(separator: UInt8(ascii: "&"))
+        return parameters.contains { $0.starts(with: "index=".utf8) || $0.starts(with: "hash=".utf8) }
+    }
+
+    // MARK: Writing
+
+    /// Sends what the loop's buffer holds; all of it is this connection's.
+    private func send() {
+        defer { loop.toSend.removeAll(keepingCapacity: true) }
+        guard key != nil else { return }
+        if !output.isEmpty {
+            output.append(contentsOf: loop.toSend)
+            return
+        }
+        var done = 0
+        while done < loop.toSend.count {
+            let count = loop.toSend.withUnsafeBytes { bytes in
+                retrying { Glibc.send(fd, bytes.baseAddress! + done, bytes.count - done, Int32(MSG_NOSIGNAL)) }
+            }
+            if count < 0, errno == EAGAIN {
+                output = Array(loop.toSend[done...])
+                return
+            }
+            guard count > 0 else { return drop() }
+            done += count
+        }
+        if end == .afterOutput { linger() }
+    }
+
+    /// Sends what is left of earlier answers.
+    private func flush() {
+        while sent < output.count {
+            let count = output.withUnsafeBytes { bytes in
+                retrying { Glibc.send(fd, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL)) }
+            }
+            if count < 0, errno == EAGAIN {
+                deadline = SystemClock.now() + loop.shared.limits.stallTimeout
+                return
+            }
+            guard count > 0 else { return drop() }
+            sent += count
+        }
+        output = []
+        sent = 0
+        if end == .afterOutput { return linger() }
+        if end == .open, pending == nil, parser.hasInput {
+            parse(UnsafeRawBufferPointer(start: nil, count: 0))
+            send()
+        }
+    }
+
+    // MARK: Ending
+
+    private func linger() {
+        if isPeerDone { return drop() }
+        end = .lingering
+        shutdown(fd, Int32(SHUT_WR))
+        isReadable = true
+        deadline = SystemClock.now() + Self.lingerTime
+        loop.timed[ObjectIdentifier(self)] = self
+    }
+
+    /// Puts the connection under the sweep's eye while the client owes something, and out of it otherwise.
+    private func noteProgress() {
+        if key == nil || end == .lingering { return }
+        if isPeerDone, pending != nil, pendingIsBlocking {
+            // It closed its side before the request was even read. If there is an answer at once, it may still be reading.
+            deadline = SystemClock.now() + Self.lingerTime
+            loop.timed[ObjectIdentifier(self)] = self
+            return
+        }
+        let owes = !output.isEmpty || (pending == nil && parser.isInsideRequest)
+        if owes {
+            deadline = SystemClock.now() + loop.shared.limits.stallTimeout
+            loop.timed[ObjectIdentifier(self)] = self
+        } else if deadline != nil {
+            deadline = nil
+            loop.timed[ObjectIdentifier(self)] = nil
+        }
+    }
+
+    private func drop() {
+        guard let key else { return }
+        loop.events.remove(key)
+        self.key = nil
+        if deadline != nil { loop.timed[ObjectIdentifier(self)] = nil }
+        close(fd)
+        loop.shared.clients.remove(client)
+        if let pending { loop.outgoing.append(.cancelled(pending)) }
+        pending = nil
+        output = []
+    }
+}
