@@ -41,14 +41,14 @@ final class DatagramSocket: EventSource {
         if question.count < 12 { return }
         let peer = text(of: buffers.peer(index))
         guard let state = loop.state() else {
-            defer(question, peer, index)
+            ask(question, peer, index)
             return
         }
         let answer = loop.frontEnd.answer(question: question, tcp: false, remote: peer, state: state, now: SystemClock.now())
         if let answer { buffers.add(answer, to: index) }
     }
 
-    private func `defer`(_ question: [UInt8], _ peer: String, _ index: Int) {
+    private func ask(_ question: [UInt8], _ peer: String, _ index: Int) {
         guard let key else { return }
         let id = loop.makeID(for: key)
         if waiting.isEmpty { waiting = Array(repeating: nil, count: Self.waitingMax) }

@@ -16,7 +16,7 @@ struct AcceptedConnection {
 final class HTTPListener: EventSource {
     private var fd: FileDescriptor
     private unowned let loop: IOLoop
-    private let loops: () -> [IOLoop]
+    private let loops: [IOLoop]
     private var next = 0
     /// Given up for a moment when there are no descriptors left, so that the client can be told by closing its connection. Otherwise it
     /// would stay in the queue, and the listener ready, for ever.
@@ -26,7 +26,7 @@ final class HTTPListener: EventSource {
     /// Accepted in a row before other sources get their turn.
     static let acceptsMax = 64
 
-    init(_ fd: consuming FileDescriptor, on loop: IOLoop, spreadingOver loops: @escaping () -> [IOLoop]) throws(SystemError) {
+    init(_ fd: consuming FileDescriptor, on loop: IOLoop, spreadingOver loops: [IOLoop]) throws(SystemError) {
         self.fd = fd
         self.loop = loop
         self.loops = loops
@@ -58,14 +58,13 @@ final class HTTPListener: EventSource {
             close(accepted)
             return
         }
-        let all = loops()
-        next = (next + 1) % all.count
+        next = (next + 1) % loops.count
         let connection = AcceptedConnection(fd: accepted, client: client)
-        if all[next] === loop {
+        if loops[next] === loop {
             HTTPConnection.adopt(connection, by: loop)
         } else {
-            all[next].post(.adopt(connection))
-            _ = all[next].deliver()
+            loops[next].post(.adopt(connection))
+            _ = loops[next].deliver()
         }
     }
 

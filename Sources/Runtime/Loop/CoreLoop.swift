@@ -16,7 +16,7 @@ protocol EffectSink: AnyObject, Sendable {
 /// the thread that synced: handing an event to a sleeping thread costs 5 to 50 µs on a virtual machine, more than most events cost to
 /// handle. While one thread runs the machine the others only add to the mailbox, and the runner takes all of it at once: the busier,
 /// the larger the batches, and the more writes share a sync.
-final class CoreLoop<Machine: AgentMachine>: @unchecked Sendable {
+final class CoreLoop<Machine: AgentMachine>: EventQueue, @unchecked Sendable {
     // Unchecked: `mailbox`, `isRunning` and `isDue` are touched with `lock` held, everything below them by the runner only, of which
     // `isRunning` makes sure there is one; the lock orders one runner's doings before the next one's.
     private let lock = Lock()
@@ -65,8 +65,8 @@ final class CoreLoop<Machine: AgentMachine>: @unchecked Sendable {
     ///
     /// Returns true when it stopped early, because of `roundsMax`: the caller must call again after seeing to its other duties (whoever
     /// posts an event meanwhile takes over).
-    func run(rounds: Int = roundsMax) -> Bool {
-        for _ in 0..<rounds {
+    func run() -> Bool {
+        for _ in 0..<Self.roundsMax {
             guard enter() else { return false }
             turn()
             sink.deliver()

@@ -55,7 +55,7 @@ final class EventLoop {
     private let happened: UnsafeMutableBufferPointer<epoll_event>
 
     init(eventsMax: Int = 256) throws(SystemError) {
-        epoll = FileDescriptor(epoll_create1(Int32(EPOLL_CLOEXEC.rawValue)))
+        epoll = FileDescriptor(epoll_create1(Int32(EPOLL_CLOEXEC)))
         happened = .allocate(capacity: eventsMax)
         happened.initialize(repeating: epoll_event())
         guard epoll.isOpen else { throw .current }
@@ -129,7 +129,7 @@ final class Waker: EventSource, @unchecked Sendable {
     private let fd: FileDescriptor
 
     init() throws(SystemError) {
-        fd = FileDescriptor(eventfd(0, Int32(EFD_CLOEXEC.rawValue) | Int32(EFD_NONBLOCK.rawValue)))
+        fd = FileDescriptor(eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK)))
         guard fd.isOpen else { throw .current }
     }
 

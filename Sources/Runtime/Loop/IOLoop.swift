@@ -17,6 +17,8 @@ enum LoopMessage {
 protocol EventQueue: AnyObject, Sendable {
     func post(_ events: inout [AgentEvent])
     func post(_ event: AgentEvent)
+    /// The time that was armed has come; a `run` must follow.
+    func deadlineHasCome()
     /// Returns true when it must be called again soon.
     func run() -> Bool
 }

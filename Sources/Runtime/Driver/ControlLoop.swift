@@ -1,0 +1,171 @@
+import CSystem
+import Core
+import Glibc
+
+/// What the control loop is told by other threads.
+enum ControlMessage {
+    case probe(UInt64, ProbeRequest)
+    case cancelProbe(UInt64)
+    case resolved(UInt64, [SocketAddress])
+    case readConfiguration
+    case exit(String?)
+}
+
+/// The loop of the main thread: the machine's timer, signals, health checks, and the end of the process.
+final class ControlLoop: @unchecked Sendable {
+    // Unchecked: `inbox` and `isWoken` are guarded by `lock`; `timer` and `waker` are used by calls that are safe everywhere; everything
+    // else is the thread's that runs the loop.
+    private let lock = Lock()
+    private var inbox: [ControlMessage] = []
+    private let waker: Waker
+    private let timer: TimerSource
+
+    private let events: EventLoop
+    private let signals: SignalSource?
+    private let core: any EventQueue
+    private let afterCore: () -> Void
+    private let behaviour: SignalBehaviour
+    private let logger: Logger
+    private let readConfiguration: (() -> ConfigurationReading)?
+    private(set) var probes: ProbeRunner!
+    private var outgoing: [AgentEvent] = []
+    private var exitCode: Int32?
+    /// When a graceful leave has taken too long.
+    private var leaveDeadline: Instant?
+
+    static let leaveTimeout = Duration.seconds(15)
+
+    /// `afterCore` is called when the machine may have run on this thread.
+    init(
+        core: any EventQueue, behaviour: SignalBehaviour, handlesSignals: Bool, logger: Logger,
+        readConfiguration: (() -> ConfigurationReading)?, afterCore: @escaping () -> Void
+    ) throws(SystemError) {
+        self.core = core
+        self.behaviour = behaviour
+        self.logger = logger
+        self.readConfiguration = readConfiguration
+        self.afterCore = afterCore
+        events = try EventLoop()
+        waker = try Waker()
+        timer = try TimerSource()
+        signals = handlesSignals ? try SignalSource([SIGINT, SIGTERM, SIGHUP]) : nil
+        try waker.attach(to: events)
+        try timer.attach(to: events)
+        try signals?.attach(to: events)
+        let resolver = Resolver { [weak self] id, addresses in
+            self?.post([.resolved(id, addresses)])
+        }
+        probes = ProbeRunner(events: events, resolver: resolver)
+    }
+
+    // MARK: From other threads
+
+    func arm(_ instant: Instant) { timer.arm(instant) }
+
+    func post(_ messages: [ControlMessage]) {
+        lock.holding { inbox.append(contentsOf: messages) }
+        waker.wake()
+    }
+
+    // MARK: The loop
+
+    /// Runs until the machine or a signal ends it; the exit code.
+    func run() -> Int32 {
+        while exitCode == nil {
+            let count = events.wait(milliseconds: timeout())
+            events.dispatch(count)
+            takeInbox()
+            let now = SystemClock.now()
+            probes.expire(at: now)
+            if let leaveDeadline, now >= leaveDeadline {
+                logger.log(.error, "agent", "Timeout on graceful leave. Exiting")
+                exitCode = 1
+            }
+            if let received = signals?.take() { for signal in received { take(signal) } }
+            probes.takeOutcomes(into: &outgoing)
+            if timer.take() { core.deadlineHasCome() }
+            core.post(&outgoing)
+            while core.run() {}
+            afterCore()
+        }
+        probes.shutDown()
+        return exitCode ?? 0
+    }
+
+    private func timeout() -> Int32 {
+        let next = min(probes.deadline ?? .distantFuture, leaveDeadline ?? .distantFuture)
+        if next == .distantFuture { return -1 }
+        return Int32(clamping: max(0, ((next - SystemClock.now()).nanoseconds + 999_999) / 1_000_000))
+    }
+
+    private func takeInbox() {
+        var messages: [ControlMessage] = []
+        lock.holding { swap(&messages, &inbox) }
+        for message in messages {
+            switch message {
+            case .probe(let id, let request): probes.start(id, request)
+            case .cancelProbe(let id): probes.cancel(id)
+            case .resolved(let id, let addresses): probes.resolved(id, addresses)
+            case .readConfiguration: reload()
+            case .exit(let failure): exit(failure)
+            }
+        }
+    }
+
+    private func exit(_ failure: String?) {
+        if let failure {
+            logger.log(.error, "agent", failure)
+            exitCode = 1
+        } else {
+            if leaveDeadline != nil { logger.log(.info, "agent", "Graceful exit completed") }
+            exitCode = 0
+        }
+    }
+
+    private func reload() {
+        guard let readConfiguration else { return }
+        switch readConfiguration() {
+        case .success(let config): outgoing.append(.reload(config))
+        case .failure(let failure): logger.log(.error, "agent", "Reload config failed: error=\(GoQuote.quote(failure.description))")
+        }
+    }
+
+    /// config §22.
+    private func take(_ signal: Int32) {
+        if signal == SIGHUP {
+            logger.log(.info, "agent", "Caught: signal=hangup")
+            return reload()
+        }
+        logger.log(.info, "agent", "Caught: signal=\(signal == SIGINT ? "interrupt" : "terminated")")
+        if leaveDeadline != nil {
+            logger.log(.info, "agent", "Caught second signal, Exiting: signal=\(signal == SIGINT ? "interrupt" : "terminated")")
+            exitCode = 1
+        } else if signal == SIGINT ? behaviour.leavesOnInterrupt : behaviour.leavesOnTerminate {
+            logger.log(.info, "agent", "Gracefully shutting down agent...")
+            leaveDeadline = SystemClock.now() + Self.leaveTimeout
+            outgoing.append(.leave)
+        } else {
+            logger.log(.info, "agent", "Graceful shutdown disabled. Exiting")
+            exitCode = 1
+        }
+    }
+}
+
+/// What SIGINT and SIGTERM lead to: a graceful leave, or an immediate exit with code 1.
+public struct SignalBehaviour: Sendable {
+    public var leavesOnInterrupt: Bool
+    public var leavesOnTerminate: Bool
+
+    public init(leavesOnInterrupt: Bool = false, leavesOnTerminate: Bool = false) {
+        self.leavesOnInterrupt = leavesOnInterrupt
+        self.leavesOnTerminate = leavesOnTerminate
+    }
+}
+
+/// What the configuration files came to.
+public typealias ConfigurationReading = Result<AgentConfig, ConfigurationFailure>
+
+public struct ConfigurationFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,185 @@
+import CSystem
+import Core
+import Glibc
+
+/// How a driver serves its agent.
+public struct DriverConfiguration: Sendable {
+    public var httpAddresses: [SocketAddress] = []
+    public var dnsAddresses: [SocketAddress] = []
+    /// Loops that serve clients, each on a thread. nil: as many as there are processors, at least 2 and at most 8.
+    public var loops: Int?
+    public var limits = ServerLimits()
+    public var signals = SignalBehaviour()
+    /// False leaves signals alone, for tests.
+    public var handlesSignals = true
+    /// Permissions of unix sockets; nil: those of the process's mask.
+    public var unixSocketMode: UInt32?
+    /// Reads the configuration files again: for SIGHUP and when the agent asks. Called on the main thread.
+    public var readConfiguration: (@Sendable () -> ConfigurationReading)?
+
+    public init() {}
+}
+
+/// Runs a machine in the real world: performs its effects with sockets, files and processes, and tells it what happens.
+///
+///     let driver = try Driver(machine: agent, frontEnd: { FrontEnd(…) }, disk: disk, configuration: configuration, logger: logger)
+///     exit(driver.run())
+///
+/// Threads: the one that calls `run` (timer, signals, checks), one more than there are loops (`Crew`), one that writes the log. None of
+/// them polls: an agent with nothing to do uses no processor time.
+public final class Driver<Machine: AgentMachine> {
+    private let effects: Effects
+    private let core: CoreLoop<Machine>
+    private let shared: SharedState
+    private let loops: [IOLoop]
+    private let control: ControlLoop
+    private let crew: Crew
+    private let peers: any PeerTransport
+    private let logger: Logger
+    private let afterCore: @Sendable () -> Void
+    /// Where HTTP and DNS are served: tells the ports that the system chose for port 0.
+    public private(set) var httpAddresses: [SocketAddress] = []
+    public private(set) var dnsAddresses: [SocketAddress] = []
+
+    /// Binds the sockets, so that it fails before anything runs. `frontEnd` is called once for each loop.
+    public init(
+        machine: Machine, frontEnd: () -> any RequestFrontEnd, disk: any BatchDisk, configuration: DriverConfiguration,
+        peers: any PeerTransport = NoPeers(), logger: Logger
+    ) throws {
+        signal(SIGPIPE, SIG_IGN)
+        self.logger = logger
+        self.peers = peers
+        let effects = Effects(peers: peers, logger: logger)
+        let core = CoreLoop(machine: machine, sink: effects)
+        let shared = SharedState(core: core, limits: configuration.limits)
+        let count = configuration.loops ?? min(8, max(2, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+        let loops = try (0..<count).map { try IOLoop(index: $0, shared: shared, frontEnd: frontEnd()) }
+        let queue = DiskQueue(disk)
+        let kick: @Sendable () -> Void = { if queue.isIdleWithWork { loops[0].wake() } }
+        control = try ControlLoop(
+            core: core, behaviour: configuration.signals, handlesSignals: configuration.handlesSignals, logger: logger,
+            readConfiguration: configuration.readConfiguration, afterCore: kick)
+        afterCore = kick
+        crew = Crew(loops: loops, disk: queue, core: core)
+        effects.connect(loops: loops, control: control, disk: queue, published: shared.published)
+        (self.effects, self.core, self.shared, self.loops) = (effects, core, shared, loops)
+        try listen(configuration)
+        try peers.start(PeerEvents(core: core, afterCore: kick))
+    }
+
+    private func listen(_ configuration: DriverConfiguration) throws {
+        for address in configuration.dnsAddresses {
+            // The last loop, since the first one has the listeners of HTTP. With port 0, TCP gets the port that UDP got.
+            let loop = loops[loops.count - 1]
+            let datagrams = try ListeningSocket.datagram(address)
+            let bound = ListeningSocket.localAddress(of: datagrams.raw) ?? address
+            let stream = try ListeningSocket.stream(bound)
+            _ = try DatagramSocket(datagrams, on: loop)
+            _ = try DNSListener(stream, on: loop)
+            dnsAddresses.append(bound)
+        }
+        for address in configuration.httpAddresses {
+            let socket = try ListeningSocket.stream(address)
+            if address.isUnix, let mode = configuration.unixSocketMode { chmod(address.host, mode) }
+            httpAddresses.append(ListeningSocket.localAddress(of: socket.raw).map { $0.isUnix ? address : $0 } ?? address)
+            _ = try HTTPListener(socket, on: loops[0], spreadingOver: loops)
+        }
+    }
+
+    /// Runs until the agent or a signal ends it; what the process shall exit with.
+    public func run() -> Int32 {
+        do throws(SystemError) {
+            try crew.start()
+        } catch {
+            logger.log(.error, "agent", "Error starting agent: error=\(GoQuote.quote("cannot start threads: \(error)"))")
+            return 1
+        }
+        // The machine's first turn: it says when it wants to be woken.
+        core.deadlineHasCome()
+        while core.run() {}
+        afterCore()
+        let code = control.run()
+        for loop in loops {
+            loop.post(.shutDown)
+            _ = loop.deliver()
+        }
+        crew.stop(waking: loops)
+        peers.stop()
+        logger.log(.info, "agent", "Exit code: code=\(code)")
+        logger.flush()
+        return code
+    }
+
+    /// Ends `run` from another thread.
+    public func stop() { control.post([.exit(nil)]) }
+
+    /// For a reload.
+    public func setConnectionsPerClientMax(_ max: Int) { shared.clients.setMax(max) }
+
+    /// HTTP clients that are connected over TCP.
+    var clientCount: Int { shared.clients.total }
+}
+
+/// Performs what a machine asks for.
+final class Effects: EffectSink, @unchecked Sendable {
+    // Unchecked: everything is set before threads start; the collections are touched with the core held only, as `perform` is.
+    private let peers: any PeerTransport
+    private let logger: Logger
+    private var loops: [IOLoop] = []
+    private var messages: [[LoopMessage]] = []
+    private var controls: [ControlMessage] = []
+    private unowned var control: ControlLoop!
+    private var disk: DiskQueue!
+    private var published: Published!
+
+    init(peers: any PeerTransport, logger: Logger) {
+        self.peers = peers
+        self.logger = logger
+    }
+
+    func connect(loops: [IOLoop], control: ControlLoop, disk: DiskQueue, published: Published) {
+        self.loops = loops
+        self.control = control
+        self.disk = disk
+        self.published = published
+        messages = Array(repeating: [], count: loops.count)
+    }
+
+    func arm(_ instant: Instant) { control.arm(instant) }
+
+    func perform(_ effects: inout [AgentEffect]) {
+        for effect in effects {
+            switch effect {
+            case .respond(let id, let response): post(.respond(id, response), to: id)
+            case .answer(let id, let bytes): post(.answer(id, bytes), to: id)
+            case .publish(let state): published.publish(state)
+            case .disk(let batch): disk.submit(batch)
+            case .call(let id, let address, let channel, let bytes, let timeout):
+                peers.call(id, to: address, channel, bytes, timeout: timeout)
+            case .reply(let id, let bytes): peers.reply(id, bytes)
+            case .refuse(let id): peers.refuse(id)
+            case .probe(let id, let probe, let timeout, let limit):
+                controls.append(.probe(id, ProbeRequest(probe: probe, timeout: timeout, outputLimit: limit)))
+            case .cancelProbe(let id): controls.append(.cancelProbe(id))
+            case .readConfiguration: controls.append(.readConfiguration)
+            case .exit(let failure): controls.append(.exit(failure))
+            case .log(let level, let module, let message): logger.log(level, module, message)
+            }
+        }
+        effects.removeAll(keepingCapacity: effects.count <= 1024)
+        for index in loops.indices where !messages[index].isEmpty { loops[index].post(&messages[index]) }
+        if !controls.isEmpty {
+            control.post(controls)
+            controls.removeAll(keepingCapacity: true)
+        }
+    }
+
+    private func post(_ message: LoopMessage, to id: RequestID) {
+        // A machine that makes up names of requests is answered by nobody.
+        if id.loop < messages.count { messages[id.loop].append(message) }
+    }
+
+    func deliver() {
+        for loop in loops { _ = loop.deliver() }
+    }
+}

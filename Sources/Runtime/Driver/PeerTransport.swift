@@ -1,0 +1,46 @@
+import Core
+
+/// Carries calls between servers.
+///
+/// The driver hands over what the agent sends; what arrives is posted as events to the `PeerEvents` that `start` got.
+public protocol PeerTransport: AnyObject, Sendable {
+    func start(_ events: PeerEvents) throws
+    /// Ends in one `.answered` or `.callFailed` of that id, at the latest after `timeout`.
+    func call(_ id: CallID, to address: Address, _ channel: Channel, _ bytes: [UInt8], timeout: Duration)
+    func reply(_ id: CallID, _ bytes: [UInt8])
+    func refuse(_ id: CallID)
+    func stop()
+}
+
+/// Where a transport posts `.call`, `.answered` and `.callFailed`.
+public struct PeerEvents: Sendable {
+    let core: any EventQueue
+    let afterCore: @Sendable () -> Void
+
+    /// Handles the event on this thread, unless another one is handling events already.
+    public func post(_ event: AgentEvent) {
+        core.post(event)
+        while core.run() {}
+        afterCore()
+    }
+}
+
+/// The transport of an agent that reaches nobody: for one server alone.
+public final class NoPeers: PeerTransport, @unchecked Sendable {
+    // Unchecked: `events` is written before any thread starts.
+    private var events: PeerEvents?
+    private let localAddress: String
+
+    /// `localAddress` is what error texts name as the caller, an IP address.
+    public init(localAddress: String = "127.0.0.1") { self.localAddress = localAddress }
+
+    public func start(_ events: PeerEvents) { self.events = events }
+
+    public func call(_ id: CallID, to address: Address, _ channel: Channel, _ bytes: [UInt8], timeout: Duration) {
+        events?.post(.callFailed(id, "dial tcp \(localAddress):0->\(address): connect: connection refused"))
+    }
+
+    public func reply(_ id: CallID, _ bytes: [UInt8]) {}
+    public func refuse(_ id: CallID) {}
+    public func stop() {}
+}
