@@ -96,6 +96,8 @@ struct LogStorage {
     private mutating func beginSegment(first: UInt64, _ log: inout RaftLog) {
         closeBuffer()
         syncBuffer()
+        // The name of the segment before must be durable too.
+        if createsFile { operations.append(.syncDirectory(SegmentFormat.folder)) }
         let salt = UInt32(truncatingIfNeeded: random.next())
         let segment = RaftLog.Segment(first: first, previousTerm: log.lastTerm, salt: salt, end: SegmentFormat.headerSize)
         log.segments.append(segment)

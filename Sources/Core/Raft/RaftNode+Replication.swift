@@ -23,7 +23,13 @@ extension RaftNode {
     }
 
     func replicate(_ leadership: Leadership, _ out: inout [RaftEffect]) {
-        for peer in leadership.peers { pump(peer, leadership, &out) }
+        for peer in leadership.peers {
+            pump(peer, leadership, &out)
+            // Who gets nothing else is told of the commit index after a while.
+            if case .pipeline = peer.mode, peer.commitSent < commitIndex, peer.commitAt == nil {
+                peer.commitAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
+            }
+        }
         leadership.peers.removeAll { peer in peer.leaving.map { peer.match >= $0.index && peer.commitSent >= $0.index } ?? false }
     }
 
