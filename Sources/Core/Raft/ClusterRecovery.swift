@@ -28,10 +28,11 @@ extension RaftRecovery {
         }
     }
 
-    /// Puts a snapshot with `configuration` in place of everything. `next` gives the state with all of the log applied, piece by piece, and nil
-    /// after the last one. Can be interrupted and repeated. Returns what a node starts from then.
+    /// Puts a snapshot with `configuration` in place of everything. `next` gives the state with all of the log applied, piece by piece,
+    /// and nil after the last one. Can be interrupted and repeated. Returns what a node starts from then.
     public static func replaceConfiguration(
-        of state: RecoveredRaftState, on disk: some Disk, by configuration: RaftConfiguration, milliseconds: Int64, state next: () -> [UInt8]?
+        of state: RecoveredRaftState, on disk: some Disk, by configuration: RaftConfiguration, milliseconds: Int64,
+        state next: () -> [UInt8]?
     ) throws(RecoveryError) -> RecoveredRaftState {
         let raw = disk
         let disk = RecoveryDisk(raw)

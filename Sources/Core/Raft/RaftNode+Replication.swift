@@ -238,7 +238,8 @@ extension RaftNode {
         heardFrom(peer, call)
         peer.confirmedRound = max(peer.confirmedRound, round)
         // It is there again: no need to wait longer.
-        if peer.failures > 0 {
+        if peer.isUnreachable {
+            peer.isUnreachable = false
             peer.failures = 0
             peer.retryAt = nil
         }
@@ -246,7 +247,8 @@ extension RaftNode {
 
     func heartbeatFailed(_ peer: Peer, _ text: String, _ out: inout [RaftEffect]) {
         peer.outstandingHeartbeats -= 1
-        guard case .leader = state else { return }
-        if peer.failures == 0 { out.append(.log(.error, "raft: failed to heartbeat to: peer=\(peer.address) error=\"\(text)\"")) }
+        guard case .leader = state, !peer.isUnreachable else { return }
+        peer.isUnreachable = true
+        out.append(.log(.error, "raft: failed to heartbeat to: peer=\(peer.address) error=\"\(text)\""))
     }
 }

@@ -125,7 +125,8 @@ extension RaftRecovery {
     private static func gap(before log: RaftLog, _ headless: [UInt64], _ snapshotIndex: UInt64) -> RecoveryError {
         if let lost = headless.last(where: { $0 < log.firstIndex }) {
             return RecoveryError(
-                file: SegmentFormat.file(first: lost), offset: 0, what: "the header of the segment is damaged", remedy: RecoveryError.rejoin)
+                file: SegmentFormat.file(first: lost), offset: 0, what: "the header of the segment is damaged", remedy: RecoveryError.rejoin
+            )
         }
         return RecoveryError(
             file: SegmentFormat.file(first: log.firstIndex), offset: 0,

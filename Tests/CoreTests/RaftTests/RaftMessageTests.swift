@@ -24,7 +24,9 @@ import Testing
 
     private func exchanges() throws -> [Exchange] {
         try vectors("raft_rpc").compactMap { element in
-            guard let request = element["request_hex_including_type_byte"] as? String, let name = element["name"] as? String else { return nil }
+            guard let request = element["request_hex_including_type_byte"] as? String, let name = element["name"] as? String else {
+                return nil
+            }
             let response = (element["response_error_hex"] as? String ?? "") + (element["response_hex"] as? String ?? "")
             return Exchange(name: name, request: bytes(request), response: bytes(response))
         }
@@ -44,9 +46,9 @@ import Testing
                 #expect(state.isEmpty)
                 #expect(request.configuration.servers.count == 3)
                 #expect(request.peers == request.configuration.encodedPeers)
-            case .timeoutNow(let version):
+            case .timeoutNow(let version, let term):
                 #expect(version == 3)
-                encoded = TimeoutNow.encoded
+                encoded = TimeoutNow.encoded(term: term)
             case .requestPreVote(let request): encoded = request.encoded(.requestPreVote)
             case .installChunk(let request): encoded = request.encodedChunk
             }
@@ -127,7 +129,11 @@ import Testing
                 var bytes = exchange.request
                 for _ in 0..<Int(random.next() % 4 + 1) where !bytes.isEmpty {
                     let at = Int(random.next() % UInt64(bytes.count))
-                    if random.chance(0.5) { bytes[at] = UInt8(truncatingIfNeeded: random.next()) } else { bytes.removeLast(min(bytes.count, at % 7 + 1)) }
+                    if random.chance(0.5) {
+                        bytes[at] = UInt8(truncatingIfNeeded: random.next())
+                    } else {
+                        bytes.removeLast(min(bytes.count, at % 7 + 1))
+                    }
                 }
                 _ = try? RaftRequest(bytes)
                 var reader = MessagePackReader(bytes)
@@ -152,7 +158,9 @@ import Testing
     }
 
     @Test func `meta json is the reference's`() throws {
-        let text = #"{"Version":1,"ID":"2-47-1795237618499","Index":47,"Term":2,"Peers":"ka8xMjcuMC4wLjE6MjA2MTE=","Configuration":{"Servers":[{"Suffrage":0,"ID":"fe50","Address":"127.0.0.1:20611"}]},"ConfigurationIndex":21,"Size":11315,"CRC":"KKMEfZBi+TY="}"# + "\n"
+        let text =
+            #"{"Version":1,"ID":"2-47-1795237618499","Index":47,"Term":2,"Peers":"ka8xMjcuMC4wLjE6MjA2MTE=","Configuration":{"Servers":[{"Suffrage":0,"ID":"fe50","Address":"127.0.0.1:20611"}]},"ConfigurationIndex":21,"Size":11315,"CRC":"KKMEfZBi+TY="}"#
+            + "\n"
         let meta = try SnapshotMeta(encoded: Array(text.utf8))
         #expect(meta.index == 47)
         #expect(meta.configuration.servers == [RaftServer(id: "fe50", address: "127.0.0.1:20611")])

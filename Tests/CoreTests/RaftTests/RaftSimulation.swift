@@ -8,6 +8,8 @@ final class RaftSimulation {
         var duplicate = 0.0
         var delay: Range<Duration> = .microseconds(200)..<(.milliseconds(3))
         var disk: Range<Duration> = .microseconds(100)..<(.milliseconds(4))
+        /// Clocks jump: leases mean nothing then.
+        var clocksJump = false
         /// Servers of the reference: they do not know our extensions.
         var reference: Set<Int> = []
     }
@@ -26,6 +28,9 @@ final class RaftSimulation {
         var decoding: [SnapshotID: [UInt8]] = [:]
         var decoded: [SnapshotID: ToyMachine] = [:]
         var brought: [UInt8]?
+        var restoring: ToyMachine?
+        /// Its clock runs that far ahead.
+        var skew = Duration.zero
         var diskIsBusyUntil = Instant.zero
         var wakeAt: Instant?
         var failure: String?
@@ -71,6 +76,8 @@ final class RaftSimulation {
     private var reads: [UInt64: UInt64] = [:]
     private(set) var readCount = 0
     private(set) var installs = 0
+    private(set) var startsOver = 0
+    private(set) var restores = 0
     var onEffect: ((Host, RaftEffect) -> Void)?
 
     init(seed: UInt64, servers: Int, config: RaftConfig) {
@@ -229,6 +236,7 @@ final class RaftSimulation {
         guard host.node == nil else { return }
         host.incarnation += 1
         host.failure = nil
+        host.disk.failsSync = false
         do {
             let recovered = try RaftRecovery.recover(host.disk)
             host.machine = ToyMachine()
@@ -259,6 +267,8 @@ final class RaftSimulation {
         host.node = nil
         host.incarnation += 1
         host.captured = [:]
+        host.brought = nil
+        host.restoring = nil
         host.decoding = [:]
         host.decoded = [:]
         // Of the batches that wait, some operations may have been performed.
@@ -268,14 +278,15 @@ final class RaftSimulation {
     func give(_ host: Host, _ event: RaftEvent) {
         guard let node = host.node else { return }
         var effects: [RaftEffect] = []
-        node.handle(event, at: now, into: &effects)
-        node.flush(at: now, into: &effects)
+        node.handle(event, at: now + host.skew, into: &effects)
+        node.flush(at: now + host.skew, into: &effects)
         perform(host, effects)
         rearm(host)
     }
 
     private func rearm(_ host: Host) {
-        guard let deadline = host.node?.deadline else { return }
+        guard var deadline = host.node?.deadline else { return }
+        if deadline != .distantFuture { deadline = deadline - host.skew }
         if let wakeAt = host.wakeAt, wakeAt <= deadline { return }
         host.wakeAt = max(now, deadline)
         schedule(.wake(host, host.incarnation), at: max(now, deadline))
@@ -297,12 +308,16 @@ final class RaftSimulation {
             case .verified(let token, let result): verified(token, result, host)
             case .becameLeader(let term): checkLeader(host, term)
             case .captureSnapshot(let id, let index, _):
-                if host.machine.index < index { violations.append("\(host.server.id) is to freeze a state it has not reached") }
+                if host.applied < index { violations.append("\(host.server.id) is to freeze a state it has not reached") }
                 host.captured[id] = host.machine.encoded
             case .provideSnapshot(let id, let count):
                 let rest = host.captured[id] ?? host.brought ?? []
                 events.append(rest.isEmpty ? .snapshotFinished(id) : .snapshotChunk(id, Array(rest.prefix(count))))
-                if host.captured[id] != nil { host.captured[id] = Array(rest.dropFirst(count)) } else { host.brought = Array(rest.dropFirst(count)) }
+                if host.captured[id] != nil {
+                    host.captured[id] = Array(rest.dropFirst(count))
+                } else {
+                    host.brought = Array(rest.dropFirst(count))
+                }
             case .releaseSnapshot(let id): host.captured[id] = nil
             case .decodeSnapshot(let id, let bytes, let last):
                 host.decoding[id, default: []] += bytes
@@ -316,21 +331,29 @@ final class RaftSimulation {
             case .installSnapshot(let id, let index, _):
                 installs += 1
                 host.applied = index
-                guard let machine = host.decoded[id] else { continue }
+                guard let machine = host.decoded[id] ?? host.restoring else { continue }
+                host.restoring = nil
                 host.machine = machine
                 host.decoding[id] = nil
                 if machine.index > index { violations.append("\(host.server.id) installed a state from the future") }
+            case .resetState:
+                host.machine = ToyMachine()
+                host.applied = 0
+                startsOver += 1
             case .fatal(let text):
                 host.failure = text
-            case .membershipDone, .transferred, .lostLeadership, .leaderChanged, .configurationChanged, .leaseChanged, .snapshotTaken, .restored,
-                .log:
+            case .membershipDone, .transferred, .lostLeadership, .leaderChanged, .configurationChanged, .leaseChanged, .snapshotTaken, .log:
                 break
+            case .restored(_, let result):
+                host.restoring = nil
+                host.brought = nil
+                if case .success = result { restores += 1 }
             }
         }
         if let failure = host.failure, host.node != nil {
             if !host.disk.failsSync { violations.append("\(host.server.id) stopped: \(failure)") }
-            host.node = nil
-            host.incarnation += 1
+            host.disk.failsSync = false
+            crash(host)
         }
         for event in events { give(host, event) }
     }
@@ -347,6 +370,16 @@ final class RaftSimulation {
     }
 
     func isOpen(_ token: UInt64) -> Bool { proposals.contains(token) }
+
+    func restore(_ host: Host) {
+        guard host.node?.isLeader == true, host.restoring == nil else { return }
+        var machine = ToyMachine()
+        machine.count = random.next() % 2000
+        machine.digest = random.next()
+        host.brought = machine.encoded
+        host.restoring = machine
+        give(host, .restore(token: 0xBEEF, index: 5))
+    }
 
     func verify(_ host: Host) {
         let token = nextToken
@@ -399,6 +432,7 @@ final class RaftSimulation {
 
     /// While one server may answer reads under its lease, no other commits anything.
     private func checkLease(_ host: Host, _ entry: LogEntry) {
+        if faults.clocksJump { return }
         for other in hosts where other !== host {
             guard let node = other.node, let expiry = node.leaseExpiry, expiry > now, node.currentTerm < entry.term else { continue }
             violations.append("lease: \(other.server.id) holds one while \(host.server.id) commits in term \(entry.term)")
@@ -411,7 +445,9 @@ final class RaftSimulation {
         guard let node = host.node else { return }
         if node.lastLogIndex < maxCommitted { violations.append("leader completeness: \(host.server.id) lacks committed entries") }
         for (index, entry) in committed where index >= node.firstIndex {
-            if node.logTerm(at: index) != entry.term { violations.append("leader completeness: \(host.server.id) has another entry \(index)") }
+            if node.logTerm(at: index) != entry.term {
+                violations.append("leader completeness: \(host.server.id) has another entry \(index)")
+            }
         }
     }
 

@@ -37,7 +37,9 @@ struct StorageHistory {
     mutating func append(_ count: Int, term: UInt64, size: Int = 40, kind: LogKind = .command) {
         for _ in 0..<count {
             let index = log.lastIndex + 1
-            let data = kind == .configuration ? Self.configuration.encoded : [UInt8](repeating: UInt8(truncatingIfNeeded: index &* 31 &+ term), count: size)
+            let data =
+                kind == .configuration
+                ? Self.configuration.encoded : [UInt8](repeating: UInt8(truncatingIfNeeded: index &* 31 &+ term), count: size)
             let entry = LogEntry(index: index, term: term, kind: kind, data: data)
             storage.append(entry, to: &log)
             state.entries[index] = entry
@@ -394,12 +396,15 @@ struct StorageHistory {
         try RaftRecovery.replay(state, disk) { machine.apply($0) }
         #expect(machine.count == 20)
         let configuration = try RaftConfiguration(
-            peersJSON: Array(#"[{"id":"x","address":"10.0.0.9:8300","non_voter":false},{"id":"y","address":"10.0.0.8:8300","non_voter":true}]"#.utf8))
+            peersJSON: Array(
+                #"[{"id":"x","address":"10.0.0.9:8300","non_voter":false},{"id":"y","address":"10.0.0.8:8300","non_voter":true}]"#.utf8))
         for left in [1, 2, 3, 5, 8, 9, 10, 11, 12, nil] {
             let copy = disk.copy()
             copy.operationsLeft = left
             var pieces = [machine.encoded]
-            var recovered = try? RaftRecovery.replaceConfiguration(of: state, on: copy, by: configuration, milliseconds: 5) { pieces.popLast() }
+            var recovered = try? RaftRecovery.replaceConfiguration(of: state, on: copy, by: configuration, milliseconds: 5) {
+                pieces.popLast()
+            }
             copy.operationsLeft = nil
             if left != nil { recovered = try RaftRecovery.recover(copy) }
             let found = try #require(recovered)

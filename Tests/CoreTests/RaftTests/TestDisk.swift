@@ -15,10 +15,16 @@ final class TestDisk: Disk {
         static func apply(_ change: Change, to bytes: inout [UInt8]) {
             switch change {
             case .write(let offset, let new):
-                if bytes.count < offset + new.count { bytes.append(contentsOf: [UInt8](repeating: 0, count: offset + new.count - bytes.count)) }
+                if bytes.count < offset + new.count {
+                    bytes.append(contentsOf: [UInt8](repeating: 0, count: offset + new.count - bytes.count))
+                }
                 bytes.replaceSubrange(offset..<offset + new.count, with: new)
             case .truncate(let size):
-                if bytes.count > size { bytes.removeLast(bytes.count - size) } else { bytes += [UInt8](repeating: 0, count: size - bytes.count) }
+                if bytes.count > size {
+                    bytes.removeLast(bytes.count - size)
+                } else {
+                    bytes += [UInt8](repeating: 0, count: size - bytes.count)
+                }
             }
         }
 
