@@ -106,7 +106,9 @@ class DialingProbe: Probe {
             return failure("too many colons in address")
         }
         let portText = String(decoding: bytes[(colon + 1)...], as: UTF8.self)
-        guard let port = Int(portText) else { return .failure(ProbeFailure(description: "dial tcp: lookup tcp/\(portText): Servname not supported for ai_socktype")) }
+        guard let port = Int(portText) else {
+            return .failure(ProbeFailure(description: "dial tcp: lookup tcp/\(portText): Servname not supported for ai_socktype"))
+        }
         guard port >= 0 && port <= 65535 else { return failure("invalid port") }
         // Go takes an empty host for this machine.
         return .success((host.isEmpty ? "127.0.0.1" : String(decoding: host, as: UTF8.self), port))

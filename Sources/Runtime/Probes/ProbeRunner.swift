@@ -44,7 +44,8 @@ final class ProbeRunner {
             scripts += 1
             probe = ScriptProbe(id: id, arguments: arguments, directory: directory, outputLimit: request.outputLimit, runner: self)
         case .http(let url, let method, let headers, let body, _):
-            probe = HTTPProbe(id: id, url: url, method: method, headers: headers, body: body, outputLimit: request.outputLimit, runner: self)
+            probe = HTTPProbe(
+                id: id, url: url, method: method, headers: headers, body: body, outputLimit: request.outputLimit, runner: self)
         case .tcp(let address): probe = TCPProbe(id: id, address: address, runner: self)
         }
         running[id] = probe
