@@ -98,6 +98,22 @@ public struct DNSRecord: Hashable, Sendable {
     }
 }
 
+extension DNSRecord {
+    var uncompressedSize: Int {
+        let data =
+            switch data {
+            case .a: 4
+            case .aaaa: 16
+            case .ns(let name), .cname(let name), .ptr(let name): name.wire.count
+            case .soa(let soa): soa.primary.wire.count + soa.mailbox.wire.count + 20
+            case .srv(_, _, _, let target): 6 + target.wire.count
+            case .txt(let text): text.count + max(1, (text.count + 254) / 255)
+            case .other(_, let data): data.count
+            }
+        return owner.wire.count + 10 + data
+    }
+}
+
 /// The OPT pseudo-record (RFC 6891), as far as it is used: the size of UDP payloads and the client's subnet (RFC 7871).
 public struct DNSOptions: Hashable, Sendable {
     public struct ClientSubnet: Hashable, Sendable {
@@ -134,6 +150,15 @@ public struct DNSMessage: Hashable, Sendable {
     }
 
     public var code: UInt16 { flags & DNSFlag.codeMask }
+
+    /// How long the message is without compression and without its OPT record.
+    var uncompressedSize: Int {
+        var size = 12 + (question.map { $0.name.wire.count + 4 } ?? 0)
+        for record in answers { size += record.uncompressedSize }
+        for record in authority { size += record.uncompressedSize }
+        for record in additional { size += record.uncompressedSize }
+        return size
+    }
 
     /// The message in wire form.
     public func encoded(compressed: Bool = true) -> [UInt8] {

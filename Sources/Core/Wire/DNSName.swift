@@ -43,7 +43,12 @@ public struct DNSName: Hashable, Sendable {
     /// Whether the name has no labels.
     public var isRoot: Bool { wire.count == 1 }
 
-    public var lowercased: DNSName { DNSName(unchecked: wire.map(ASCII.lowercased)) }
+    /// Costs nothing when the name is in lower case already. (Lengths of labels are no capital letters: they are below 64.)
+    public var lowercased: DNSName {
+        wire.contains { $0 &- 0x41 < 26 } ? DNSName(unchecked: wire.map(ASCII.lowercased)) : self
+    }
+
+    public func hash(into hasher: inout Hasher) { wire.withUnsafeBytes { hasher.combine(bytes: $0) } }
 
     /// The offsets at which labels start.
     var labelStarts: [Int] {

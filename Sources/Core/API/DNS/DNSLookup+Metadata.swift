@@ -11,11 +11,13 @@ extension DNSLookup {
         let raw = "rfc1035-".utf8
         if key.utf8.count >= raw.count, zip(key.utf8, raw).allSatisfy({ ASCII.lowercased($0) == $1 }) { return Array(value.utf8) }
         let backquote = UInt8(ascii: "`"), blank = UInt8(ascii: " ")
-        let key = Array(key.utf8)
-        let inner = (key.firstIndex { $0 != blank } ?? key.count)..<((key.lastIndex { $0 != blank } ?? key.count - 1) + 1)
         var out: [UInt8] = []
-        for (at, byte) in key.enumerated() {
-            let isOuterBlank = byte == blank && !inner.contains(at)
+        out.reserveCapacity(key.utf8.count + value.utf8.count + 1)
+        let first = key.utf8.firstIndex { $0 != blank } ?? key.utf8.endIndex
+        let last = key.utf8.lastIndex { $0 != blank } ?? key.utf8.startIndex
+        for at in key.utf8.indices {
+            let byte = key.utf8[at]
+            let isOuterBlank = byte == blank && (at < first || at > last)
             if byte == backquote || byte == UInt8(ascii: "=") || isOuterBlank { out.append(backquote) }
             out.append(byte)
         }

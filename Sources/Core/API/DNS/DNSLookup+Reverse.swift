@@ -40,11 +40,10 @@ extension DNSLookup {
     /// NS records of up to three servers, and their addresses.
     mutating func nameServers() -> (servers: [DNSRecord], glue: [DNSRecord]) {
         var servers: [DNSRecord] = [], glue: [DNSRecord] = []
-        guard readable, case .success(var found) = instances("consul") else { return ([], []) }
+        if !readable { return ([], []) }
         let ttl = zone.nodeTTL
-        while servers.count < 3, !found.isEmpty {
-            found.swapAt(found.count - 1, Int.random(in: 0..<found.count, using: &random))
-            let node = found.removeLast().node
+        var found = DNSInstances(store: store, authorizer: authorizer, onlyPassing: zone.config.onlyPassing, service: "consul")
+        while servers.count < 3, let node = found.draw(&random)?.node {
             guard Self.isHostName(node.value.node), let name = DNSName(node.value.node, suffix: zone.nodeSuffix)?.lowercased else {
                 continue
             }

@@ -1,97 +1,100 @@
-// Services: which instances are answered with, and by which records. Spec: dns §6, §7, §14.
+// Services: which instances are answered with, and by which records. Spec: dns §6, §7.
 extension DNSLookup {
-    /// Instances of a service that may be answered with. `tag` is empty for any.
-    func instances(
-        _ service: String, tag: String = "", connect: Bool = false, ingress: Bool = false
-    ) -> Result<[CheckServiceNode], QueryError> {
-        let query = ReadQuery.healthServiceNodes(service: service, tags: tag.isEmpty ? [] : [tag], connect: connect, ingress: ingress)
-        switch store.evaluate(query, options: QueryOptions()) {
-        case .failure(let error): return .failure(error)
-        case .success(let found):
-            guard case .healthNodes(var nodes) = authorizer.filter(found.result) else { return .success([]) }
-            let onlyPassing = zone.config.onlyPassing
-            nodes.removeAll { node in
-                node.checks.contains {
-                    $0.value.status == CheckStatus.critical || (onlyPassing && $0.value.status != CheckStatus.passing)
-                }
-            }
-            return .success(nodes)
-        }
-    }
-
     mutating func answerService(_ service: String, tag: String = "", connect: Bool = false, ingress: Bool = false) {
-        guard readable, case .success(var found) = instances(service, tag: tag, connect: connect, ingress: ingress) else {
-            return fail(DNSCode.serverFailure)
-        }
-        if found.isEmpty { return notFound() }
+        if !readable { return fail(DNSCode.serverFailure) }
+        var instances = DNSInstances(
+            store: store, authorizer: authorizer, onlyPassing: zone.config.onlyPassing, service: service, tag: tag, connect: connect,
+            ingress: ingress)
+        guard let first = instances.draw(&random) else { return notFound() }
         let ttl = zone.serviceTTL(service)
-        if type == DNSType.srv { addServiceRecords(&found, ttl) } else { addAddresses(&found, ttl) }
-        let wasCut = truncate()
+        let wasCut = type == DNSType.srv ? addServices(first, &instances, ttl) : addAddresses(first, &instances, ttl)
         if wasCut && zone.config.enableTruncate { flags |= DNSFlag.truncated }
         if answers.isEmpty && flags & DNSFlag.truncated == 0 { addAuthority() }
     }
 
-    /// Takes a random one of those that are left: a shuffle that goes only as far as it is needed.
-    private mutating func draw(_ nodes: inout [CheckServiceNode]) -> CheckServiceNode {
-        if nodes.count > 1 { nodes.swapAt(nodes.count - 1, Int.random(in: 0..<nodes.count, using: &random)) }
-        return nodes.removeLast()
-    }
-
-    /// Answers to all types but SRV (dns §6.1).
-    private mutating func addAddresses(_ nodes: inout [CheckServiceNode], _ ttl: UInt32) {
+    /// Answers to all types but SRV (dns §6.1). True if answers were cut.
+    private mutating func addAddresses(_ first: CheckServiceNode, _ instances: inout DNSInstances, _ ttl: UInt32) -> Bool {
         var seen = Seen<DNSAddress>()
         var alias: [DNSRecord] = []
-        var contributed = 0
-        while !nodes.isEmpty, answers.count < answersWanted {
-            let node = draw(&nodes)
-            switch target(of: node) {
+        var next: CheckServiceNode? = first
+        let wanted = answersWanted
+        while let instance = next, answers.count < wanted {
+            switch target(of: instance) {
             case .nothing: break
             case .address(let address, _):
-                guard address.answers(type), seen.insert(address) else { break }
-                add(address.data, ttl: ttl)
-                contributed += 1
-                if contributed == zone.config.aRecordLimit { return }
+                if address.answers(type) && seen.insert(address) { add(address.data, ttl: ttl) }
             case .host(let host):
                 // Only the first alias counts, and only if there are no addresses.
                 if alias.isEmpty { alias = [DNSRecord(owner: question.name, ttl: ttl, data: .cname(host))] + resolved(host, ttl) }
             }
+            if answers.count == zone.config.aRecordLimit && !answers.isEmpty { break }
+            next = instances.draw(&random)
         }
         if answers.isEmpty { answers = alias }
+        return truncate(isCut: false)
     }
 
     private struct Endpoint: Hashable {
         var node: String, address: String, port: Int
     }
 
-    /// SRV records with the addresses of their targets (dns §6.2).
-    private mutating func addServiceRecords(_ nodes: inout [CheckServiceNode], _ ttl: UInt32) {
-        var seen = Seen<Endpoint>()
-        while !nodes.isEmpty, answers.count < answersWanted {
-            let instance = draw(&nodes)
-            let node = instance.node.value.node
+    /// One SRV record to be.
+    private struct Service {
+        var instance: CheckServiceNode
+        var target: DNSName
+        /// nil when the target is a host name that is not ours to know the address of.
+        var address: DNSAddress?
+    }
+
+    /// SRV records with the addresses of their targets (dns §6.2). True if answers were cut.
+    private mutating func addServices(_ first: CheckServiceNode, _ instances: inout DNSInstances, _ ttl: UInt32) -> Bool {
+        var seen = Seen<Endpoint>(), targets = Seen<DNSName>()
+        var services: [Service] = []
+        var next: CheckServiceNode? = first
+        let wanted = answersWanted
+        // What the message takes at least, however well it is compressed.
+        var size = 12 + question.name.wire.count + 4
+        while let instance = next, services.count < wanted, size <= sizeLimit {
             let port = instance.service.value.service.port
-            guard seen.insert(Endpoint(node: node, address: serviceAddress(of: instance), port: port)) else { continue }
-            switch target(of: instance) {
-            case .nothing: break
-            case .address(let address, let isNodes):
-                let name = isNodes ? DNSName(node, suffix: zone.nodeSuffix) : addressName(address)
-                // A node whose name is no domain name cannot be pointed to.
-                guard let name else { continue }
-                addService(instance, port, name, ttl)
-                additional.append(DNSRecord(owner: name, ttl: ttl, data: address.data))
-            case .host(let host):
-                addService(instance, port, host, ttl)
-                additional += resolved(host, ttl)
+            let endpoint = Endpoint(node: instance.node.value.node, address: serviceAddress(of: instance), port: port)
+            if seen.insert(endpoint), let service = service(instance) {
+                services.append(service)
+                size += 18 + service.target.wire.count
+                if service.address != nil && targets.insert(service.target) { size += 16 }
             }
-            if zone.config.nodeMetaTXT, instance.node.value.meta?.isEmpty == false, let owner = DNSName(node, suffix: zone.nodeSuffix) {
-                additional += Self.metadata(of: instance.node, owner: owner, ttl: ttl)
-            }
+            next = instances.draw(&random)
+        }
+        // What is known to be cut is not made first, and metadata does not survive any cut.
+        let limit = plainAnswerLimit
+        let metadata = zone.config.nodeMetaTXT && services.count <= limit && size <= sizeLimit
+        for service in services.prefix(limit) { add(service, ttl, metadata: metadata) }
+        return truncate(isCut: services.count > limit)
+    }
+
+    private func service(_ instance: CheckServiceNode) -> Service? {
+        switch target(of: instance) {
+        case .nothing: return nil
+        case .host(let host): return Service(instance: instance, target: host, address: nil)
+        case .address(let address, let isNodes):
+            // A node whose name is no domain name cannot be pointed to.
+            let name = isNodes ? DNSName(instance.node.value.node, suffix: zone.nodeSuffix) : addressName(address)
+            return name.map { Service(instance: instance, target: $0, address: address) }
         }
     }
 
-    private mutating func addService(_ instance: CheckServiceNode, _ port: Int, _ target: DNSName, _ ttl: UInt32) {
-        let weight = UInt16(truncatingIfNeeded: Self.weight(of: instance))
-        add(.srv(priority: 1, weight: weight, port: UInt16(truncatingIfNeeded: port), target: target), ttl: ttl)
+    private mutating func add(_ service: Service, _ ttl: UInt32, metadata: Bool) {
+        let node = service.instance.node
+        let weight = UInt16(truncatingIfNeeded: Self.weight(of: service.instance))
+        let port = UInt16(truncatingIfNeeded: service.instance.service.value.service.port)
+        add(.srv(priority: 1, weight: weight, port: port, target: service.target), ttl: ttl)
+        if let address = service.address {
+            additional.append(DNSRecord(owner: service.target, ttl: ttl, data: address.data))
+        } else {
+            additional += resolved(service.target, ttl)
+        }
+        if metadata, node.value.meta?.isEmpty == false, let owner = DNSName(node.value.node, suffix: zone.nodeSuffix) {
+            additional += Self.metadata(of: node, owner: owner, ttl: ttl)
+        }
     }
 
     /// `<hex>.addr.<datacenter>.<domain>`
@@ -167,7 +170,7 @@ extension DNSLookup {
 }
 
 /// What has occurred before: a list while it is short.
-private struct Seen<Element: Hashable> {
+struct Seen<Element: Hashable> {
     private var few: [Element] = []
     private var many: LookupSet<Element>?
 

@@ -11,34 +11,34 @@ extension DNSLookup {
     var hasOptions: Bool { transport.options != nil }
 
     /// The payload that the client takes.
-    private var sizeLimit: Int {
+    var sizeLimit: Int {
         transport.tcp ? Self.tcpSize : max(Self.plainSize, Int(transport.options?.payloadSize ?? 0))
     }
 
-    private var udpAnswerLimit: Int { min(Self.answerLimit, zone.config.udpAnswerLimit) }
+    /// How many answers a client without EDNS gets at most, or one that takes no more than such a client.
+    var plainAnswerLimit: Int {
+        transport.tcp || sizeLimit > Self.plainSize ? .max : min(Self.answerLimit, zone.config.udpAnswerLimit)
+    }
 
     /// How many answers are worth making: one more than can be sent shows that some were cut. A record has at least 16 bytes.
     var answersWanted: Int {
         if transport.tcp { return type == DNSType.srv ? Self.tcpServiceLimit : Self.tcpAnswerLimit }
-        return sizeLimit == Self.plainSize ? udpAnswerLimit + 1 : sizeLimit / 16 + 2
+        return plainAnswerLimit < .max ? plainAnswerLimit + 1 : sizeLimit / 16 + 2
     }
 
-    /// Cuts answers that do not fit; true if there were any.
-    mutating func truncate() -> Bool {
+    /// Cuts answers that do not fit; true if there were any. `isCut`: some were left out beforehand because of `plainAnswerLimit`.
+    mutating func truncate(isCut: Bool) -> Bool {
         let count = answers.count
-        var room = sizeLimit
-        var compressing = zone.compressing
+        // Measured without compression after such a cut, although it is sent with it.
+        var compressing = zone.compressing && !isCut
         var shortener = Shortener(additional)
-        if !transport.tcp {
-            room -= Self.reserve
-            if sizeLimit == Self.plainSize && count > udpAnswerLimit {
-                shortener.cut(&self, to: udpAnswerLimit)
-                // Measured without compression from here on, although it is sent with it.
-                compressing = false
-            }
+        if isCut || count > plainAnswerLimit {
+            shortener.cut(&self, to: min(count, plainAnswerLimit))
+            compressing = false
         }
+        let room = transport.tcp ? sizeLimit : sizeLimit - Self.reserve
         while answers.count > 1 {
-            let size = size(compressing)
+            let size = size(compressing, room)
             if size <= room { break }
             if size - sizeLimit > 100 {
                 shortener.cut(&self, to: max(1, longestFit(&shortener, compressing)))
@@ -46,14 +46,16 @@ extension DNSLookup {
                 shortener.cut(&self, to: answers.count - 1)
             }
         }
-        return answers.count < count
+        return isCut || answers.count < count
     }
 
-    private func size(_ compressing: Bool) -> Int {
+    /// The size of the message without its OPT record. What fits uncompressed is not measured more closely.
+    private func size(_ compressing: Bool, _ room: Int) -> Int {
         var message = DNSMessage(id: 0, question: question)
         message.answers = answers
         message.additional = additional
-        return message.encoded(compressed: compressing).count
+        let size = message.uncompressedSize
+        return compressing && size > room ? message.encoded().count : size
     }
 
     /// How many answers fit the client's payload, by bisection.
@@ -63,7 +65,7 @@ extension DNSLookup {
             let middle = low + (high - low) / 2
             var shorter = self
             shortener.cut(&shorter, to: middle)
-            let size = shorter.size(compressing)
+            let size = shorter.size(compressing, 0)
             if size > sizeLimit {
                 high = middle
             } else if sizeLimit - size < 10 {
@@ -79,6 +81,8 @@ extension DNSLookup {
 /// Cuts answers together with what the additional section says about them.
 private struct Shortener {
     private let additional: [DNSRecord]
+    /// Up to this number of records is searched one by one.
+    private static let few = 16
     /// The first additional record of each owner in lower case; made when first needed.
     private var index: LookupTable<DNSName, Int>?
 
@@ -88,19 +92,24 @@ private struct Shortener {
     mutating func cut(_ lookup: inout DNSLookup, to count: Int) {
         lookup.answers.removeLast(lookup.answers.count - count)
         if additional.isEmpty { return }
-        let index = self.index ?? makeIndex()
-        self.index = index
+        if index == nil && additional.count > Self.few { index = makeIndex() }
         var kept: [DNSRecord] = []
-        var resolved = LookupSet<DNSName>()
+        kept.reserveCapacity(count)
+        var resolved = Seen<DNSName>()
         for answer in lookup.answers {
             guard case .srv(_, _, _, var target) = answer.data else { continue }
-            while resolved.insert(target.lowercased), let at = index[target.lowercased] {
+            while resolved.insert(target.lowercased), let at = first(of: target.lowercased) {
                 kept.append(additional[at])
                 guard case .cname(let next) = additional[at].data else { break }
                 target = next
             }
         }
         lookup.additional = kept
+    }
+
+    private func first(of owner: DNSName) -> Int? {
+        if let index { return index[owner] }
+        return additional.firstIndex { $0.owner == owner || $0.owner.lowercased == owner }
     }
 
     private func makeIndex() -> LookupTable<DNSName, Int> {
