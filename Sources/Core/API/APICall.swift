@@ -85,6 +85,8 @@ public struct ReadShape: Sendable {
         case gatewayServices
         case checks
         case healthNodes(PassingFilter)
+        /// Nodes with all they have: of one node as an object, 404 for an unknown one.
+        case nodeDump(single: Bool)
     }
 
     public var form: Form

@@ -37,6 +37,7 @@ struct AllowedMethods: Hashable, Sendable {
 enum Endpoint: Hashable, Sendable {
     case kv, txn
     case sessionCreate, sessionDestroy, sessionRenew, sessionInfo, sessionNode, sessionList
+    case uiNodes, uiNode
     case statusLeader, statusPeers
     case catalogRegister, catalogDeregister, catalogDatacenters, catalogNodes, catalogServices, catalogService, catalogConnect
     case catalogNode, catalogNodeServices, catalogGatewayServices
@@ -171,12 +172,14 @@ struct EndpointTable: Sendable {
         + all(["/v1/discovery-chain/"], below: "", .getPost, .unavailable)
         + all(
             [
-                "federation-states", "federation-states/mesh-gateways", "federation-state/", "ui/nodes", "ui/node/", "ui/services",
+                "federation-states", "federation-states/mesh-gateways", "federation-state/", "ui/services",
                 "ui/gateway-services-nodes/",
             ], below: "/v1/internal/", .get, .unavailable)
 
     private static let serving: [EndpointPattern] =
         [
+            EndpointPattern("/v1/internal/ui/nodes", .get, .uiNodes),
+            EndpointPattern("/v1/internal/ui/node/", .get, .uiNode),
             EndpointPattern("/v1/kv/", .getPutDelete, .kv),
             EndpointPattern("/v1/session/create", .put, .sessionCreate),
             EndpointPattern("/v1/session/destroy/", .put, .sessionDestroy),

@@ -165,7 +165,7 @@ extension ReadShape.Form {
         case .nodeServices, .nodeServiceList: NodeService.filterSchema
         case .checks: HealthCheck.filterSchema
         case .healthNodes: CheckServiceNode.filterSchema
-        case .kvEntries, .kvRaw, .kvKeys, .sessions, .services, .gatewayServices: nil
+        case .kvEntries, .kvRaw, .kvKeys, .sessions, .services, .gatewayServices, .nodeDump: nil
         }
     }
 }

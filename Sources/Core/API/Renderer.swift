@@ -9,6 +9,16 @@ public enum Renderer {
         switch shape.form {
         case .kvEntries, .kvRaw, .kvKeys: type = keyValue(result, shape, &response)
         case .sessions: response.body = sessions(result, shape)
+        case .nodeDump(single: true):
+            guard case .nodeDump(let rows) = result, !rows.isEmpty else {
+                response = HTTPResponse(status: 404)
+                context.finish(&response)
+                return response
+            }
+            response.body = nodeDump(rows, shape)
+        case .nodeDump(single: false):
+            guard case .nodeDump(let rows) = result else { break }
+            response.body = nodeDump(rows, shape)
         case .healthNodes(.invalid):
             response = Answer.plain(400, "Invalid value for ?passing")
             context.finish(&response)
@@ -78,7 +88,7 @@ extension ReadShape {
     /// Catalog and health reads name the consistency they were answered with.
     var tellsConsistency: Bool {
         switch form {
-        case .kvEntries, .kvRaw, .kvKeys, .sessions: false
+        case .kvEntries, .kvRaw, .kvKeys, .sessions, .nodeDump: false
         default: true
         }
     }

@@ -79,6 +79,8 @@ public struct Router: Sendable {
         case .sessionInfo: try call.sessionInfo()
         case .sessionNode: try call.sessionNode()
         case .sessionList: try call.sessionList()
+        case .uiNodes: try call.uiNodes()
+        case .uiNode: try call.uiNode()
         case .statusLeader: try call.status(.leader)
         case .statusPeers: try call.status(.peers)
         case .raftConfiguration: try call.raftConfiguration()
