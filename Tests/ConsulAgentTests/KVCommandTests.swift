@@ -65,6 +65,7 @@ import Testing
             (["/x"], "Error! Failed writing data: Invalid key. Key must not begin with a '/': /x"),
             (["-cas", "a"], "Must specify -modify-index with -cas!"),
             (["-acquire", "a"], "Error! Missing -session (required with -acquire and -release)"),
+            (["-http-addr=x://y", "a"], "Error connecting to Consul agent: Unknown protocol scheme: x"),
             (["a", "@/none"], "Error! Failed to read file: open /none: no such file or directory"),
         ] {
             let all = ["kv", "put"] + words

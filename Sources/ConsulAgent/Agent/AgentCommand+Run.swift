@@ -1,7 +1,92 @@
+import Core
+import Glibc
+import Runtime
+
 extension AgentCommand {
-    /// Builds an agent and its driver and runs them until the agent stops.
+    /// Composes agent and driver, and runs them until the agent ends; the process's exit code. Spec: config §12, stages 8 and 9.
     static func run(_ start: AgentStart) -> Int32 {
-        Console.system.error("==> Error starting agent: this build holds no driver")
-        return 1
+        let process = start.configuration.process
+        let logger = Logger(level: start.configuration.agent.logLevel, isJSON: process.logging.json, isHeld: true)
+        raiseOpenFileLimit()
+        tuneAllocator()
+        do {
+            let driver = try compose(start, logger)
+            try PIDFile.write(process.pidFile)
+            defer { PIDFile.remove(process.pidFile) }
+            for warning in start.configuration.warnings + start.configuration.unsupported { logger.log(.warn, "agent", warning) }
+            announce(driver, logger)
+            logger.release(banner: start.banner)
+            logger.show("==> Consul agent running!")
+            return driver.run()
+        } catch {
+            logger.release(banner: start.banner)
+            logger.log(.error, "agent", "Error starting agent: error=\(GoQuote.quote(text(of: error)))")
+            logger.flush()
+            return 1
+        }
+    }
+
+    private static func compose(_ start: AgentStart, _ logger: Logger) throws -> Driver<Agent> {
+        let process = start.configuration.process
+        let config = completed(start.configuration.agent)
+        let disk: any BatchDisk = process.dataDirectory.isEmpty ? MemoryDisk() : try FileDisk(root: process.dataDirectory)
+        let agent = try agent(config, disk)
+        var settings = DriverConfiguration()
+        settings.httpAddresses = try addresses(process.listeners, .http)
+        settings.dnsAddresses = try addresses(process.listeners, .dns)
+        settings.limits.connectionsPerClientMax = config.httpMaxConnectionsPerClient
+        settings.signals = SignalBehaviour(leavesOnInterrupt: !config.skipLeaveOnInterrupt, leavesOnTerminate: config.leaveOnTerminate)
+        settings.unixSocketMode = UInt32(process.unixSockets.mode, radix: 8)
+        settings.readConfiguration = {
+            start.readConfiguration().map { completed($0.agent) }.mapError { ConfigurationFailure($0.text) }
+        }
+        return try Driver(
+            machine: agent, frontEnd: { FrontEnd(config: config, gzip: GzipEncoder(), seed: SystemRandom.seed()) }, disk: disk,
+            configuration: settings, logger: logger)
+    }
+
+    /// Opens the existential disk: recovery is generic over it.
+    private static func agent(_ config: AgentConfig, _ disk: some BatchDisk) throws(ServerError) -> Agent {
+        try Agent(config: config, disk: disk, seed: SystemRandom.seed(), at: SystemClock.now(), md5Hex: { Digest.md5Hex($0) })
+    }
+
+    /// What only the running process knows.
+    private static func completed(_ config: AgentConfig) -> AgentConfig {
+        var config = config
+        config.wallClockOffset = SystemClock.wallOffset()
+        config.processorCount = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        #if arch(arm64)
+            config.architecture = "arm64"
+        #else
+            config.architecture = "amd64"
+        #endif
+        return config
+    }
+
+    private static func addresses(_ listeners: [ListenerConfig], _ service: ListenerConfig.Service) throws(ServerError) -> [SocketAddress] {
+        var found: [SocketAddress] = []
+        for listener in listeners where listener.service == service {
+            let address: SocketAddress? =
+                switch listener.endpoint {
+                case .tcp(let ip, let port): SocketAddress(ip: ip, port: port)
+                case .unix(let path): SocketAddress(unixPath: path)
+                }
+            guard let address else { throw ServerError("invalid address for \(service.rawValue): \(listener.address)") }
+            found.append(address)
+        }
+        return found
+    }
+
+    private static func announce(_ driver: Driver<Agent>, _ logger: Logger) {
+        for address in driver.dnsAddresses {
+            for network in ["tcp", "udp"] { logger.log(.info, "agent", "Started DNS server: address=\(address) network=\(network)") }
+        }
+        for address in driver.httpAddresses { logger.log(.info, "agent", "Started HTTP server: address=\(address) network=tcp") }
+    }
+
+    private static func text(of error: any Error) -> String {
+        if let error = error as? ServerError { return error.text }
+        if let error = error as? FileFailure { return error.text }
+        return "\(error)"
     }
 }

@@ -27,11 +27,8 @@ enum SystemFacts {
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private static var openFilesMax: Int? {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
-        return Int(clamping: limit.rlim_max)
-    }
+    /// What the limit can be raised to, which the agent does.
+    private static var openFilesMax: Int? { Int(clamping: raiseOpenFileLimit()) }
 
     // MARK: Interfaces
 

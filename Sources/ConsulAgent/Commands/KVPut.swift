@@ -54,7 +54,7 @@ struct KVPut: Command {
             let client = try APIClient(arguments, context.console, context.transport)
             return put(key, data, client, arguments, context)
         } catch {
-            return context.fail("Error! Error connecting to Consul agent: \(error.text)")
+            return context.fail("Error connecting to Consul agent: \(error.text)")
         }
     }
 

@@ -77,6 +77,12 @@ struct LogStorage {
         voteSequence = nextSequence
     }
 
+    /// Takes down that entries acknowledged in `term` and before were thrown away, or (0) that they are back.
+    mutating func setForgotten(in term: UInt64) {
+        vote.forgotIn = term
+        setVote(term: vote.term, votedTerm: vote.votedTerm, candidate: vote.candidate)
+    }
+
     mutating func append(_ entry: LogEntry, to log: inout RaftLog) {
         let size = SegmentFormat.size(entry)
         if let last = log.segments.last, last.end + size <= segmentSize || last.offsets.isEmpty {
@@ -96,6 +102,8 @@ struct LogStorage {
     private mutating func beginSegment(first: UInt64, _ log: inout RaftLog) {
         closeBuffer()
         syncBuffer()
+        // The name of the segment before must be durable too.
+        if createsFile { operations.append(.syncDirectory(SegmentFormat.folder)) }
         let salt = UInt32(truncatingIfNeeded: random.next())
         let segment = RaftLog.Segment(first: first, previousTerm: log.lastTerm, salt: salt, end: SegmentFormat.headerSize)
         log.segments.append(segment)
@@ -140,6 +148,12 @@ struct LogStorage {
         lowerDurableIndex(to: 0)
         durableIndex = index
         inFlight?.lastIndex = index
+    }
+
+    /// Makes a snapshot none, durably before anything appended later. An empty `meta.json` counts as no snapshot.
+    mutating func voidSnapshot(_ meta: SnapshotMeta) {
+        operations.append(.truncate(file: meta.metaFile, size: 0))
+        operations.append(.sync(file: meta.metaFile))
     }
 
     private mutating func empty(_ segment: RaftLog.Segment) {

@@ -124,6 +124,9 @@ public enum RaftEffect: Sendable {
     case discardSnapshot(SnapshotID)
     /// Put the decoded state (or, after `.restore`, the owner's) in place of the one in use: it is the state as of `index`.
     case installSnapshot(SnapshotID, index: UInt64, term: UInt64)
+    /// Put an empty state in place of the one in use: the cluster never committed the snapshot that it came from. Everything is given out
+    /// again from the beginning.
+    case resetState
     /// The index at which the restored state stands.
     case restored(token: UInt64, Result<UInt64, RaftError>)
 

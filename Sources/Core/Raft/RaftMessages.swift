@@ -6,7 +6,7 @@
 //
 //   4   RequestPreVote    {Candidate, LastLogIndex, LastLogTerm, ProtocolVersion, Term}: would you vote for me in Term? Changes nothing.
 //                         Answer {Granted, ProtocolVersion, Term}.
-//   5   InstallChunk      InstallSnapshot's fields without Peers, and Checksum, Data, Offset, SnapshotID: one piece of a snapshot.
+//   5   InstallChunk      InstallSnapshot's fields without Peers, and Checksum, Data, Offset, Restored, SnapshotID: one piece of a snapshot.
 //                         Answer {Offset, ProtocolVersion, Success, Term}: where to go on.
 
 /// The first byte of a request.
@@ -79,6 +79,7 @@ struct InstallSnapshotRequest: Equatable {
 
     // InstallChunk only.
     var snapshotID: [UInt8] = []
+    var isRestored = false
     var checksum: UInt64 = 0
     var offset = 0
     var data: [UInt8] = []
@@ -97,7 +98,8 @@ enum RaftRequest {
     case requestVote(VoteRequest)
     /// The state follows the map.
     case installSnapshot(InstallSnapshotRequest, state: ArraySlice<UInt8>)
-    case timeoutNow(version: Int64)
+    /// `term` is the leader's, 0 if it does not say (the reference).
+    case timeoutNow(version: Int64, term: UInt64)
     case requestPreVote(VoteRequest)
     case installChunk(InstallSnapshotRequest)
 
@@ -115,11 +117,16 @@ enum RaftRequest {
         case .installChunk: self = .installChunk(try InstallSnapshotRequest(&reader))
         case .timeoutNow:
             var version: Int64 = 0
+            var term: UInt64 = 0
             var left = try reader.structHeader()
             while let key = try reader.nextKey(&left) {
-                if key == "ProtocolVersion" { version = try reader.int64() } else { try reader.skip() }
+                switch key {
+                case "ProtocolVersion": version = try reader.int64()
+                case "Term": term = try reader.uint64()
+                default: try reader.skip()
+                }
             }
-            self = .timeoutNow(version: version)
+            self = .timeoutNow(version: version, term: term)
         }
     }
 }
@@ -261,6 +268,7 @@ extension InstallSnapshotRequest {
             case "Offset": offset = try reader.int()
             case "Peers": peers = try reader.bytes()
             case "ProtocolVersion": version = try reader.int64()
+            case "Restored": isRestored = try reader.bool()
             case "Size": size = try reader.int()
             case "SnapshotID": snapshotID = try reader.bytes()
             case "SnapshotVersion": snapshotVersion = try reader.int64()
@@ -280,7 +288,7 @@ extension InstallSnapshotRequest {
     var encoded: [UInt8] {
         var writer = MessagePackWriter(reservingCapacity: 256 + size)
         writer.bytes.append(RaftMessageKind.installSnapshot.rawValue)
-        writer.mapHeader(10)
+        writer.mapHeader(isRestored ? 11 : 10)
         writer.field("Configuration", configuration.encoded)
         writer.field("ConfigurationIndex", configurationIndex)
         writer.field("LastLogIndex", lastIndex)
@@ -288,6 +296,7 @@ extension InstallSnapshotRequest {
         writer.field("Leader", leader)
         writer.field("Peers", configuration.encodedPeers)
         writer.field("ProtocolVersion", version)
+        if isRestored { writer.field("Restored", true) }
         writer.field("Size", size)
         writer.field("SnapshotVersion", snapshotVersion)
         writer.field("Term", term)
@@ -297,7 +306,7 @@ extension InstallSnapshotRequest {
     var encodedChunk: [UInt8] {
         var writer = MessagePackWriter(reservingCapacity: 512 + data.count)
         writer.bytes.append(RaftMessageKind.installChunk.rawValue)
-        writer.mapHeader(13)
+        writer.mapHeader(14)
         writer.field("Checksum", checksum)
         writer.field("Configuration", configuration.encoded)
         writer.field("ConfigurationIndex", configurationIndex)
@@ -307,6 +316,7 @@ extension InstallSnapshotRequest {
         writer.field("Leader", leader)
         writer.field("Offset", offset)
         writer.field("ProtocolVersion", version)
+        writer.field("Restored", isRestored)
         writer.field("Size", size)
         writer.field("SnapshotID", snapshotID)
         writer.field("SnapshotVersion", snapshotVersion)
@@ -316,11 +326,13 @@ extension InstallSnapshotRequest {
 }
 
 enum TimeoutNow {
-    static var encoded: [UInt8] {
+    /// A term other than 0 is an addition to the reference's message, which servers of the reference ignore.
+    static func encoded(term: UInt64) -> [UInt8] {
         var writer = MessagePackWriter(reservingCapacity: 32)
         writer.bytes.append(RaftMessageKind.timeoutNow.rawValue)
-        writer.mapHeader(1)
+        writer.mapHeader(term == 0 ? 1 : 2)
         writer.field("ProtocolVersion", RaftProtocol.version)
+        if term != 0 { writer.field("Term", term) }
         return writer.bytes
     }
 }

@@ -29,9 +29,9 @@ extension RaftNode {
         case .installChunk(let request):
             guard RaftProtocol.isSupported(request.version) else { return refuse(call, &out) }
             installChunk(call, request, &out)
-        case .timeoutNow(let version):
+        case .timeoutNow(let version, let leaderTerm):
             guard RaftProtocol.isSupported(version) else { return refuse(call, &out) }
-            timeoutNow(call, &out)
+            timeoutNow(call, leaderTerm, &out)
         case nil:
             out.append(.log(.error, "raft: failed to decode incoming command: error=\"unknown rpc type \(bytes.first ?? 0)\""))
             out.append(.close(call))

@@ -29,7 +29,7 @@ extension RaftNode {
 
     /// Only voters stand. One that an uncommitted entry removes still may: it can be the only one whose log lets it win.
     private var mayStand: Bool {
-        if storage.isFull { return false }
+        if storage.isFull || isForgetful { return false }
         if configuration.isVoter(identity.id) { return true }
         guard configurationIndex > commitIndex, configurations.count > 1 else { return false }
         return configurations[configurations.count - 2].configuration.isVoter(identity.id)
@@ -129,9 +129,11 @@ extension RaftNode {
         }
     }
 
-    func timeoutNow(_ call: CallID, _ out: inout [RaftEffect]) {
+    /// The leader of `leaderTerm` hands over. If that is not the current term the message was late, and the present leader has handed over
+    /// nothing.
+    func timeoutNow(_ call: CallID, _ leaderTerm: UInt64, _ out: inout [RaftEffect]) {
         out.append(.reply(call, TimeoutNow.encodedResponse))
-        guard !isLeader, mayStand else { return }
+        guard !isLeader, mayStand, leaderTerm == 0 || leaderTerm == term else { return }
         setLeader(nil, &out)
         startElection(isTransfer: true, &out)
     }
@@ -158,6 +160,9 @@ extension RaftNode {
         return now - lastContact < config.heartbeatTimeout
     }
 
+    /// Whether this server threw away entries that it had acknowledged (`startOver`) and has not got everything committed again.
+    private var isForgetful: Bool { storage.vote.forgotIn != 0 }
+
     private func isUpToDate(_ request: VoteRequest) -> Bool {
         request.lastTerm != log.lastTerm ? request.lastTerm > log.lastTerm : request.lastIndex >= log.lastIndex
     }
@@ -179,6 +184,7 @@ extension RaftNode {
         }
         if request.term < term || request.candidate.count > VoteRecord.candidateMax { return false }
         if request.term > term { becomeFollower(request.term, &out) }
+        if isForgetful { return false }
         if storage.vote.votedTerm == term { return storage.vote.candidate == request.candidate }
         guard isUpToDate(request) else { return false }
         storage.setVote(term: term, votedTerm: term, candidate: request.candidate)
@@ -189,7 +195,8 @@ extension RaftNode {
     func requestPreVote(_ call: CallID, _ request: VoteRequest, _ out: inout [RaftEffect]) {
         let candidate = server(at: request.candidate)
         if !candidate.id.isEmpty { peerKinds[candidate.id] = .extended }
-        let isGranted = request.term > term && isUpToDate(request) && !heedsLeader(otherThan: request.candidate) && !storage.isFull
+        let isAble = !storage.isFull && !isForgetful
+        let isGranted = isAble && request.term > term && isUpToDate(request) && !heedsLeader(otherThan: request.candidate)
         reply(call, VoteResponse(term: term, granted: isGranted).encoded(.requestPreVote), after: storage.voteSequence, &out)
     }
 }

@@ -28,6 +28,13 @@ extension RaftNode {
         guard let isMatching = matches(request) else {
             return out.append(.reply(call, RaftFailure.encoded("log entries are malformed")))
         }
+        if let index = contradiction(request) {
+            guard startOver(&out) else {
+                return fail("raft: entry \(index) is committed, but differs from the leader's; remedy: \(RecoveryError.rejoin)", &out)
+            }
+            response = AppendEntriesResponse(term: term, lastLog: 0, noRetryBackoff: true)
+            return reply(call, response.encoded, after: storage.writeSequence, &out)
+        }
         guard isMatching else {
             response.noRetryBackoff = true
             return reply(call, response.encoded, after: storage.voteSequence, &out)
@@ -35,7 +42,7 @@ extension RaftNode {
         if !request.entries.isEmpty, storage.isFull {
             return out.append(.reply(call, RaftFailure.encoded(RaftError.noSpace.text)))
         }
-        guard take(request.entries, &out) else { return }
+        take(request.entries, &out)
         let last = request.previousIndex + UInt64(request.entries.count)
         let committed = min(request.commitIndex, last, log.lastIndex)
         if committed > commitIndex {
@@ -64,16 +71,25 @@ extension RaftNode {
         return request.previousIndex < log.baseIndex
     }
 
-    /// Appends what is missing, in place of what contradicts it. False if that would undo a committed entry.
-    private func take(_ entries: [LogEntry], _ out: inout [RaftEffect]) -> Bool {
+    /// A committed entry that is of another term in the leader's log. Every leader has every committed entry (§5.4.3), so there is
+    /// none, unless it came from a user's snapshot.
+    private func contradiction(_ request: AppendEntriesRequest) -> UInt64? {
+        func differs(_ index: UInt64, _ term: UInt64) -> Bool {
+            index > 0 && index <= commitIndex && log.term(at: index).map { $0 != term } ?? false
+        }
+        if request.isHeartbeat { return nil }
+        if differs(request.previousIndex, request.previousTerm) { return request.previousIndex }
+        // A leader that has the snapshot has no entries before it.
+        if isProvisional, request.term > log.baseTerm, request.previousIndex < log.baseIndex { return log.baseIndex }
+        return request.entries.first { differs($0.index, $0.term) }?.index
+    }
+
+    /// Appends what is missing, in place of what contradicts it.
+    private func take(_ entries: [LogEntry], _ out: inout [RaftEffect]) {
         for entry in entries where entry.index > log.baseIndex {
             if let known = log.term(at: entry.index) {
                 if known == entry.term { continue }
-                guard entry.index > commitIndex else {
-                    let what = "the leader's entry is of term \(entry.term), this server's of term \(known)"
-                    fail("raft: entry \(entry.index) is committed, but \(what)", &out)
-                    return false
-                }
+                precondition(entry.index > commitIndex, "a committed entry is never removed from the log")
                 out.append(.log(.warn, "raft: clearing log suffix: from=\(entry.index) to=\(log.lastIndex)"))
                 storage.truncate(from: entry.index, &log)
                 dropConfigurations(from: entry.index, &out)
@@ -82,7 +98,6 @@ extension RaftNode {
             guard entry.kind.changesConfiguration else { continue }
             if let configuration = try? RaftConfiguration(entry: entry) { setConfiguration(configuration, at: entry.index, &out) }
         }
-        return true
     }
 
     // MARK: Applying

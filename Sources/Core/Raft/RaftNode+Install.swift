@@ -86,6 +86,7 @@ extension RaftNode {
         } else {
             request.snapshotID = Array(meta.id.utf8)
             request.checksum = meta.checksum
+            request.isRestored = meta.isRestored
             request.offset = install.offset
             request.data = bytes
             message = request.encodedChunk
@@ -124,12 +125,9 @@ extension RaftNode {
         out.append(.log(.error, "raft: failed to install snapshot: peer=\(peer.id) id=\(install.meta.id) error=\"\(text)\""))
         install.isBusy = false
         install.data = []
-        if peerKinds[peer.id] == nil {
-            install.isWhole.toggle()
-        } else {
-            install.isWhole = peerKinds[peer.id] == .reference
-        }
         backOff(peer)
+        // What is known of a peer may be out of date, after it was replaced: now and then the other way is tried.
+        if peerKinds[peer.id] == nil || peer.failures % 4 == 0 { install.isWhole.toggle() }
     }
 }
 
@@ -216,9 +214,10 @@ extension RaftNode {
     private func openSink(for receipt: SnapshotReceipt, _ out: inout [RaftEffect]) -> SnapshotSink? {
         abandonSink(.snapshot("a snapshot of the leader is being installed"), &out)
         let request = receipt.request
-        let meta = SnapshotMeta(
+        var meta = SnapshotMeta(
             id: snapshotName(term: request.lastTerm, index: request.lastIndex), index: request.lastIndex, term: request.lastTerm,
             configuration: request.configuration, configurationIndex: request.configurationIndex)
+        meta.isRestored = request.isRestored
         let sink = SnapshotSink(id: newSnapshotID(), meta: meta, purpose: .install(receipt))
         self.sink = sink
         out.append(.log(.info, "raft: receiving snapshot: index=\(meta.index) size=\(request.size)"))

@@ -105,14 +105,6 @@ extension RaftNode {
         guard index > commitIndex, log.term(at: index) == term else { return }
         commitIndex = index
         commitAdvanced(&out)
-        if case .leader = state { noticeCommitted(leadership) }
-    }
-
-    /// Followers that get nothing else are told of the commit index after a while.
-    private func noticeCommitted(_ leadership: Leadership) {
-        for peer in leadership.peers where peer.commitSent < commitIndex && peer.commitAt == nil {
-            peer.commitAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
-        }
     }
 
     /// The greatest value that a majority of the voters has reached, this node with `own`.

@@ -56,6 +56,9 @@ extension RaftNode {
 
     /// Follows every advance of the commit index.
     func commitAdvanced(_ out: inout [RaftEffect]) {
+        // An entry of that term or a later one is committed: with it everything that was thrown away is back.
+        let forgotIn = storage.vote.forgotIn
+        if forgotIn != 0, let term = log.term(at: commitIndex), term >= forgotIn { storage.setForgotten(in: 0) }
         guard let last = configurations.lastIndex(where: { $0.index <= commitIndex }) else { return }
         let isNews = last > 0
         configurations.removeFirst(last)
@@ -127,7 +130,7 @@ extension RaftNode {
 
     func tellToStand(_ peer: Peer, _ leadership: Leadership, _ out: inout [RaftEffect]) {
         leadership.hasGivenLease = true
-        call(peer.id, peer.address, TimeoutNow.encoded, .timeoutNow, &out)
+        call(peer.id, peer.address, TimeoutNow.encoded(term: term), .timeoutNow, &out)
     }
 
     func transferFailed(_ call: Call, _ text: String, _ out: inout [RaftEffect]) {

@@ -23,7 +23,13 @@ extension RaftNode {
     }
 
     func replicate(_ leadership: Leadership, _ out: inout [RaftEffect]) {
-        for peer in leadership.peers { pump(peer, leadership, &out) }
+        for peer in leadership.peers {
+            pump(peer, leadership, &out)
+            // Who gets nothing else is told of the commit index after a while.
+            if case .pipeline = peer.mode, peer.commitSent < commitIndex, peer.commitAt == nil {
+                peer.commitAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
+            }
+        }
         leadership.peers.removeAll { peer in peer.leaving.map { peer.match >= $0.index && peer.commitSent >= $0.index } ?? false }
     }
 
@@ -232,7 +238,8 @@ extension RaftNode {
         heardFrom(peer, call)
         peer.confirmedRound = max(peer.confirmedRound, round)
         // It is there again: no need to wait longer.
-        if peer.failures > 0 {
+        if peer.isUnreachable {
+            peer.isUnreachable = false
             peer.failures = 0
             peer.retryAt = nil
         }
@@ -240,7 +247,8 @@ extension RaftNode {
 
     func heartbeatFailed(_ peer: Peer, _ text: String, _ out: inout [RaftEffect]) {
         peer.outstandingHeartbeats -= 1
-        guard case .leader = state else { return }
-        if peer.failures == 0 { out.append(.log(.error, "raft: failed to heartbeat to: peer=\(peer.address) error=\"\(text)\"")) }
+        guard case .leader = state, !peer.isUnreachable else { return }
+        peer.isUnreachable = true
+        out.append(.log(.error, "raft: failed to heartbeat to: peer=\(peer.address) error=\"\(text)\""))
     }
 }

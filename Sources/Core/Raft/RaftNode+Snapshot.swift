@@ -56,6 +56,7 @@ extension RaftNode {
     func considerSnapshot(_ out: inout [RaftEffect]) {
         snapshotCheckAt = now + random.duration(in: config.snapshotInterval..<config.snapshotInterval * 2)
         guard log.lastIndex - min(log.lastIndex, snapshots.last?.index ?? 0) >= config.snapshotThreshold, sink == nil else { return }
+        if lastCommand.index == snapshots.last?.index { return }
         if let problem = snapshotProblem { return out.append(.log(.debug, "raft: no snapshot: \(problem)")) }
         beginSnapshot(tokens: [], &out)
     }
@@ -65,6 +66,10 @@ extension RaftNode {
         if let sink, case .local(let tokens) = sink.purpose, sink.meta.index == lastCommand.index {
             sink.purpose = .local(tokens: tokens + [token])
             return
+        }
+        // There may be one of this very state.
+        if sink == nil, let last = snapshots.last, last.index == lastCommand.index {
+            return out.append(.snapshotTaken(token: token, .success(last)))
         }
         if let problem = sink == nil ? snapshotProblem : "another snapshot is in progress" {
             return out.append(.snapshotTaken(token: token, .failure(.snapshot(problem))))
@@ -206,8 +211,12 @@ extension RaftNode {
     func abandonSink(_ error: RaftError, _ out: inout [RaftEffect]) {
         guard let sink else { return }
         self.sink = nil
-        // Whatever exists of these; recovery removes what cannot be removed now.
-        perform([.remove(file: sink.meta.stateFile)], .housekeeping, &out)
+        // Recovery removes what cannot be removed now. The name may be given already, and must be taken back before the state goes.
+        if case .publishing = sink.phase {
+            perform(SnapshotStorage.remove(sink.meta), .housekeeping, &out)
+        } else {
+            perform([.remove(file: sink.meta.stateFile)], .housekeeping, &out)
+        }
         switch sink.purpose {
         case .local(let tokens):
             out.append(.releaseSnapshot(sink.id))
@@ -238,9 +247,10 @@ extension RaftNode {
         leadership.isRestoring = true
         // One index is left out of the log: followers lack it, so they are sent the snapshot.
         let last = max(log.lastIndex, index) + 1
-        let meta = SnapshotMeta(
+        var meta = SnapshotMeta(
             id: snapshotName(term: term, index: last), index: last, term: term, configuration: configuration,
             configurationIndex: configurationIndex)
+        meta.isRestored = true
         let sink = SnapshotSink(id: newSnapshotID(), meta: meta, purpose: .restore(token: token))
         self.sink = sink
         out.append(.provideSnapshot(sink.id, count: config.snapshotChunkSize))
@@ -257,6 +267,28 @@ extension RaftNode {
         out.append(.installSnapshot(sink.id, index: sink.meta.index, term: sink.meta.term))
         out.append(.restored(token: token, .success(sink.meta.index)))
         append(LogEntry(index: log.lastIndex + 1, term: term, kind: .noop))
+    }
+
+    /// All that this server knows to be committed is a snapshot that a user brought, which may not be.
+    var isProvisional: Bool { snapshots.last.map { $0.isRestored && commitIndex == $0.index } ?? false }
+
+    /// A newer leader does not have the snapshot that this server restored, or took over: it was never committed. What is left is
+    /// nothing; the leader sends everything again. False if this server has no such snapshot, so that something is very wrong.
+    func startOver(_ out: inout [RaftEffect]) -> Bool {
+        guard isProvisional, let last = snapshots.last else { return false }
+        out.append(.log(.warn, "raft: the restored snapshot \(last.id) was never committed; starting over without it"))
+        abandonSink(.snapshot("the snapshot before it was never committed"), &out)
+        storage.setForgotten(in: term)
+        storage.reset(toIndex: 0, term: 0, &log)
+        for snapshot in snapshots.reversed() { storage.voidSnapshot(snapshot) }
+        snapshots = []
+        configurations = []
+        commitIndex = 0
+        lastApplied = 0
+        lastCommand = (0, 0)
+        out.append(.configurationChanged(configuration))
+        out.append(.resetState)
+        return true
     }
 
     /// A durable snapshot takes the place of the log up to its index, and of all of it if it went another way.

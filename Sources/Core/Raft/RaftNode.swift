@@ -196,8 +196,8 @@ public final class RaftNode {
     var configurationIndex: UInt64 { configurations.last?.index ?? 0 }
 
     func armElection(_ timeout: Duration) {
-        // The only voter need not wait for anybody.
-        let isAlone = configuration.isSoleVoter(identity.id) && !storage.isFull
+        // The only voter need not wait for anybody, unless it follows a leader that is on its way out.
+        let isAlone = leader == nil && configuration.isSoleVoter(identity.id) && !storage.isFull
         electionDeadline = isAlone ? now : now + random.duration(in: timeout..<timeout * 2)
     }
 

@@ -108,6 +108,8 @@ final class Peer {
     var outstandingHeartbeats = 0
     /// In a row.
     var failures = 0
+    /// The last heartbeat was not answered.
+    var isUnreachable = false
     var retryAt: Instant?
     var heartbeatAt: Instant
     /// When it last answered.

@@ -49,6 +49,7 @@ extension RaftRecovery {
             }
             configurations += scanned.configurations
         }
+        if let log, log.baseIndex > snapshotIndex { throw gap(before: log, headless, snapshotIndex) }
         try removeHeadless(disk, headless, after: log, snapshotIndex, &state)
         try combine(disk, log, configurations, good, &state)
     }
@@ -120,6 +121,19 @@ extension RaftRecovery {
             remedy: RecoveryError.rejoin)
     }
 
+    /// The log does not reach back to the snapshot.
+    private static func gap(before log: RaftLog, _ headless: [UInt64], _ snapshotIndex: UInt64) -> RecoveryError {
+        if let lost = headless.last(where: { $0 < log.firstIndex }) {
+            return RecoveryError(
+                file: SegmentFormat.file(first: lost), offset: 0, what: "the header of the segment is damaged", remedy: RecoveryError.rejoin
+            )
+        }
+        return RecoveryError(
+            file: SegmentFormat.file(first: log.firstIndex), offset: 0,
+            what: "the log begins with entry \(log.firstIndex), but the newest good snapshot ends with entry \(snapshotIndex)",
+            remedy: RecoveryError.rejoin)
+    }
+
     /// The last segment ends where its intact records do.
     private static func cut(
         _ disk: RecoveryDisk<some Disk>, _ scanned: ScannedSegment, _ headless: [UInt64], _ state: inout RecoveredRaftState
@@ -169,12 +183,6 @@ extension RaftRecovery {
             state.log = RaftLog(baseIndex: covered.index, baseTerm: covered.term)
             return
         }
-        if log.baseIndex > covered.index {
-            throw RecoveryError(
-                file: SegmentFormat.file(first: log.firstIndex), offset: 0,
-                what: "the log begins with entry \(log.firstIndex), but the newest good snapshot ends with entry \(covered.index)",
-                remedy: RecoveryError.rejoin)
-        }
         if log.lastIndex < covered.index || log.term(at: covered.index) != covered.term {
             // The snapshot was installed over a log that ended before it or went another way; emptying the log was interrupted.
             for first in files.reversed() {
@@ -188,7 +196,7 @@ extension RaftRecovery {
             return
         }
         state.log = log
-        for entry in configurations where entry.index > (state.configurations.last?.index ?? 0) {
+        for entry in configurations where entry.index > covered.index {
             guard let configuration = try? RaftConfiguration(entry: entry) else {
                 throw RecoveryError(
                     file: SegmentFormat.file(first: log.firstIndex), offset: 0, what: "entry \(entry.index) holds no configuration",

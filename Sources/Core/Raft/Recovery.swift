@@ -132,7 +132,11 @@ public enum RaftRecovery {
     private static func recoverSnapshots(
         _ disk: RecoveryDisk<some Disk>, _ names: [String], _ state: inout RecoveredRaftState
     ) throws(RecoveryError) {
-        let (complete, leftovers) = folders(names)
+        var (complete, leftovers) = folders(names)
+        var isVoid: [String] = []
+        for folder in complete where try disk.size(folder + "/meta.json") == 0 { isVoid.append(folder) }
+        complete.removeAll { isVoid.contains($0) }
+        for folder in isVoid { leftovers += [folder + "/meta.json", folder + "/state.bin"].filter { names.contains($0) } }
         if !leftovers.isEmpty {
             try disk.perform(leftovers.map { .remove(file: $0) })
             state.notes.append("removed what an unfinished snapshot left: \(leftovers.joined(separator: ", "))")

@@ -16,6 +16,9 @@ public struct SnapshotMeta: Hashable, Sendable {
     public var size: Int
     /// CRC-64 of `state.bin`.
     public var checksum: UInt64
+    /// A user brought it. It replaced the log on one server before any other knew, so a newer leader may not have it: then it was never
+    /// committed, and whoever has it starts over.
+    public var isRestored = false
 
     public init(
         id: String, index: UInt64, term: UInt64, configuration: RaftConfiguration, configurationIndex: UInt64, size: Int = 0,
@@ -82,6 +85,11 @@ public struct SnapshotMeta: Hashable, Sendable {
         if withChecksum {
             writer.key("CRC")
             writer.string(Base64.encode((0..<8).map { UInt8(truncatingIfNeeded: checksum >> UInt64(56 - 8 * $0)) }))
+            // The reference ignores keys that it does not know.
+            if isRestored {
+                writer.key("Restored")
+                writer.bool(true)
+            }
         }
         writer.endObject()
         return writer.finish() + [UInt8(ascii: "\n")]
@@ -124,6 +132,7 @@ public struct SnapshotMeta: Hashable, Sendable {
             id: text("ID"), index: try number("Index"), term: try number("Term"), configuration: configuration,
             configurationIndex: try number("ConfigurationIndex"), size: size,
             checksum: crc.reduce(0) { $0 << 8 | UInt64($1) })
+        isRestored = document["Restored"] == .bool(true)
     }
 
     private static func configuration(_ value: DynamicValue?) throws(RaftError) -> RaftConfiguration {

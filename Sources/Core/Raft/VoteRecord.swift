@@ -5,6 +5,9 @@ struct VoteRecord: Hashable, Sendable {
     var term: UInt64 = 0
     /// The term in which `candidate` got the vote; 0 for none yet.
     var votedTerm: UInt64 = 0
+    /// The term in which this server threw away its log and did not get it back yet; 0 for none. It must not vote meanwhile: entries
+    /// that it acknowledged may be committed, and its log does not show them.
+    var forgotIn: UInt64 = 0
     /// The address of who got it.
     var candidate: [UInt8] = []
 
@@ -13,14 +16,14 @@ struct VoteRecord: Hashable, Sendable {
     static let slotSize = 4096
     static let candidateMax = 1024
     private static let magic: UInt64 = 0x3145_544F_5654_4652
-    private static let fixedSize = 48
+    private static let fixedSize = 56
 
-    // magic, sequence, term, votedTerm (u64 each), length of the candidate (u64), zeros (u32), CRC-32C of all that and of the candidate
+    // magic, sequence, term, votedTerm, forgotIn, length of the candidate (u64 each), zeros (u32), CRC-32C of all that and of the candidate
     // (u32), candidate.
     var encoded: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.fixedSize + candidate.count)
-        for field in [Self.magic, sequence, term, votedTerm, UInt64(candidate.count)] { bytes.append(littleEndian: field) }
+        for field in [Self.magic, sequence, term, votedTerm, forgotIn, UInt64(candidate.count)] { bytes.append(littleEndian: field) }
         bytes.append(littleEndian: UInt32(0))
         let checksum = CRC32C.checksum(bytes + candidate)
         bytes.append(littleEndian: checksum)
@@ -39,12 +42,12 @@ struct VoteRecord: Hashable, Sendable {
             for at in (0..<8).reversed() { value = value << 8 | UInt64(bytes[start + number * 8 + at]) }
             return value
         }
-        let size = field(4)
+        let size = field(5)
         guard field(0) == Self.magic, size <= UInt64(min(Self.candidateMax, bytes.count - Self.fixedSize)) else { return nil }
         candidate = Array(bytes[(start + Self.fixedSize)..<(start + Self.fixedSize + Int(size))])
-        let checksum = CRC32C.checksum(Array(bytes[start..<start + 44]) + candidate)
-        guard UInt64(checksum) == field(5) >> 32, field(5) & 0xFFFF_FFFF == 0 else { return nil }
-        (sequence, term, votedTerm) = (field(1), field(2), field(3))
+        let checksum = CRC32C.checksum(Array(bytes[start..<start + 52]) + candidate)
+        guard UInt64(checksum) == field(6) >> 32, field(6) & 0xFFFF_FFFF == 0 else { return nil }
+        (sequence, term, votedTerm, forgotIn) = (field(1), field(2), field(3), field(4))
     }
 
     /// Writes and syncs both slots, one after the other: with either of them lost or torn, the other holds what was acknowledged.

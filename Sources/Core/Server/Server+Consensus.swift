@@ -31,7 +31,8 @@ extension Server {
         case .transferred(let token, let result): operations.append(.transfer(token, result))
         case .snapshotTaken(let token, let result): operations.append(.snapshot(token, result))
         case .restored(let token, let result): operations.append(.restore(token, result))
-        case .captureSnapshot, .provideSnapshot, .releaseSnapshot, .decodeSnapshot, .discardSnapshot, .installSnapshot:
+        case .captureSnapshot, .provideSnapshot, .releaseSnapshot, .decodeSnapshot, .discardSnapshot, .installSnapshot,
+            .resetState:
             performSnapshot(effect, at: now)
         }
     }
@@ -50,6 +51,7 @@ extension Server {
             decoding.removeValue(forKey: id)
             decoded.removeValue(forKey: id)
         case .installSnapshot(let id, let index, let term): install(id, index: index, term: term, at: now)
+        case .resetState: replaceState(by: Store(), index: 0, term: 0, at: now)
         default: break
         }
     }
@@ -74,6 +76,10 @@ extension Server {
         guard let new = decoded.removeValue(forKey: id) else {
             preconditionFailure("a snapshot is installed only after it was decoded")
         }
+        replaceState(by: new, index: index, term: term, at: now)
+    }
+
+    private func replaceState(by new: Store, index: UInt64, term: UInt64, at now: Instant) {
         store = new
         appliedIndex = index
         appliedTerm = term
