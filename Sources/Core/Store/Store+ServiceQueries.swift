@@ -5,15 +5,16 @@ extension Store {
         // Spellings of one name stand together: only they can be equal to the next one.
         var group = 0, groupKey = ByteString([])
         servicesByName.scan(from: ByteString([])) { key, row in
-            let service = row.value.service
             if !meta.isEmpty, node(row.value.node)?.value.satisfies(meta) != true { return true }
+            // Members are read where they are: a copy of the whole row costs more than all the rest.
+            let name = row.value.service.service
             if groupKey.isEmpty || !key.hasPrefix(groupKey) {
-                groupKey = TableKey.of(service.service)
+                groupKey = TableKey.of(name)
                 group = found.count
             }
-            let at = found[group...].firstIndex { $0.name == service.service } ?? found.count
-            if at == found.count { found.append((service.service, [])) }
-            for tag in service.tags ?? [] where !found[at].tags.contains(tag) { found[at].tags.append(tag) }
+            let at = found[group...].firstIndex { $0.name == name } ?? found.count
+            if at == found.count { found.append((name, [])) }
+            for tag in row.value.service.tags ?? [] where !found[at].tags.contains(tag) { found[at].tags.append(tag) }
             return true
         }
         for at in found.indices { found[at].tags.sort() }
@@ -36,7 +37,7 @@ extension Store {
         let wanted = connect ? [] : tags.map(TableKey.lowerCased)
         var result: [(node: Row<Node>, service: Row<ServiceInstance>)] = []
         result.reserveCapacity(found.count)
-        for row in found where row.value.service.has(wanted) {
+        for row in found where wanted.isEmpty || row.value.service.has(wanted) {
             guard let node = node(row.value.node), meta.isEmpty || node.value.satisfies(meta) else { continue }
             result.append((node, row))
         }
@@ -53,7 +54,7 @@ extension Store {
         let wanted = connect ? [] : tags.map(TableKey.lowerCased)
         var result: [CheckServiceNode] = []
         result.reserveCapacity(found.count)
-        for row in found where row.value.service.has(wanted) {
+        for row in found where wanted.isEmpty || row.value.service.has(wanted) {
             let key = TableKey.of(row.value.node)
             guard let node = nodes[key], meta.isEmpty || node.value.satisfies(meta) else { continue }
             result.append(CheckServiceNode(node: node, service: row, checks: checks(node: key, ofService: row.value.service.id)))
