@@ -1,6 +1,7 @@
 /// Why a snapshot was refused.
-public struct SnapshotError: Error, Hashable, Sendable {
+public struct SnapshotError: Error, Hashable, Sendable, CustomStringConvertible {
     public var text: String
+    public var description: String { text }
 }
 
 /// Builds a store from the bytes of a snapshot's `state.bin`, which come in pieces cut anywhere (rpc-raft-wire §8.2).
@@ -105,7 +106,7 @@ public struct SnapshotDecoder: Sendable {
             store.insert(Row(session), try Store.lookUpKey(session.id))
         case 5:
             let row = try DirEntry(from: &reader)
-            store.tombstones[row.key] = row.entry.index.modify
+            store.putTombstone(row.key, row.entry.index.modify)
         case 16:
             let entry = try EncodedStruct(body)
             store.indexes[TableKey.lowerCased(try entry.text("Key"))] = try entry.uint("Value")

@@ -68,9 +68,14 @@ extension Store {
     }
 
     private mutating func addTombstone(_ key: ByteString, _ index: UInt64, _ changes: inout ChangeSet) {
-        tombstones[key] = index
+        putTombstone(key, index)
         raise(IndexName.tombstones, to: index)
         changes.addTombstone(at: index)
+    }
+
+    mutating func putTombstone(_ key: ByteString, _ index: UInt64) {
+        if tombstones.updateValue(index, forKey: key) == index { return }
+        if tombstonesByIndex.modify(index, { $0.append(key) }) == nil { tombstonesByIndex[index] = [key] }
     }
 
     /// True also for an absent key.
@@ -127,15 +132,12 @@ extension Store {
         return setEntry(key, entry, keepingSession: false, index, &changes)
     }
 
-    /// Moves no index.
+    /// Moves no index. O(tombstones reaped).
     mutating func reapTombstones(_ request: TombstoneRequest) throws(GoError) -> ApplyResult {
         guard request.op == "reap" else { throw GoError("Invalid Tombstone operation '\(request.op)'") }
-        var reaped: [ByteString] = []
-        for (key, index) in tombstones where index <= request.reapIndex { reaped.append(key) }
-        if reaped.count == tombstones.count {
-            tombstones.removeAll()
-        } else {
-            for key in reaped { tombstones.removeValue(forKey: key) }
+        while let (index, keys) = tombstonesByIndex.first, index <= request.reapIndex {
+            for key in keys where tombstones[key] == index { tombstones.removeValue(forKey: key) }
+            tombstonesByIndex.removeValue(forKey: index)
         }
         return .none
     }

@@ -13,6 +13,8 @@ public struct Store: Sendable {
     var kvsBySession = PersistentMap<ByteString, Void>()
     /// The index of the deletion under the deleted key or prefix.
     var tombstones = PersistentMap<ByteString, UInt64>()
+    /// The keys of the tombstones made at each index, so that reaping finds the old ones. May hold keys whose tombstone is newer by now.
+    var tombstonesByIndex = PersistentMap<UInt64, [ByteString]>()
 
     /// By bytes of the ID.
     var sessions = PersistentMap<ByteString, Row<Session>>()

@@ -156,6 +156,18 @@ import Testing
         #expect(h.index(.kvList(prefix: "w/")) == 9)
     }
 
+    @Test func `a key deleted again is reaped at its last deletion`() {
+        var h = Harness()
+        for _ in 0..<2 {
+            h.set("w/a")
+            h.kv("delete", "w/a")
+        }
+        _ = h.reap(upTo: 2)
+        #expect(h.index(.kvList(prefix: "w/")) == 4 && h.store.tombstones["w/a"] == 4)
+        _ = h.reap(upTo: 4)
+        #expect(h.store.tombstones.isEmpty && h.store.tombstonesByIndex.isEmpty)
+    }
+
     @Test func `deleting the whole tree leaves no tombstone`() {
         var h = Harness()
         h.set("a")

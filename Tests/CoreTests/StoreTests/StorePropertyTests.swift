@@ -21,6 +21,7 @@ import Testing
         }
         #expect(store.checksByServiceName.count == store.checks.filter { !$0.value.value.serviceName.isEmpty }.count)
         #expect(store.kvsBySession.count == store.kvs.filter { !$0.value.session.isEmpty }.count)
+        for (key, index) in store.tombstones { #expect(store.tombstonesByIndex[index]?.contains(key) == true) }
         #expect(store.sessionsByNode.count == store.sessions.count)
         for (key, row) in store.sessions {
             #expect(store.nodes.contains(TableKey.of(row.value.node)))
