@@ -1,0 +1,187 @@
+import Core
+
+/// What came of a client's request.
+enum ClientAnswer {
+    case response(HTTPClientResponse)
+    case failed(ClientFailure)
+}
+
+/// Where an answer goes: a client of a workload, and its name for what it asked.
+struct ClientAddress {
+    var workload: Int
+    var client: Int
+    var token: UInt64
+}
+
+/// The clients' side of HTTP: requests are written and answers parsed with the production codecs.
+final class ClientHub {
+    private struct Request {
+        var from: ClientAddress
+        var server: Int
+        var method: String
+        var bytes: [UInt8]
+        /// As the server parsed it, once it arrived.
+        var parsed: HTTPRequest?
+        var framing = HTTPFraming()
+        var wasTriedByFrontEnd = false
+        /// The life in whose core loop it waits.
+        var served: LifeID?
+        var isAnswered = false
+    }
+
+    /// Answers larger than this are none of the simulated API's.
+    private static let bodyLimit = 64 << 20
+
+    let world: World
+    let network: Network
+    let timeout: Duration
+    private let stays: Bool
+    private var requests = Slab<Request>()
+    /// The servers that clients use; after the faults only those that were healed.
+    var usable: [Int]
+    /// How far the servers' clocks may have leapt forward in this run.
+    let clockLeaps: Duration
+    private(set) var asked = 0
+    private(set) var answered = 0
+    private(set) var failed = 0
+
+    init(world: World, network: Network, options: RunOptions) {
+        self.world = world
+        self.network = network
+        timeout = options.clientTimeout
+        stays = options.clientsStay
+        usable = Array(0..<options.servers)
+        clockLeaps = options.clockLeaps
+    }
+
+    var now: Instant { world.now }
+
+    /// The server that a client asks next, given the last one and whether it answered.
+    func pick(last: Int?, wasGood: Bool, _ random: inout Random) -> Int {
+        if stays, wasGood, let last, usable.contains(last) { return last }
+        return random.pick(usable)
+    }
+
+    // MARK: - Asking
+
+    /// Sends a request now. The workload hears of it exactly once.
+    func ask(_ from: ClientAddress, server: Int, _ method: String, _ target: String, body: [UInt8] = [], timeout: Duration? = nil) {
+        let request = HTTPRequest(
+            method: method, target: Array(target.utf8), headers: [("host", "consul")], body: body, contentLength: body.isEmpty ? nil : body.count)
+        var bytes: [UInt8] = []
+        HTTPSerializer.append(request, to: &bytes)
+        let handle = requests.insert(Request(from: from, server: server, method: method, bytes: bytes))
+        asked += 1
+        let limit = timeout ?? self.timeout
+        world.limit(.request, handle, to: limit)
+        world.trace { "w\(from.workload).c\(from.client) -> s\(server + 1) \(method) \(target) \(String(decoding: body.prefix(120), as: UTF8.self))" }
+        switch network.send(from: network.clients, to: server, now: now) {
+        case .arrives(let delay): world.schedule(.request(handle, server: server), after: delay)
+        case .lost: break
+        }
+    }
+
+    /// Asks for a timer of a client.
+    func wake(_ address: ClientAddress, after delay: Duration) {
+        world.schedule(.clientTimer(workload: address.workload, client: address.client, token: address.token), after: delay)
+    }
+
+    // MARK: - The servers' side of the connections
+
+    func isOpen(_ handle: Handle) -> Bool { requests[handle] != nil }
+
+    /// Parses a request when it arrives at its server. `firstTry` says whether the front end was not asked yet.
+    func parse(_ handle: Handle) -> (request: HTTPRequest, keepAlive: Bool, firstTry: Bool)? {
+        guard var record = requests[handle] else { return nil }
+        if record.parsed == nil {
+            var parser = HTTPParser(remoteAddress: "10.0.1.\(record.from.client % 250 + 1)", bodyLimit: Self.bodyLimit)
+            var event = HTTPEvent.needsMore
+            var at = 0
+            if handle.slot & 3 == 0 {
+                // Some arrive in two segments.
+                let cut = record.bytes.count * Int(handle.generation & 7) / 8
+                event = parser.parse(Array(record.bytes[..<cut]), at: &at)
+                at = 0
+                event = parser.parse(Array(record.bytes[cut...]), at: &at)
+            } else {
+                event = parser.parse(record.bytes, at: &at)
+            }
+            guard case .request(let request, let framing) = event else {
+                world.report(Violation(rule: "requests can be parsed", text: String(decoding: record.bytes, as: UTF8.self)))
+                return nil
+            }
+            record.parsed = request
+            record.framing = framing
+        }
+        let firstTry = !record.wasTriedByFrontEnd
+        record.wasTriedByFrontEnd = true
+        requests.modify(handle) { $0 = record }
+        return (record.parsed!, record.framing.keepAlive, firstTry)
+    }
+
+    /// The request enters a core loop, which owes it an answer.
+    func entered(_ handle: Handle, _ life: LifeID) { requests.modify(handle) { $0.served = life } }
+
+    /// Turns an answer of the core loop into bytes; nil if nobody waits for it any more.
+    func serialize(_ handle: Handle, _ response: HTTPResponse, from life: LifeID, date: [UInt8], into out: inout [UInt8]) -> Bool {
+        guard let record = requests[handle], record.served == life else { return false }
+        guard !record.isAnswered else {
+            world.report(Violation(rule: "one answer per request", text: "s\(life.server + 1) answers a request twice"))
+            return false
+        }
+        HTTPSerializer.append(response, framing: record.framing, date: date, to: &out)
+        return true
+    }
+
+    /// Sends the bytes of an answer to the client.
+    func transmit(_ handle: Handle, _ bytes: [UInt8], from server: Int) {
+        requests.modify(handle) { $0.isAnswered = true }
+        switch network.send(from: server, to: network.clients, now: now) {
+        case .arrives(let delay): world.schedule(.response(handle, bytes), after: delay)
+        case .lost:
+            let delay = network.failureDelay(timeout: timeout)
+            if delay < timeout { world.schedule(.requestFailed(handle, .broken), after: delay) }
+        }
+    }
+
+    func openRequests(servedBy life: LifeID) -> [Handle] {
+        requests.handles { $0.served == life && !$0.isAnswered }
+    }
+
+    // MARK: - Answers
+
+    func responseArrived(_ handle: Handle, _ bytes: [UInt8], _ workloads: [any Workload]) {
+        guard let record = requests.remove(handle) else { return }
+        world.count(kind: 12, place: record.from.client)
+        world.mix(bytes)
+        answered += 1
+        var parser = HTTPResponseParser(bodyLimit: Self.bodyLimit)
+        parser.expect(method: record.method)
+        var at = 0
+        guard case .response(let response) = parser.parse(bytes, at: &at) else {
+            world.report(Violation(rule: "answers can be parsed", text: String(decoding: bytes, as: UTF8.self)))
+            return
+        }
+        world.trace { "w\(record.from.workload).c\(record.from.client) <- s\(record.server + 1) \(response.status) \(summary(response))" }
+        workloads[record.from.workload].answered(record.from, .response(response), self)
+    }
+
+    private func summary(_ response: HTTPClientResponse) -> String {
+        let index = response.header("x-consul-index").map { "index \($0) " } ?? ""
+        return index + String(decoding: response.body.prefix(160), as: UTF8.self)
+    }
+
+    func failed(_ handle: Handle, _ failure: ClientFailure, _ workloads: [any Workload]) {
+        guard let record = requests.remove(handle) else { return }
+        world.count(kind: 13 + failure.rawValue, place: record.from.client)
+        failed += 1
+        world.trace { "w\(record.from.workload).c\(record.from.client) <- s\(record.server + 1) \(failure)" }
+        workloads[record.from.workload].answered(record.from, .failed(failure), self)
+    }
+
+    /// The life that must be told that nobody waits for its answer.
+    func abandoned(_ handle: Handle) -> LifeID? {
+        guard let record = requests[handle], !record.isAnswered else { return nil }
+        return record.served
+    }
+}

@@ -1,0 +1,109 @@
+import Core
+
+/// How the servers' consensus is set up.
+struct RaftOptions: Equatable {
+    /// Of the reference's `raft_multiplier`: 1 means a heartbeat timeout of one second.
+    var multiplier = 1
+    var snapshotThreshold: UInt64 = 16384
+    var snapshotInterval: Duration = .seconds(30)
+    var trailingLogs: UInt64 = 10240
+    var segmentSize = 1 << 20
+}
+
+/// One group of clients that do the same thing.
+struct WorkloadOptions: Equatable {
+    var kind: WorkloadKind
+    var clients: Int
+    /// Operations per second of all its clients together.
+    var rate: Double
+    /// Keys, services or locks that they share.
+    var objects: Int
+}
+
+enum WorkloadKind: UInt8, CaseIterable {
+    /// Reads, writes and compare-and-set on single keys, in every consistency mode.
+    case register
+    /// Several keys written and read in one transaction.
+    case transaction
+    /// Sessions that contend for locks.
+    case lock
+    /// Sessions with a time to live that are renewed, then left to expire.
+    case session
+    /// Registrations in the catalog, watched by blocking queries.
+    case catalog
+
+    var name: String {
+        switch self {
+        case .register: "kv-register"
+        case .transaction: "txn"
+        case .lock: "lock"
+        case .session: "session-ttl"
+        case .catalog: "catalog-watch"
+        }
+    }
+}
+
+/// What is demanded of a run beside the rules that always hold.
+struct Expectations: Equatable {
+    var linearizable = true
+    /// After the faults: until there is a leader.
+    var leaderWithin: Duration = .seconds(60)
+    /// After the faults: until every healed server serves reads and writes, and all have the same state.
+    var convergedWithin: Duration = .seconds(120)
+    /// Answered operations, in all workloads together.
+    var minimumAnswered = 0
+    /// Servers whose damaged disk must make them refuse to start.
+    var refuseToStart: [Int] = []
+    var minimumElections = 0
+}
+
+/// Everything that decides the course of a run beside its seed.
+struct RunOptions: Equatable {
+    var name = "random"
+    var servers = 3
+    /// With faults; then the run goes on until all is quiet and checked.
+    var duration: Duration = .seconds(60)
+    var network = NetworkProfile()
+    var clientNetwork = NetworkProfile()
+    var disk = DiskProfile()
+    /// Links between servers differ by up to so many times.
+    var linkSpread = 1
+    var faults: [FaultRate] = []
+    /// How often a fault picks the leader, where it could pick any server.
+    var leaderBias = 0.3
+    /// How far apart clocks start, and how much faster or slower they run in millionths.
+    var clockOffset: Duration = .hours(1)
+    var driftPPM = 0
+    /// What handling one batch of events costs a server.
+    var coreTime: Duration = .microseconds(20)
+    var raft = RaftOptions()
+    var workloads: [WorkloadOptions] = []
+    /// How long a client waits for an answer.
+    var clientTimeout: Duration = .seconds(10)
+    /// Clients go on asking a server that answers; otherwise they pick one each time.
+    var clientsStay = false
+    /// After the faults only a majority is healed; the others stay away.
+    var healsOnlyMajority = false
+    /// How often starting a server is interrupted by another loss of power.
+    var crashDuringStart = 0.0
+    /// How old the state may be that a default read shows, beyond what linearizability allows. See docs on the leader's lease.
+    var defaultReadTolerance: Duration = .zero
+    var steps: [ScenarioStep] = []
+    var expect = Expectations()
+}
+
+extension RunOptions {
+    /// Lock-delays live in the memory of the servers: who restarts or takes over a snapshot may have lost them.
+    var judgesLockDelays: Bool {
+        let restarts = faults.contains { $0.kind == .kill || $0.kind == .powerLoss || $0.kind == .fullDisk || $0.kind == .leave }
+        return !restarts && raft.snapshotThreshold > 10_000 && !steps.contains { $0.action.mayRestart }
+    }
+
+    /// The most that clocks may leap forward during the run; leaps by chance are not bounded.
+    var clockLeaps: Duration {
+        if faults.contains(where: { $0.kind == .clockLeap }) { return .hours(1) }
+        return steps.reduce(.zero) { sum, step in
+            if case .clockLeap(_, let leap) = step.action { sum + leap } else { sum }
+        }
+    }
+}

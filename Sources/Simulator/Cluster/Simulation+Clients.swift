@@ -1,0 +1,47 @@
+import Core
+
+// Requests of clients at the servers: first the front end, which answers from the published state, then the core loop.
+extension Simulation {
+    /// The value of every `Date` header: the simulation has no calendar.
+    private var date: [UInt8] { dateOfAllAnswers }
+
+    func requestArrived(_ handle: Handle, at server: Server<Machine>) {
+        guard hub.isOpen(handle) else { return }
+        guard server.isRunning else {
+            guard server.hasPower, case .arrives(let delay) = network.send(from: server.index, to: network.clients, now: world.now)
+            else { return }
+            world.schedule(.requestFailed(handle, .refused), after: delay)
+            return
+        }
+        // Input and output threads work while the core loop is busy, but not while the process is stopped.
+        if !server.isPaused && answeredByFrontEnd(handle, server) { return }
+        hub.entered(handle, server.lifeID)
+        deliver(.request(handle, server: server.index), to: server)
+    }
+
+    /// Whether the published state was enough to answer the request.
+    func answeredByFrontEnd(_ handle: Handle, _ server: Server<Machine>) -> Bool {
+        guard let (request, keepAlive, firstTry) = hub.parse(handle), firstTry, let state = server.published else { return false }
+        let now = server.clock.local(at: world.now)
+        responseBytes.removeAll(keepingCapacity: true)
+        guard server.frontEnd.answer(request, keepAlive: keepAlive, state: state, now: now, date: date, into: &responseBytes) else { return false }
+        world.count(kind: 11, place: server.index)
+        hub.transmit(handle, responseBytes, from: server.index)
+        return true
+    }
+
+    func respond(_ handle: Handle, _ response: HTTPResponse, from server: Server<Machine>) {
+        var bytes: [UInt8] = []
+        guard hub.serialize(handle, response, from: server.lifeID, date: date, into: &bytes) else { return }
+        hub.transmit(handle, bytes, from: server.index)
+    }
+
+    func requestTimedOut(_ handle: Handle) {
+        if let life = hub.abandoned(handle), case .arrives(let delay) = network.send(from: network.clients, to: life.server, now: world.now) {
+            world.schedule(.cancel(handle, life), after: delay)
+        }
+        hub.failed(handle, .timedOut, workloads)
+    }
+}
+
+private let dateOfAllAnswers = Array("Sat, 01 Jan 2000 00:00:00 GMT".utf8)

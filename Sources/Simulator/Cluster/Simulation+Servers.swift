@@ -1,0 +1,259 @@
+import Core
+
+// Lives of a server: how it starts, how events reach it, what becomes of its effects, and how it ends.
+extension Simulation {
+    /// How long a supervisor waits before it starts a process again that could not start or gave up.
+    private var restartDelay: Duration { .seconds(1) }
+
+    /// More wake-ups than this without any progress of time are a machine that spins.
+    private var idleWakeLimit: Int { 10_000 }
+
+    func start(_ server: Server<Machine>) {
+        guard !server.isRunning, !server.isGone, server.refusal == nil else { return }
+        world.count(kind: 1, place: server.index)
+        server.life += 1
+        server.hasPower = true
+        let now = server.clock.local(at: world.now)
+        if server.life > 1 { restarts += 1 }
+        if server.life > 1, crashRandom.chance(options.crashDuringStart) { server.disk.operationsUntilCrash = crashRandom.int(in: 0...6) }
+        let seed = world.seed &* 31 &+ UInt64(server.index) << 32 &+ UInt64(server.life)
+        do {
+            server.machine = try Machine(server.config, disk: server.disk, seed: seed, now: now)
+            // A loss of power that recovery did not get far enough to meet does not happen.
+            server.disk.operationsUntilCrash = nil
+            server.frontEnd = Machine.frontEnd(server.config)
+            world.trace { "\(server.name) starts, life \(server.life)" }
+            process(nil, server)
+        } catch {
+            startFailed(server, error)
+        }
+    }
+
+    private func startFailed(_ server: Server<Machine>, _ error: any Error) {
+        world.trace { "\(server.name) cannot start: \(error)" }
+        if server.disk.operationsUntilCrash != nil {
+            server.disk.operationsUntilCrash = nil
+            server.disk.losePower(&crashRandom)
+            world.schedule(.start(server: server.index), after: restartDelay)
+        } else if server.disk.isFull {
+            world.schedule(.start(server: server.index), after: restartDelay)
+        } else if server.isDamaged {
+            server.refusal = "\(error)"
+        } else {
+            world.report(Violation(rule: "a server starts from what it synced", text: "\(server.name) refuses to start: \(error)"))
+        }
+    }
+
+    // MARK: - Events
+
+    /// Hands an event to a running server: at once, or with others when its core loop has time.
+    func deliver(_ happening: Happening, to server: Server<Machine>) {
+        if server.isPaused || world.now < server.busyUntil || server.isBatchScheduled {
+            server.inbox.append(happening)
+            scheduleBatch(server)
+        } else {
+            process(happening, server)
+        }
+    }
+
+    func scheduleBatch(_ server: Server<Machine>) {
+        guard !server.isPaused, !server.isBatchScheduled, !server.inbox.isEmpty else { return }
+        server.isBatchScheduled = true
+        world.schedule(.batch(server.lifeID), at: server.busyUntil)
+    }
+
+    func processInbox(_ server: Server<Machine>) {
+        server.isBatchScheduled = false
+        guard !server.isPaused, !server.inbox.isEmpty else { return }
+        let batch = server.inbox
+        server.inbox = []
+        process(nil, and: batch, server)
+    }
+
+    /// One batch: every event is handled, then what was collected is given out and performed. A server that starts has no event yet.
+    private func process(_ first: Happening?, and more: [Happening] = [], _ server: Server<Machine>) {
+        guard let machine = server.machine else { return }
+        let now = server.clock.local(at: world.now)
+        var effects = self.effects
+        self.effects = []
+        if let first { feed(first, to: server, machine, now, &effects) }
+        for happening in more { feed(happening, to: server, machine, now, &effects) }
+        machine.flush(at: now, into: &effects)
+        if options.coreTime > .zero { server.busyUntil = world.now + options.coreTime }
+        let life = server.life
+        for effect in effects {
+            perform(effect, of: server)
+            // An effect may have ended the process.
+            if server.life != life || !server.isRunning { break }
+        }
+        effects.removeAll(keepingCapacity: true)
+        self.effects = effects
+        guard server.life == life, server.isRunning else { return }
+        arm(server, machine, now)
+        if let view = machine.raft {
+            do throws(Violation) { try raft.observe(server.index, view) } catch { world.report(error) }
+        }
+    }
+
+    private func feed(_ happening: Happening, to server: Server<Machine>, _ machine: Machine, _ now: Instant, _ effects: inout [AgentEffect]) {
+        switch happening {
+        case .wake(_, let generation):
+            guard server.wakeGeneration == generation else { return }
+            server.wakeAt = nil
+            guard let deadline = machine.deadline, deadline <= now else { return }
+            world.count(kind: 2, place: server.index)
+            machine.handle(.wake, at: now, into: &effects)
+        case .call(let handle, _, let duplicate, let bytes):
+            guard let call = calls[handle] else { return }
+            world.count(kind: duplicate ? 4 : 3, place: server.index)
+            world.mix(bytes)
+            let id = CallID(handle.raw | (duplicate ? 1 << 63 : 0))
+            machine.handle(.call(id, from: servers[call.caller.server].identity.address, call.channel, bytes), at: now, into: &effects)
+        case .answer(let handle, _, let bytes):
+            guard let call = calls.remove(handle) else { return }
+            world.count(kind: 5, place: server.index)
+            world.mix(bytes)
+            machine.handle(.answered(call.id, bytes), at: now, into: &effects)
+        case .callFailed(let handle, _, let text):
+            guard let call = calls.remove(handle) else { return }
+            world.count(kind: 6, place: server.index)
+            machine.handle(.callFailed(call.id, text), at: now, into: &effects)
+        case .completion(_, let completion):
+            world.count(kind: 7, place: server.index)
+            world.mix(completion.token)
+            if case .failure = completion.result { world.mix(1) }
+            machine.handle(.disk(completion), at: now, into: &effects)
+        case .probed(_, let id, let outcome):
+            guard server.cancelledProbes.remove(id) == nil else { return }
+            world.count(kind: 8, place: server.index)
+            machine.handle(.probed(id, outcome), at: now, into: &effects)
+        case .cancel(let handle, _):
+            world.count(kind: 9, place: server.index)
+            machine.handle(.cancelled(RequestID(handle.raw)), at: now, into: &effects)
+        case .leave:
+            world.count(kind: 19, place: server.index)
+            machine.handle(.leave, at: now, into: &effects)
+        case .request(let handle, _):
+            // What arrived while the process was stopped, the front end has not seen.
+            guard !answeredByFrontEnd(handle, server), let (request, _, _) = hub.parse(handle) else { return }
+            world.count(kind: 10, place: server.index)
+            machine.handle(.request(RequestID(handle.raw), request), at: now, into: &effects)
+        default:
+            preconditionFailure("not meant for a server")
+        }
+    }
+
+    /// Puts the wake-up that the machine asks for on the agenda, unless an earlier one is there.
+    private func arm(_ server: Server<Machine>, _ machine: Machine, _ now: Instant) {
+        guard let deadline = machine.deadline else { return }
+        let at: Instant
+        if deadline <= now {
+            at = world.now
+            server.idleWakes += 1
+            if server.idleWakes > idleWakeLimit {
+                world.report(Violation(rule: "liveness", text: "\(server.name) asks to be woken at once, again and again"))
+                return
+            }
+        } else {
+            at = server.clock.time(of: deadline)
+            server.idleWakes = 0
+        }
+        guard at != .distantFuture else { return }
+        if let planned = server.wakeAt, planned <= at, planned >= world.now { return }
+        server.wakeAt = at
+        server.wakeGeneration += 1
+        world.schedule(.wake(server: server.index, generation: server.wakeGeneration), at: at)
+    }
+
+    /// After the clock was changed: the wake-up is planned anew.
+    func rearm(_ server: Server<Machine>) {
+        server.wakeAt = nil
+        if let machine = server.machine { arm(server, machine, server.clock.local(at: world.now)) }
+    }
+
+    // MARK: - Effects
+
+    private func perform(_ effect: AgentEffect, of server: Server<Machine>) {
+        switch effect {
+        case .respond(let id, let response):
+            respond(Handle(raw: id.raw), response, from: server)
+        case .answer:
+            preconditionFailure("no client asks DNS questions")
+        case .call(let id, let address, let channel, let bytes, let timeout):
+            call(id, from: server, to: address, channel, bytes, timeout)
+        case .reply(let id, let bytes):
+            reply(id, from: server, bytes)
+        case .disk(let batch):
+            if let time = server.diskQueue.append(batch, options.disk, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
+        case .probe(let id, _, _, _):
+            world.schedule(.probed(server.lifeID, id, .tcpConnected), after: .milliseconds(2))
+        case .cancelProbe(let id):
+            server.cancelledProbes.insert(id)
+        case .publish(let state):
+            server.published = state
+        case .log(let level, let subsystem, let text):
+            world.trace { "\(server.name) [\(level)] \(subsystem): \(text)" }
+        case .exit(let reason):
+            exited(server, reason)
+        }
+    }
+
+    func diskAdvanced(_ server: Server<Machine>) {
+        let completion = server.diskQueue.finish(on: server.disk)
+        if case .failure = completion.result { server.troubleEnds = world.now + .seconds(5) }
+        if let time = server.diskQueue.next(options.disk, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
+        if server.isRunning { deliver(.completion(server.lifeID, completion), to: server) }
+    }
+
+    /// The process ended by itself. One that failed is started again by its supervisor; one that left stays away.
+    private func exited(_ server: Server<Machine>, _ reason: String?) {
+        world.trace { "\(server.name) exits: \(reason ?? "left")" }
+        end(server, losesPower: false)
+        if let reason {
+            // A disk that refuses writes may stop a server; nothing else that is simulated may.
+            if !server.disk.isFull && world.now >= server.troubleEnds {
+                world.report(Violation(rule: "a server keeps running", text: "\(server.name) exits: \(reason)"))
+            }
+            world.schedule(.start(server: server.index), after: restartDelay)
+        } else {
+            server.isGone = true
+        }
+    }
+
+    // MARK: - Ends
+
+    /// Ends the process; with a loss of power, unsynced writes are at risk and nobody answers at its address.
+    func end(_ server: Server<Machine>, losesPower: Bool) {
+        guard server.isRunning else {
+            if losesPower { powerLostWhileDown(server) }
+            return
+        }
+        let life = server.lifeID
+        server.machine = nil
+        server.published = nil
+        server.inbox.removeAll()
+        server.isPaused = false
+        server.isBatchScheduled = false
+        server.busyUntil = .zero
+        server.wakeAt = nil
+        server.wakeGeneration += 1
+        server.cancelledProbes = LookupSet()
+        server.diskQueue.abandon(on: server.disk, &crashRandom)
+        if losesPower { powerLostWhileDown(server) }
+        raft.forget(server.index)
+        // Connections of a dead process are closed by its system; without power nobody says anything.
+        if !losesPower {
+            breakCalls(to: server)
+            for handle in hub.openRequests(servedBy: life) {
+                if case .arrives(let delay) = network.send(from: server.index, to: network.clients, now: world.now) {
+                    world.schedule(.requestFailed(handle, .broken), after: delay)
+                }
+            }
+        }
+    }
+
+    private func powerLostWhileDown(_ server: Server<Machine>) {
+        server.disk.losePower(&crashRandom)
+        server.hasPower = false
+    }
+}

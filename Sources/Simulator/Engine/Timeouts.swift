@@ -1,0 +1,75 @@
+import Core
+
+/// Timeouts of things that are mostly done before: calls and requests.
+///
+/// All timeouts of one length are due in the order in which they began, so they stand in a line, and only the head of each line
+/// is on the agenda. What is done is passed over when the line gets there.
+struct Timeouts {
+    enum Subject: UInt8 { case call, request }
+
+    struct Due {
+        var subject: Subject
+        var handle: Handle
+    }
+
+    private struct Lane {
+        var subject: Subject
+        var length: Duration
+        var waiting: [(handle: Handle, due: Instant)] = []
+        var head = 0
+        var isArmed = false
+    }
+
+    private var lanes: [Lane] = []
+
+    /// Lets something wait; returns the lane that must be looked at then, if nobody is going to look yet.
+    mutating func add(_ subject: Subject, _ handle: Handle, length: Duration, now: Instant) -> (lane: Int, at: Instant)? {
+        let due = now + length
+        let lane = lane(subject, length, now)
+        lanes[lane].waiting.append((handle, due))
+        guard !lanes[lane].isArmed else { return nil }
+        lanes[lane].isArmed = true
+        return (lane, due)
+    }
+
+    private mutating func lane(_ subject: Subject, _ length: Duration, _ now: Instant) -> Int {
+        var empty: Int?
+        for (at, lane) in lanes.enumerated() {
+            if lane.subject == subject && lane.length == length { return at }
+            // A line that nobody stands in serves another length.
+            if empty == nil && lane.waiting.isEmpty && !lane.isArmed { empty = at }
+        }
+        if let empty {
+            lanes[empty].subject = subject
+            lanes[empty].length = length
+            return empty
+        }
+        lanes.append(Lane(subject: subject, length: length))
+        return lanes.count - 1
+    }
+
+    /// Takes what is due in the lane and still waits. `next` is when to look again.
+    mutating func takeDue(lane: Int, now: Instant, isOpen: (Subject, Handle) -> Bool) -> (due: [Due], next: Instant?) {
+        var due: [Due] = []
+        let subject = lanes[lane].subject
+        while lanes[lane].head < lanes[lane].waiting.count {
+            let entry = lanes[lane].waiting[lanes[lane].head]
+            if isOpen(subject, entry.handle) {
+                guard entry.due <= now else { break }
+                due.append(Due(subject: subject, handle: entry.handle))
+            }
+            lanes[lane].head += 1
+        }
+        if lanes[lane].head == lanes[lane].waiting.count {
+            lanes[lane].waiting.removeAll(keepingCapacity: true)
+            lanes[lane].head = 0
+            lanes[lane].isArmed = false
+            return (due, nil)
+        }
+        if lanes[lane].head > 1024 {
+            lanes[lane].waiting.removeFirst(lanes[lane].head)
+            lanes[lane].head = 0
+        }
+        return (due, lanes[lane].waiting[lanes[lane].head].due)
+    }
+}

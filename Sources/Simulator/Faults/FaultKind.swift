@@ -1,0 +1,67 @@
+import Core
+
+/// What can go wrong by chance during a run.
+enum FaultKind: UInt8, CaseIterable {
+    /// The process is killed; what it wrote stays with the system.
+    case kill
+    /// The machine loses power; unsynced writes are lost or torn.
+    case powerLoss
+    /// The process is stopped for a while; what happens to it meanwhile, it learns afterwards.
+    case pause
+    /// The servers fall into two groups that do not hear each other.
+    case partition
+    /// Some servers are heard by others but do not hear them, or the other way round.
+    case oneWayPartition
+    /// A link holds everything back for a while.
+    case clog
+    case slowDisk
+    case fullDisk
+    /// The monotonic clock begins to run faster or slower.
+    case drift
+    /// The monotonic clock leaps forward, as after a machine was suspended.
+    case clockLeap
+    /// A server leaves the cluster for good (at most as many as leave a working majority).
+    case leave
+
+    var name: String {
+        switch self {
+        case .kill: "kill"
+        case .powerLoss: "power-loss"
+        case .pause: "pause"
+        case .partition: "partition"
+        case .oneWayPartition: "one-way-partition"
+        case .clog: "clog"
+        case .slowDisk: "slow-disk"
+        case .fullDisk: "full-disk"
+        case .drift: "drift"
+        case .clockLeap: "clock-leap"
+        case .leave: "leave"
+        }
+    }
+
+    /// How often a fault comes and how long it stays, when it is drawn without further ado.
+    var typical: (interval: ClosedRange<Duration>, lasting: ClosedRange<Duration>) {
+        switch self {
+        case .kill: (.seconds(5)...(.seconds(30)), .milliseconds(100)...(.seconds(8)))
+        case .powerLoss: (.seconds(5)...(.seconds(30)), .milliseconds(500)...(.seconds(10)))
+        case .pause: (.seconds(4)...(.seconds(20)), .milliseconds(50)...(.seconds(12)))
+        case .partition: (.seconds(5)...(.seconds(25)), .milliseconds(200)...(.seconds(15)))
+        case .oneWayPartition: (.seconds(5)...(.seconds(25)), .milliseconds(200)...(.seconds(12)))
+        case .clog: (.seconds(2)...(.seconds(10)), .milliseconds(20)...(.seconds(4)))
+        case .slowDisk: (.seconds(4)...(.seconds(20)), .milliseconds(200)...(.seconds(8)))
+        case .fullDisk: (.seconds(10)...(.seconds(40)), .milliseconds(500)...(.seconds(6)))
+        case .drift: (.seconds(5)...(.seconds(30)), .seconds(1)...(.seconds(20)))
+        case .clockLeap: (.seconds(8)...(.seconds(40)), .milliseconds(1)...(.seconds(10)))
+        case .leave: (.seconds(20)...(.seconds(60)), .zero...(.zero))
+        }
+    }
+}
+
+/// One kind of fault in one run.
+struct FaultRate: Equatable {
+    var kind: FaultKind
+    /// Between two of its kind, on average.
+    var interval: Duration
+    /// How long one lasts; for a leap of the clock, how far it goes.
+    var lasting: ClosedRange<Duration>
+}

@@ -1,0 +1,122 @@
+import Core
+
+/// Draws the options of a run from its seed. Not every fault in every run: a few at a time, in random strength, find more than all
+/// of them always (swarm testing).
+enum Swarm {
+    static func options(seed: UInt64) -> RunOptions {
+        var random = Random(seed: seed, stream: .options)
+        var options = RunOptions()
+        options.servers = random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7])
+        options.duration = .seconds(random.int(in: 20...60))
+        drawNetwork(&options, &random)
+        drawDisk(&options, &random)
+        drawFaults(&options, &random)
+        drawClocks(&options, &random)
+        drawRaft(&options, &random)
+        drawWorkloads(&options, &random)
+        options.coreTime = .microseconds(random.pick([0, 5, 20, 100, 1000]))
+        options.healsOnlyMajority = options.servers > 2 && random.chance(0.3)
+        options.clientsStay = random.chance(0.5)
+        options.clientTimeout = .seconds(random.pick([2, 5, 10, 30]))
+        return options
+    }
+
+    private static func drawNetwork(_ options: inout RunOptions, _ random: inout Random) {
+        let slowest: Duration = .microseconds(random.pick([500, 1000, 5000, 20_000, 60_000]))
+        options.network.delay = .microseconds(50)...slowest
+        options.network.tailChance = random.pick([0, 0.01, 0.05])
+        if random.chance(0.4) { options.network.drop = random.fraction() * random.pick([0.01, 0.05, 0.2]) }
+        if random.chance(0.3) { options.network.duplicate = random.fraction() * 0.1 }
+        options.network.reorders = random.chance(0.3)
+        options.clientNetwork.delay = .microseconds(50)...(.milliseconds(5))
+        if random.chance(0.3) { options.clientNetwork.drop = random.fraction() * 0.05 }
+        if random.chance(0.2) { options.linkSpread = random.int(in: 2...20) }
+    }
+
+    private static func drawDisk(_ options: inout RunOptions, _ random: inout Random) {
+        let slowest: Duration = .microseconds(random.pick([200, 1000, 5000, 30_000]))
+        options.disk.sync = .microseconds(100)...slowest
+        if random.chance(0.3) {
+            options.disk.spikeChance = random.fraction() * 0.02
+            options.disk.spikeFactor = random.int(in: 5...200)
+        }
+        if random.chance(0.3) { options.crashDuringStart = 0.3 }
+    }
+
+    private static func drawFaults(_ options: inout RunOptions, _ random: inout Random) {
+        // One run in ten has none: then nothing excuses a failure.
+        guard !random.chance(0.1) else { return }
+        let likelihood = random.pick([0.15, 0.3, 0.5])
+        for kind in FaultKind.allCases where random.chance(likelihood) {
+            if kind == .leave { continue }
+            let typical = kind.typical
+            options.faults.append(FaultRate(kind: kind, interval: random.duration(in: typical.interval), lasting: typical.lasting))
+        }
+        options.leaderBias = random.pick([0, 0.3, 0.8])
+    }
+
+    private static func drawClocks(_ options: inout RunOptions, _ random: inout Random) {
+        options.clockOffset = random.pick([.zero, .seconds(10), .hours(1), .hours(24 * 365)])
+        let drifts = options.faults.contains { $0.kind == .drift }
+        // Up to two parts in a hundred: far worse than real clocks, and within what the lease of a leader allows for.
+        if drifts || random.chance(0.3) { options.driftPPM = random.pick([50, 500, 5000, 20_000]) }
+    }
+
+    private static func drawRaft(_ options: inout RunOptions, _ random: inout Random) {
+        options.raft.multiplier = random.pick([1, 1, 1, 2, 5])
+        if random.chance(0.5) {
+            options.raft.snapshotThreshold = UInt64(random.pick([5, 20, 100, 500]))
+            options.raft.snapshotInterval = random.duration(in: .seconds(1)...(.seconds(10)))
+            options.raft.trailingLogs = UInt64(random.pick([0, 1, 10, 100, 1000]))
+        }
+        options.raft.segmentSize = random.pick([4096, 16_384, 65_536, 1 << 20])
+    }
+
+    private static func drawWorkloads(_ options: inout RunOptions, _ random: inout Random) {
+        for kind in WorkloadKind.allCases where random.chance(0.5) {
+            options.workloads.append(workload(kind, &random))
+        }
+        if options.workloads.isEmpty { options.workloads = [workload(.register, &random)] }
+    }
+
+    private static func workload(_ kind: WorkloadKind, _ random: inout Random) -> WorkloadOptions {
+        let clients = random.int(in: 2...8)
+        let rate = random.pick([5.0, 20, 50])
+        switch kind {
+        case .register, .transaction:
+            return WorkloadOptions(kind: kind, clients: clients, rate: rate, objects: random.int(in: 1...6))
+        case .lock:
+            return WorkloadOptions(kind: kind, clients: clients, rate: rate / 2, objects: random.int(in: 1...3))
+        case .session:
+            return WorkloadOptions(kind: kind, clients: clients, rate: 5, objects: 1)
+        case .catalog:
+            return WorkloadOptions(kind: kind, clients: clients + 4, rate: rate / 2, objects: random.int(in: 1...3))
+        }
+    }
+}
+
+extension RunOptions {
+    /// One line for people, printed with the seed.
+    var summary: String {
+        var parts = ["\(servers) servers", "faults until \(duration.brief)"]
+        parts.append("delay \(network.delay.lowerBound.brief)..\(network.delay.upperBound.brief)")
+        if network.drop > 0 { parts.append("drop \(probability(network.drop))") }
+        if network.duplicate > 0 { parts.append("duplicate \(probability(network.duplicate))") }
+        if network.reorders { parts.append("reorder") }
+        if clientNetwork.drop > 0 { parts.append("client drop \(probability(clientNetwork.drop))") }
+        if linkSpread > 1 { parts.append("link spread \(linkSpread)") }
+        parts.append("sync ..\(disk.sync.upperBound.brief)")
+        if disk.spikeChance > 0 { parts.append("disk spikes \(probability(disk.spikeChance)) x\(disk.spikeFactor)") }
+        if crashDuringStart > 0 { parts.append("crash during start \(probability(crashDuringStart))") }
+        for fault in faults { parts.append("\(fault.kind.name) every \(fault.interval.brief)") }
+        if leaderBias > 0 && !faults.isEmpty { parts.append("leader bias \(probability(leaderBias))") }
+        if driftPPM > 0 { parts.append("drift \(driftPPM)ppm") }
+        parts.append("raft x\(raft.multiplier)")
+        if raft.snapshotThreshold < 16384 { parts.append("snapshot every \(raft.snapshotThreshold), trailing \(raft.trailingLogs)") }
+        if healsOnlyMajority { parts.append("heals only a majority") }
+        for workload in workloads {
+            parts.append("\(workload.kind.name) \(workload.clients) clients \(decimal(workload.rate, digits: 1))/s \(workload.objects) keys")
+        }
+        return parts.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,125 @@
+import Core
+
+/// Reads the actions of one `at` block, in the order of the file.
+struct StepReader {
+    let servers: Int
+
+    func read(_ block: inout ScenarioBlock) throws(ScenarioError) -> [StepAction] {
+        var actions: [StepAction] = []
+        for member in block.members { actions += try read(member.name, &block) }
+        return actions
+    }
+
+    private func read(_ key: String, _ block: inout ScenarioBlock) throws(ScenarioError) -> [StepAction] {
+        switch key {
+        case "kill": return try targets(key, &block).map { .kill($0) }
+        case "power_loss": return try targets(key, &block).map { .powerLoss($0) }
+        case "start": return try targets(key, &block).map { .start($0) }
+        case "restart": return try targets(key, &block).flatMap { [.kill($0), .start($0)] }
+        case "pause": return try targets(key, &block).map { .pause($0) }
+        case "resume": return try targets(key, &block).map { .resume($0) }
+        case "isolate": return try targets(key, &block).map { .isolate($0, .both) }
+        case "isolate_outgoing": return try targets(key, &block).map { .isolate($0, .outgoing) }
+        case "isolate_incoming": return try targets(key, &block).map { .isolate($0, .incoming) }
+        case "full_disk": return try targets(key, &block).map { .fullDisk($0, true) }
+        case "free_disk": return try targets(key, &block).map { .fullDisk($0, false) }
+        case "damage": return try targets(key, &block).map { .damage($0) }
+        case "leave": return try targets(key, &block).map { .leave($0) }
+        case "partition": return [.partition(try groups(key, &block))]
+        case "heal":
+            guard try block.bool(key) == true else { throw block.error(key, "heal can only be true") }
+            return [.heal]
+        case "clog":
+            let (target, argument) = try pair(key, &block)
+            return [.clog(target, try length(key, argument, block))]
+        case "clock_leap":
+            let (target, argument) = try pair(key, &block)
+            return [.clockLeap(target, try length(key, argument, block))]
+        case "slow_disk":
+            let (target, argument) = try pair(key, &block)
+            return [.slowDisk(target, factor: try number(key, argument, 1...100_000, block))]
+        case "drift":
+            let (target, argument) = try pair(key, &block)
+            return [.drift(target, ppm: try number(key, argument, -400_000...900_000, block))]
+        case "network":
+            guard var inner = try block.block(key) else { return [] }
+            let action = StepAction.network(
+                drop: try inner.fraction("drop"), delay: try inner.range("delay"), duplicate: try inner.fraction("duplicate"),
+                reorders: try inner.bool("reorder"))
+            try inner.finish()
+            return [action]
+        default:
+            throw block.error(key, "unknown action \"\(key)\"")
+        }
+    }
+
+    // MARK: - Targets
+
+    private func target(_ key: String, _ name: String, _ block: ScenarioBlock) throws(ScenarioError) -> Target {
+        switch name {
+        case "leader": return .leader
+        case "followers": return .followers
+        case "follower": return .follower
+        case "all": return .all
+        case "same": return .same
+        default:
+            guard name.first == "s", let number = Int(name.dropFirst()), (1...servers).contains(number) else {
+                throw block.error(key, "\(key): there is no server \"\(name)\"")
+            }
+            return .server(number - 1)
+        }
+    }
+
+    /// A name or a list of names.
+    private func targets(_ key: String, _ block: inout ScenarioBlock) throws(ScenarioError) -> [Target] {
+        switch block.any(key) {
+        case .string(let name)?: return [try target(key, name, block)]
+        case .array(let list)?:
+            var found: [Target] = []
+            for element in list {
+                guard case .string(let name) = element else { throw block.error(key, "\(key) must name servers") }
+                found.append(try target(key, name, block))
+            }
+            return found
+        default: throw block.error(key, "\(key) must name servers")
+        }
+    }
+
+    /// Lists of names: the groups that do not hear each other.
+    private func groups(_ key: String, _ block: inout ScenarioBlock) throws(ScenarioError) -> [[Target]] {
+        guard case .array(let outer)? = block.any(key) else { throw block.error(key, "\(key) must be a list of lists of servers") }
+        var groups: [[Target]] = []
+        for element in outer {
+            guard case .array(let inner) = element else { throw block.error(key, "\(key) must be a list of lists of servers") }
+            var group: [Target] = []
+            for name in inner {
+                guard case .string(let name) = name else { throw block.error(key, "\(key) must name servers") }
+                group.append(name == "clients" ? .clients : try target(key, name, block))
+            }
+            groups.append(group)
+        }
+        return groups
+    }
+
+    // MARK: - Arguments
+
+    /// `[target, argument]`.
+    private func pair(_ key: String, _ block: inout ScenarioBlock) throws(ScenarioError) -> (Target, DynamicValue) {
+        guard case .array(let list)? = block.any(key), list.count == 2, case .string(let name) = list[0] else {
+            throw block.error(key, "\(key) must be a server and a value")
+        }
+        return (try target(key, name, block), list[1])
+    }
+
+    private func length(_ key: String, _ value: DynamicValue, _ block: ScenarioBlock) throws(ScenarioError) -> Duration {
+        guard case .string(let text) = value else { throw block.error(key, "\(key) must be a server and a duration") }
+        return try block.duration(key, text)
+    }
+
+    private func number(_ key: String, _ value: DynamicValue, _ range: ClosedRange<Int>, _ block: ScenarioBlock) throws(ScenarioError) -> Int {
+        guard case .int(let number) = value, let number = Int(exactly: number), range.contains(number) else {
+            throw block.error(key, "\(key) must be a server and a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+}

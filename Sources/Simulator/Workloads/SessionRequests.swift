@@ -1,0 +1,35 @@
+import Core
+
+/// Bodies of requests about nodes and sessions. Clients bring nodes of their own, so that nothing depends on gossip.
+enum SessionRequests {
+    static func registration(node: String, address: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("Node")
+        json.string(node)
+        json.key("Address")
+        json.string(address)
+        json.endObject()
+        return json.finish()
+    }
+
+    static func session(node: String, ttl: Duration?, lockDelay: Duration, behavior: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("Node")
+        json.string(node)
+        json.key("LockDelay")
+        json.string(GoDuration.format(lockDelay))
+        json.key("Behavior")
+        json.string(behavior)
+        if let ttl {
+            json.key("TTL")
+            json.string(GoDuration.format(ttl))
+        }
+        json.key("NodeChecks")
+        json.beginArray()
+        json.endArray()
+        json.endObject()
+        return json.finish()
+    }
+}
