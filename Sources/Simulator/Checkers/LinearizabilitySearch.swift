@@ -169,7 +169,7 @@ struct Bits256: Hashable {
     private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
     func contains(_ bit: UInt8) -> Bool {
-        let mask = 1 as UInt64 << UInt64(bit & 63)
+        let mask = UInt64(1) << UInt64(bit & 63)
         switch bit >> 6 {
         case 0: return words.0 & mask != 0
         case 1: return words.1 & mask != 0
@@ -179,7 +179,7 @@ struct Bits256: Hashable {
     }
 
     mutating func insert(_ bit: UInt8) {
-        let mask = 1 as UInt64 << UInt64(bit & 63)
+        let mask = UInt64(1) << UInt64(bit & 63)
         switch bit >> 6 {
         case 0: words.0 |= mask
         case 1: words.1 |= mask
@@ -189,7 +189,7 @@ struct Bits256: Hashable {
     }
 
     mutating func remove(_ bit: UInt8) {
-        let mask = ~(1 as UInt64 << UInt64(bit & 63))
+        let mask = ~(UInt64(1) << UInt64(bit & 63))
         switch bit >> 6 {
         case 0: words.0 &= mask
         case 1: words.1 &= mask

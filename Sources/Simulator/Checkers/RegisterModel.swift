@@ -30,16 +30,18 @@ struct RegisterModel: SequentialModel {
         var indexes = LookupTable<Int32, UInt64>()
         var seen: [(value: Int32, index: UInt64)] = []
         var written = LookupSet<Int32>()
-        var expected = LookupSet<Int32>()
+        // Values that some answer depends on.
+        var named = LookupSet<Int32>()
         for operation in history {
             switch operation.action {
             case .put(let value): written.insert(value)
             case .compareAndSet(let old, let value):
                 written.insert(value)
-                expected.insert(old)
-            case .compareAndDelete(let old): expected.insert(old)
+                named.insert(old)
+            case .compareAndDelete(let old): named.insert(old)
             case .delete: break
             case .read(let value, let index):
+                named.insert(value)
                 guard value != 0, index != 0 else { continue }
                 if let known = indexes[value] {
                     if known != index {
@@ -62,10 +64,10 @@ struct RegisterModel: SequentialModel {
             }
             ranks[entry.value] = Int32(at + 1)
         }
-        return .success(RegisterModel(history, ranks, expected: expected))
+        return .success(RegisterModel(history, ranks, named: named))
     }
 
-    private init(_ history: [RegisterHistory.Operation], _ ranks: LookupTable<Int32, Int32>, expected: LookupSet<Int32>) {
+    private init(_ history: [RegisterHistory.Operation], _ ranks: LookupTable<Int32, Int32>, named: LookupSet<Int32>) {
         self.ranks = ranks
         var begun = LookupTable<Int32, Instant>()
         for operation in history {
@@ -80,7 +82,7 @@ struct RegisterModel: SequentialModel {
                 operation.returned = .distantFuture
                 switch operation.action {
                 case .read: continue
-                case .put(let value) where ranks[value] == nil && !expected.contains(value):
+                case .put(let value) where !named.contains(value):
                     operation.action = .put(Self.unseen)
                     kind = 1
                 case .delete: kind = 2
@@ -88,7 +90,9 @@ struct RegisterModel: SequentialModel {
                 }
             }
             // A read of a value cannot take effect before the write began, however much tolerance it was given.
-            if case .read(let value, _) = operation.action, let start = begun[value] { operation.invoked = max(operation.invoked, start) }
+            if case .read(let value, _) = operation.action, let start = begun[value] {
+                operation.invoked = max(operation.invoked, min(start, operation.returned))
+            }
             operations.append(operation)
             kinds.append(kind)
         }

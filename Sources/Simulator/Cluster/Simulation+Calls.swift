@@ -53,6 +53,14 @@ extension Simulation {
         }
     }
 
+    /// The callee closes the connection instead of answering.
+    func refuse(_ id: CallID, from server: Server<Machine>) {
+        let handle = Handle(raw: id.raw)
+        guard let call = calls[handle], case .arrives(let delay) = network.send(from: server.index, to: call.caller.server, now: world.now)
+        else { return }
+        fail(handle, call, "EOF", after: delay)
+    }
+
     private func fail(_ handle: Handle, _ call: Call, _ text: String, after delay: Duration) {
         world.schedule(.callFailed(handle, call.caller, text), after: delay)
     }

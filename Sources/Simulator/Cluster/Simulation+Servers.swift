@@ -124,12 +124,15 @@ extension Simulation {
             if case .failure = completion.result { world.mix(1) }
             machine.handle(.disk(completion), at: now, into: &effects)
         case .probed(_, let id, let outcome):
-            guard server.cancelledProbes.remove(id) == nil else { return }
+            guard !server.cancelledProbes.remove(id) else { return }
             world.count(kind: 8, place: server.index)
             machine.handle(.probed(id, outcome), at: now, into: &effects)
         case .cancel(let handle, _):
             world.count(kind: 9, place: server.index)
             machine.handle(.cancelled(RequestID(handle.raw)), at: now, into: &effects)
+        case .reload:
+            world.count(kind: 18, place: server.index)
+            machine.handle(.reload(server.config), at: now, into: &effects)
         case .leave:
             world.count(kind: 19, place: server.index)
             machine.handle(.leave, at: now, into: &effects)
@@ -183,6 +186,8 @@ extension Simulation {
             call(id, from: server, to: address, channel, bytes, timeout)
         case .reply(let id, let bytes):
             reply(id, from: server, bytes)
+        case .refuse(let id):
+            refuse(id, from: server)
         case .disk(let batch):
             if let time = server.diskQueue.append(batch, options.disk, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
         case .probe(let id, _, _, _):
@@ -193,6 +198,8 @@ extension Simulation {
             server.published = state
         case .log(let level, let subsystem, let text):
             world.trace { "\(server.name) [\(level)] \(subsystem): \(text)" }
+        case .readConfiguration:
+            world.schedule(.reload(server.lifeID), after: .milliseconds(1))
         case .exit(let reason):
             exited(server, reason)
         }

@@ -112,7 +112,7 @@ final class Simulation<Machine: SimulatedMachine> {
         case .call(let handle, let index, _, _):
             arrived(handle, at: servers[index], happening)
         case .answer(_, let life, _), .callFailed(_, let life, _), .completion(let life, _), .probed(let life, _, _), .cancel(_, let life),
-            .leave(let life):
+            .leave(let life), .reload(let life):
             let server = servers[life.server]
             guard server.life == life.life, server.isRunning else { return }
             deliver(happening, to: server)

@@ -1,3 +1,5 @@
+import Core
+
 /// What is going to happen, earliest first: a binary heap ordered by time and, at one instant, by the order of scheduling.
 ///
 /// The order is total, so a run is a function of what was scheduled. Scheduling and taking are O(log n); the heap itself holds

@@ -32,6 +32,7 @@ enum Happening {
     case request(Handle, server: Int)
     case cancel(Handle, LifeID)
     case leave(LifeID)
+    case reload(LifeID)
     /// The core loop has caught up: what has arrived meanwhile is handled in one batch.
     case batch(LifeID)
 

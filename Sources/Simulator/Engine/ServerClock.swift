@@ -1,3 +1,5 @@
+import Core
+
 /// How a server's monotonic clock relates to the time of the simulation: it started elsewhere and runs a little fast or slow.
 ///
 /// `local(t) = anchorLocal + (t - anchor) * (1 + drift)`; never decreasing, as the drift is more than -100 %.

@@ -1,0 +1,40 @@
+import Core
+import Testing
+
+@testable import Simulator
+
+@Suite struct LockHistoryTests {
+    private func holding(
+        _ session: String, _ acquired: Int, _ until: Int, token: UInt64?, invoked: Int? = nil
+    ) -> LockHistory.Holding {
+        LockHistory.Holding(
+            session: session, client: 0, invoked: .zero + .seconds(invoked ?? acquired - 1), acquired: .zero + .seconds(acquired),
+            until: .zero + .seconds(until), lockIndex: token)
+    }
+
+    private func rules(_ holdings: [LockHistory.Holding]) -> [String] {
+        var history = LockHistory(name: "lock")
+        for holding in holdings { history.append(holding) }
+        return history.violations().map(\.rule)
+    }
+
+    @Test func `one holder after the other is fine`() {
+        #expect(rules([holding("a", 1, 5, token: 1), holding("b", 6, 9, token: 2), holding("a", 11, 12, token: 3)]).isEmpty)
+    }
+
+    @Test func `two holders at once are noticed`() {
+        #expect(rules([holding("a", 1, 5, token: 1), holding("b", 4, 9, token: 2)]).contains("mutual exclusion"))
+    }
+
+    @Test func `a fencing token must grow`() {
+        #expect(rules([holding("a", 1, 5, token: 2), holding("b", 7, 9, token: 2)]) == ["fencing tokens grow"])
+        #expect(rules([holding("a", 1, 5, token: 2), holding("b", 7, 9, token: 1)]) == ["fencing tokens grow"])
+    }
+
+    @Test func `a lock-delay must be waited for`() {
+        var first = holding("a", 1, 5, token: 1)
+        first.delay = (.zero + .seconds(5), .seconds(3))
+        #expect(rules([first, holding("b", 7, 9, token: 2)]) == ["lock-delay"])
+        #expect(rules([first, holding("b", 8, 9, token: 2)]).isEmpty)
+    }
+}
