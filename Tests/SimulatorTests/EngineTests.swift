@@ -36,7 +36,7 @@ import Testing
             clock.advance(by: .seconds(5))
             var before = clock.local(at: .zero)
             for step in 1...2000 as ClosedRange<Int64> {
-                let time = .zero + .seconds(3) + .nanoseconds(step * 7_777_777)
+                let time = Instant(nanoseconds: 3_000_000_000 + step * 7_777_777)
                 let local = clock.local(at: time)
                 #expect(local >= before)
                 before = local

@@ -91,7 +91,7 @@ final class ClientHub {
     func isOpen(_ handle: Handle) -> Bool { requests[handle] != nil }
 
     /// Parses a request when it arrives at its server. `firstTry` says whether the front end was not asked yet.
-    func parse(_ handle: Handle) -> (request: HTTPRequest, keepAlive: Bool, firstTry: Bool)? {
+    func parse(_ handle: Handle) -> (request: HTTPRequest, framing: HTTPFraming, firstTry: Bool)? {
         guard var record = requests[handle] else { return nil }
         if record.parsed == nil {
             var parser = HTTPParser(remoteAddress: "10.0.1.\(record.from.client % 250 + 1)", bodyLimit: Self.bodyLimit)
@@ -116,7 +116,7 @@ final class ClientHub {
         let firstTry = !record.wasTriedByFrontEnd
         record.wasTriedByFrontEnd = true
         requests.modify(handle) { $0 = record }
-        return (record.parsed!, record.framing.keepAlive, firstTry)
+        return (record.parsed!, record.framing, firstTry)
     }
 
     /// The request enters a core loop, which owes it an answer.

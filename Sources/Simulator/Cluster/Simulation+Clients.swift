@@ -21,10 +21,10 @@ extension Simulation {
 
     /// Whether the published state was enough to answer the request.
     func answeredByFrontEnd(_ handle: Handle, _ server: Server<Machine>) -> Bool {
-        guard let (request, keepAlive, firstTry) = hub.parse(handle), firstTry, let state = server.published else { return false }
+        guard let (request, framing, firstTry) = hub.parse(handle), firstTry, let state = server.published else { return false }
         let now = server.clock.local(at: world.now)
         responseBytes.removeAll(keepingCapacity: true)
-        guard server.frontEnd.answer(request, keepAlive: keepAlive, state: state, now: now, date: date, into: &responseBytes) else { return false }
+        guard server.frontEnd.answer(request, framing: framing, state: state, now: now, date: date, into: &responseBytes) else { return false }
         world.count(kind: 11, place: server.index)
         hub.transmit(handle, responseBytes, from: server.index)
         return true
