@@ -16,18 +16,29 @@ struct LockHistory {
         var until: Instant
         /// As read back while it was held; nil if that did not succeed.
         var lockIndex: UInt64?
-        /// What other clients' acquisitions must wait for after an end that was not a release: begun then, in force so long.
-        var delay: (from: Instant, length: Duration)?
+    }
+
+    /// The end of a holder's session that was no release: for `length` nobody may acquire the lock. An acquisition that was on its way
+    /// to the log when the session ended is not held up (http-2 §4.1), so only those count that began after the end was known.
+    struct Delay {
+        var session: String
+        var client: Int
+        /// When the end was asked for and answered.
+        var from: Instant
+        var known: Instant
+        var length: Duration
     }
 
     let name: String
     private(set) var holdings: [Holding] = []
+    private var delays: [Delay] = []
     /// Whether lock-delays can be judged: they are kept in memory only, so a server that was restarted may have lost one.
     var judgesDelays = true
 
     init(name: String) { self.name = name }
 
     mutating func append(_ holding: Holding) { holdings.append(holding) }
+    mutating func append(_ delay: Delay) { delays.append(delay) }
 
     func violations() -> [Violation] {
         var violations: [Violation] = []
@@ -44,6 +55,9 @@ struct LockHistory {
                 check(holding, later, &violations)
             }
         }
+        if judgesDelays {
+            for delay in delays { check(delay, &violations) }
+        }
         return violations
     }
 
@@ -58,12 +72,16 @@ struct LockHistory {
                             + "client \(later.client) had \(next) by \(timestamp(later.acquired))"))
             }
         }
-        if judgesDelays, let delay = holding.delay, holding.acquired <= later.invoked, later.acquired < delay.from + delay.length {
+    }
+
+    private func check(_ delay: Delay, _ violations: inout [Violation]) {
+        for holding in holdings
+        where holding.session != delay.session && holding.invoked >= delay.known && holding.acquired < delay.from + delay.length {
             violations.append(
                 Violation(
                     rule: "lock-delay",
-                    text: "\(name): the session of client \(holding.client) ended at \(timestamp(delay.from)) or later, "
-                        + "client \(later.client) had the lock by \(timestamp(later.acquired))"))
+                    text: "\(name): the session of client \(delay.client) ended between \(timestamp(delay.from)) and "
+                        + "\(timestamp(delay.known)), client \(holding.client) had the lock by \(timestamp(holding.acquired))"))
         }
     }
 }

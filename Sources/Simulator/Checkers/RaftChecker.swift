@@ -17,6 +17,8 @@ struct RaftChecker {
         var term: UInt64 = 0
         var commit: UInt64 = 0
         var applied: UInt64 = 0
+        /// When the state was last compared.
+        var compared: UInt64 = 0
         var first: UInt64 = 0
         var last: UInt64 = 0
         var lastTerm: UInt64 = 0
@@ -46,6 +48,12 @@ struct RaftChecker {
     /// By index; index 0 is the empty log.
     private var commitments: [Commitment] = [Commitment(term: 0, committedIn: 0)]
     private var digests = LookupTable<UInt64, (digest: UInt64, server: Int)>()
+    /// Entries that some log holds and that are not committed yet.
+    private var uncommitted = LookupTable<EntryID, LogEntry>()
+    private var reference = ReferenceState()
+    /// A server's state is compared with the reference after so many entries, and after it has started.
+    private static let entriesBetweenComparisons: UInt64 = 64
+    private(set) var comparisons = 0
     /// How many leaders there have been, and the last of them.
     private(set) var elections = 0
     private(set) var latestLeader: (server: Int, term: UInt64)?
@@ -138,6 +146,7 @@ struct RaftChecker {
             guard let term = view.logTerm(at: index) else {
                 throw Violation(rule: "log has no gaps", text: "s\(server + 1) has no entry \(index) in its log from \(first) to \(last)")
             }
+            if index > highestCommit, let entry = view.entry(at: index) { uncommitted[EntryID(index: index, term: term)] = entry }
             try match(server, index, term, before: view.logTerm(at: index - 1))
             shadow.terms.append(term)
             index += 1
@@ -186,6 +195,7 @@ struct RaftChecker {
                 }
             } else if let term, index == highestCommit + 1 {
                 commitments.append(Commitment(term: term, committedIn: view.term))
+                if let entry = uncommitted.removeValue(forKey: EntryID(index: index, term: term)) { reference.apply(entry) }
             } else {
                 throw Violation(rule: "commit within log", text: "s\(server + 1) committed \(commit) and has no entry \(index)")
             }
@@ -203,6 +213,11 @@ struct RaftChecker {
             throw Violation(
                 rule: "applied entries are committed", text: "s\(server + 1) applied \(applied), committed are \(view.commitIndex)")
         }
+        if reference.isActive {
+            let before = servers[server].compared
+            if before == 0 || applied >= before + Self.entriesBetweenComparisons { try compare(server, view) }
+            return
+        }
         let digest = view.appliedDigest
         if let known = digests[applied] {
             if known.digest != digest {
@@ -212,6 +227,18 @@ struct RaftChecker {
             }
         } else {
             digests[applied] = (digest, server)
+        }
+    }
+
+    /// Compares a server's state with what applying the same entries once more comes to.
+    mutating func compare(_ server: Int, _ view: some RaftView) throws(Violation) {
+        let applied = view.appliedIndex
+        guard let expected = reference.digest(at: applied) else { return }
+        servers[server].compared = applied
+        comparisons += 1
+        if view.appliedDigest != expected {
+            throw Violation(
+                rule: "state-machine safety", text: "after entry \(applied) the state of s\(server + 1) is not what its log comes to")
         }
     }
 }

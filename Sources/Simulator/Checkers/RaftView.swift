@@ -13,6 +13,12 @@ protocol RaftView {
     func logTerm(at index: UInt64) -> UInt64?
     /// A digest of the state after the last applied entry: the same on every server that has applied the same entries.
     var appliedDigest: UInt64 { get }
+    /// An entry of the log that was just committed, for the reference state; nil for a machine whose state is no `Store`.
+    func entry(at index: UInt64) -> LogEntry?
+}
+
+extension RaftView {
+    func entry(at index: UInt64) -> LogEntry? { nil }
 }
 
 /// A rule that was broken, and how.

@@ -144,10 +144,10 @@ extension Simulation {
         rearm(server)
     }
 
-    /// Asks a server to leave for good, if enough others stay to form the majority that a run needs at its end.
+    /// Asks a server to leave for good, if the others can do without it: one that does not lead keeps its place among the voters.
     func leave(_ server: Server<Machine>) {
-        let staying = (0..<options.servers).filter { !self.server($0).isGone && !self.server($0).isLeaving }
-        guard staying.count > 2, server.isRunning, !server.isLeaving else { return }
+        let left = (0..<options.servers).count { self.server($0).isGone || self.server($0).isLeaving }
+        guard left + 1 <= (options.servers - 1) / 2, !options.healsOnlyMajority, server.isRunning, !server.isLeaving else { return }
         server.isLeaving = true
         deliver(.leave(server.lifeID), to: server)
     }

@@ -40,12 +40,14 @@ extension Simulation {
         world.count(kind: 22, place: 0)
         healedAt = world.now
         endFaults()
+        // Links that lose and hold back messages at their whim would let nobody lead for long.
         network.profile.drop = 0
+        network.profile.tailChance = 0
         network.clientProfile.drop = 0
+        network.clientProfile.tailChance = 0
         var members = (0..<options.servers).filter { !server($0).isGone && !server($0).isLeaving && server($0).refusal == nil && !server($0).isDamaged }
         if options.healsOnlyMajority {
-            // Of those who are members; leaving may have made the cluster smaller.
-            let majority = members.count / 2 + 1
+            let majority = options.servers / 2 + 1
             faultRandom.shuffle(&members)
             for index in members.dropFirst(majority) {
                 end(server(index), losesPower: false)
@@ -74,6 +76,7 @@ extension Simulation {
         case .serving:
             guard world.now >= stageBegan + servingTime else { return }
             for workload in workloads { workload.stop() }
+            disks.spikeChance = 0
             enter(.draining)
         case .draining:
             if workloads.allSatisfy(\.isIdle) {
@@ -89,7 +92,12 @@ extension Simulation {
                 expire(options.expect.convergedWithin, "the final reads of \(unfinished { $0.hasFinalState }) were not answered")
             }
         case .converging:
-            if haveConverged { enter(.done) } else { expire(options.expect.convergedWithin, "the servers' states differ: \(states)") }
+            if haveConverged {
+                compareStates()
+                enter(.done)
+            } else {
+                expire(options.expect.convergedWithin, "the servers' states differ: \(states)")
+            }
         }
     }
 
@@ -107,6 +115,13 @@ extension Simulation {
         let views = core.compactMap { server($0).machine?.raft }
         guard views.count == core.count else { return server(core[0]).machine?.raft == nil && core.allSatisfy { server($0).isRunning } }
         return views.contains { view in view.isLeader && views.allSatisfy { $0.term <= view.term } }
+    }
+
+    private func compareStates() {
+        for index in core {
+            guard let view = server(index).machine?.raft else { continue }
+            do throws(Violation) { try raft.compare(index, view) } catch { world.report(error) }
+        }
     }
 
     private var haveConverged: Bool {

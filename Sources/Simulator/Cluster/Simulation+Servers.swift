@@ -189,7 +189,7 @@ extension Simulation {
         case .refuse(let id):
             refuse(id, from: server)
         case .disk(let batch):
-            if let time = server.diskQueue.append(batch, options.disk, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
+            if let time = server.diskQueue.append(batch, disks, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
         case .probe(let id, _, _, _):
             world.schedule(.probed(server.lifeID, id, .tcpConnected), after: .milliseconds(2))
         case .cancelProbe(let id):
@@ -208,7 +208,7 @@ extension Simulation {
     func diskAdvanced(_ server: Server<Machine>) {
         let completion = server.diskQueue.finish(on: server.disk)
         if case .failure = completion.result { server.troubleEnds = world.now + .seconds(5) }
-        if let time = server.diskQueue.next(options.disk, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
+        if let time = server.diskQueue.next(disks, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
         if server.isRunning { deliver(.completion(server.lifeID, completion), to: server) }
     }
 

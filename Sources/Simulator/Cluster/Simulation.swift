@@ -15,6 +15,7 @@ final class Simulation<Machine: SimulatedMachine> {
     var raft: RaftChecker
     let workloads: [any Workload]
 
+    var disks: DiskProfile
     var diskRandom: Random
     var faultRandom: Random
     var crashRandom: Random
@@ -44,6 +45,7 @@ final class Simulation<Machine: SimulatedMachine> {
             servers: options.servers, profile: options.network, clientProfile: options.clientNetwork,
             random: Random(seed: seed, stream: .network))
         raft = RaftChecker(servers: options.servers)
+        disks = options.disk
         diskRandom = Random(seed: seed, stream: .disk)
         faultRandom = Random(seed: seed, stream: .faults)
         crashRandom = Random(seed: seed, stream: .crashes)

@@ -22,7 +22,7 @@ extension Command {
             while seed <= last {
                 let report = run(fixed ?? Swarm.options(seed: seed), seed: seed, trace: false)
                 writeLine(report.json)
-                fflush(stdout)
+                flushOutput()
                 let (next, overflow) = seed.addingReportingOverflow(stride)
                 if overflow { break }
                 seed = next

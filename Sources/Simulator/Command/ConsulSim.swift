@@ -20,7 +20,6 @@ struct ConsulSim {
         """
 
     static func main() {
-        setvbuf(stdout, nil, _IOFBF, 1 << 16)
         let status: Int32
         do {
             status = try Command.parse(Array(CommandLine.arguments.dropFirst())).perform()
@@ -31,7 +30,7 @@ struct ConsulSim {
             writeError("consul-sim: \(error)\n")
             status = 2
         }
-        fflush(stdout)
+        flushOutput()
         exit(status)
     }
 }
@@ -42,10 +41,17 @@ struct UsageError: Error {
     var showsUsage = false
 }
 
-func writeError(_ text: String) { fputs(text, stderr) }
-
-/// Writes a line to the standard output.
-func writeLine(_ text: String) {
-    fputs(text, stdout)
-    fputs("\n", stdout)
+func writeError(_ text: String) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+        if count < 0 && errno != EINTR { return }
+        rest = rest.dropFirst(max(0, count))
+    }
 }
+
+/// Writes a line to the standard output, sooner or later.
+func writeLine(_ text: String) { print(text) }
+
+/// What was written is seen now.
+func flushOutput() { fflush(nil) }

@@ -79,7 +79,7 @@ struct Fuzz {
             writeLine("  \(violation["rule"]?.text ?? ""): \(violation["text"]?.text ?? "")")
         }
         writeLine("  replay: \(replay(seed))")
-        fflush(stdout)
+        flushOutput()
     }
 
     private mutating func report(crash seed: UInt64, _ end: String) {
@@ -99,7 +99,7 @@ struct Fuzz {
             writeLine("seed \(seed) CRASHED (\(end))")
             writeLine("  replay: \(replay(seed))")
         }
-        fflush(stdout)
+        flushOutput()
     }
 
     private mutating func showProgress(done: UInt64, of count: UInt64) {

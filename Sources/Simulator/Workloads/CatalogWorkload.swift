@@ -111,7 +111,9 @@ final class CatalogWorkload: Workload {
 
     private func watch(_ number: Int, _ hub: ClientHub) {
         let watcher = watchers[number]
-        let server = hub.pick(last: watcher.server, wasGood: watcher.wasGood, &setup.random)
+        var server = hub.pick(last: watcher.server, wasGood: watcher.wasGood, &setup.random)
+        // A watch of one server's state stays with it.
+        if watcher.mode == .stale, watcher.wasGood, let last = watcher.server, hub.usable.contains(last) { server = last }
         watchers[number].server = server
         watchers[number].isBusy = true
         watchers[number].invoked = hub.now

@@ -31,6 +31,7 @@ final class LockWorkload: Workload {
         var expires: Instant?
         var lock = 0
         var holding: LockHistory.Holding?
+        var destroysWhileHolding = false
         var stepsLeft = 0
     }
 
@@ -117,7 +118,8 @@ final class LockWorkload: Workload {
             letGo(client, hub.now)
             ask(client, "PUT", path(clients[client].lock) + "?release=" + session, Array("free".utf8), hub)
         case .destroying:
-            letGo(client, hub.now, delay: setup.certain(clients[client].lockDelay, hub))
+            clients[client].destroysWhileHolding = clients[client].holding != nil && hub.now < clients[client].expires ?? .distantFuture
+            letGo(client, hub.now)
             ask(client, "PUT", "/v1/session/destroy/" + session, [], hub)
         case .stopped:
             break
@@ -133,11 +135,10 @@ final class LockWorkload: Workload {
     }
 
     /// The certain part of holding a lock ends.
-    private func letGo(_ client: Int, _ now: Instant, delay: Duration = .zero) {
+    private func letGo(_ client: Int, _ now: Instant) {
         guard var holding = clients[client].holding else { return }
         clients[client].holding = nil
         holding.until = min(now, clients[client].expires ?? .distantFuture)
-        if delay > .zero, holding.until == now { holding.delay = (now, delay) }
         histories[clients[client].lock].append(holding)
     }
 
@@ -174,10 +175,19 @@ final class LockWorkload: Workload {
             // What became of an unanswered release is unknown; with a new session nothing depends on it.
             rest(client, response?.boolean == nil ? .destroying : .acquiring, hub)
         case .destroying:
+            if response?.boolean == true { destroyed(client, hub) }
             rest(client, response?.boolean == true ? .creatingSession : .destroying, hub)
         case .holding, .stopped:
             break
         }
+    }
+
+    private func destroyed(_ client: Int, _ hub: ClientHub) {
+        let length = setup.certain(clients[client].lockDelay, hub)
+        guard clients[client].destroysWhileHolding, length > .zero else { return }
+        histories[clients[client].lock].append(
+            LockHistory.Delay(
+                session: clients[client].session, client: client, from: clients[client].invoked, known: hub.now, length: length))
     }
 
     private func created(_ client: Int, _ response: HTTPClientResponse?, _ hub: ClientHub) {

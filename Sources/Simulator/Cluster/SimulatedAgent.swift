@@ -1,0 +1,50 @@
+import Core
+
+/// The production agent in the simulated world.
+final class SimulatedAgent: SimulatedMachine {
+    private let agent: Agent
+
+    init(_ config: AgentConfig, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
+        agent = try Agent(config: config, disk: disk, seed: seed, at: now, md5Hex: Self.fileName)
+    }
+
+    func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect]) { agent.handle(event, at: now, into: &effects) }
+    func flush(at now: Instant, into effects: inout [AgentEffect]) { agent.flush(at: now, into: &effects) }
+    var deadline: Instant? { agent.deadline }
+
+    static func frontEnd(_ config: AgentConfig) -> Core.FrontEnd<NoCompression> {
+        Core.FrontEnd(config: config, gzip: NoCompression(), seed: 1)
+    }
+
+    var raft: AgentRaftView? { AgentRaftView(server: agent.server) }
+
+    /// Names files of registrations where production uses MD5: any digest will do.
+    @Sendable private static func fileName(_ bytes: [UInt8]) -> String {
+        var digest = EventDigest()
+        digest.mix(bytes)
+        return hexadecimal(digest.value) + hexadecimal(digest.value &* 31)
+    }
+}
+
+/// Simulated clients do not ask for compressed answers.
+struct NoCompression: Compressor {
+    mutating func gzip(_ bytes: [UInt8], into out: inout [UInt8]) { preconditionFailure("nobody accepts gzip") }
+}
+
+/// An agent's consensus and state as the checkers look at them.
+struct AgentRaftView: RaftView {
+    let server: Core.Server
+
+    var isLeader: Bool { server.raft.isLeader }
+    var term: UInt64 { server.raft.currentTerm }
+    var commitIndex: UInt64 { server.raft.commitIndex }
+    var appliedIndex: UInt64 { server.appliedIndex }
+    var firstLogIndex: UInt64 { server.raft.firstIndex }
+    var lastLogIndex: UInt64 { server.raft.lastLogIndex }
+    func logTerm(at index: UInt64) -> UInt64? { server.raft.logTerm(at: index) }
+    var appliedDigest: UInt64 { server.store.digest }
+    func entry(at index: UInt64) -> LogEntry? { server.raft.cachedEntry(at: index) }
+}
+
+/// What `consul-sim` runs.
+typealias Product = SimulatedAgent
