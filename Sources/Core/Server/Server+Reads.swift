@@ -117,7 +117,7 @@ extension Server {
         return errors.isEmpty ? nil : TxnResponse(errors: errors)
     }
 
-    private func answer(_ result: QueryResult, _ index: UInt64, at now: Instant) -> ReadAnswer {
+    func answer(_ result: QueryResult, _ index: UInt64, at now: Instant) -> ReadAnswer {
         var meta = QueryMeta()
         meta.index = max(1, index)
         meta.knownLeader = raft.isLeader || raft.leaderAddress != nil

@@ -48,13 +48,15 @@ extension Server {
         finish(requester, .failure(ServerError(reason)), at: now)
     }
 
-    /// Restarts the timer of a session and answers with it; writes nothing.
+    /// Restarts the timer of a session and answers with it; writes nothing. A session that is about to go because its time was over is
+    /// not found any more: its owner would believe that it has it for another TTL.
     func renew(_ id: String, _ options: QueryOptions, for requester: Requester, at now: Instant) {
         var options = options
         options.minQueryIndex = 0
         if case .success((.sessions(let found), _)) = store.evaluate(.sessionGet(id: id), options: options),
             let session = found.first?.value
         {
+            if sessionTimers.isEnding(session: session.id) { return finishRead(requester, .success(answer(.sessions([]), 0, at: now))) }
             sessionTimers.arm(session: session.id, ttl: session.ttl, at: now)
         }
         evaluate(.sessionGet(id: id), options, for: requester, deadline: nil, at: now)

@@ -5,6 +5,8 @@ struct SessionTimers {
     private var timers = DeadlineQueue<ByteString>()
     /// Sessions whose destruction was proposed and has failed so far; how often.
     private var attempts = LookupTable<ByteString, Int>()
+    /// Sessions whose time is over and whose destruction is on its way through the log.
+    private var ending = LookupSet<ByteString>()
 
     static let attemptsMax = 6
     static let retryBase: Duration = .seconds(10)
@@ -22,13 +24,22 @@ struct SessionTimers {
     mutating func disarm(session id: String) {
         timers[ByteString(id)] = nil
         attempts.removeValue(forKey: ByteString(id))
+        ending.remove(ByteString(id))
     }
 
-    mutating func popExpired(at now: Instant) -> String? { timers.popExpired(at: now)?.string }
+    /// Whether it is too late to renew the session: it goes away as soon as the log has taken its destruction.
+    func isEnding(session id: String) -> Bool { ending.contains(ByteString(id)) }
+
+    mutating func popExpired(at now: Instant) -> String? {
+        guard let id = timers.popExpired(at: now) else { return nil }
+        ending.insert(id)
+        return id.string
+    }
 
     /// The destruction of an expired session failed: it is tried again after 10, 20, 40, ... s, six times in all.
     mutating func retry(session id: String, at now: Instant) {
         let key = ByteString(id)
+        ending.remove(key)
         let attempt = attempts[key, default: 0] + 1
         guard attempt < Self.attemptsMax else {
             attempts.removeValue(forKey: key)
@@ -41,5 +52,6 @@ struct SessionTimers {
     mutating func removeAll() {
         timers.removeAll()
         attempts.removeAll()
+        ending.removeAll()
     }
 }
