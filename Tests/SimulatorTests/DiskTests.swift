@@ -31,7 +31,8 @@ import Testing
             try apply(
                 $0,
                 [
-                    .write(file: "a/log", offset: 0, bytes: Array("kept".utf8)), .sync(file: "a/log"), .syncDirectory("a"), .syncDirectory(""),
+                    .write(file: "a/log", offset: 0, bytes: Array("kept".utf8)), .sync(file: "a/log"), .syncDirectory("a"),
+                    .syncDirectory(""),
                 ])
         } _: {
             text($0, "a/log")

@@ -35,7 +35,9 @@ import Testing
     }
 
     @Test func `an unanswered write may take effect late or never`() {
-        #expect(history([(.put(1), .unknown, 0, 1), (.read(0, index: 0), .done, 2, 3), (.read(1, index: 0), .done, 9, 10)]).check() == .linearizable)
+        #expect(
+            history([(.put(1), .unknown, 0, 1), (.read(0, index: 0), .done, 2, 3), (.read(1, index: 0), .done, 9, 10)]).check()
+                == .linearizable)
         #expect(history([(.put(1), .unknown, 0, 1), (.read(0, index: 0), .done, 9, 10)]).check() == .linearizable)
         let vanishes = history([(.put(1), .unknown, 0, 1), (.read(1, index: 0), .done, 2, 3), (.read(0, index: 0), .done, 4, 5)])
         #expect(isViolated(vanishes.check()))

@@ -53,7 +53,8 @@ private struct Scene: RaftView {
             run([(0, Scene(isLeader: true, term: 2, terms: [1, 1])), (0, Scene(isLeader: true, term: 2, terms: [1, 2]))])
                 == "leader append-only")
         #expect(
-            run([(0, Scene(isLeader: true, term: 2, terms: [1, 1])), (0, Scene(isLeader: true, term: 2, terms: [1]))]) == "leader append-only")
+            run([(0, Scene(isLeader: true, term: 2, terms: [1, 1])), (0, Scene(isLeader: true, term: 2, terms: [1]))])
+                == "leader append-only")
     }
 
     @Test func `logs that agree on an entry must agree on its predecessors`() {

@@ -60,7 +60,8 @@ final class RaftToy: SimulatedMachine {
         raft.snapshotChunkSize = 200
         isThird = config.nodeName == "s3"
         let address = config.initialServers.first { $0.name == config.nodeName }!.address
-        node = RaftNode(config: raft, identity: RaftIdentity(id: config.nodeID, address: address), recovered: recovered, seed: seed, now: now)
+        node = RaftNode(
+            config: raft, identity: RaftIdentity(id: config.nodeID, address: address), recovered: recovered, seed: seed, now: now)
         if recovered.isPristine {
             let servers = config.initialServers.map { RaftServer(id: $0.id, address: $0.address) }
             drive(.bootstrap(token: takeToken(), RaftConfiguration(servers: servers)), now)
@@ -129,7 +130,9 @@ final class RaftToy: SimulatedMachine {
         let mayBeOld = query["stale"] != nil || (Self.flaw == .readsAnywhere && query["consistent"] == nil)
         if request.method == "GET" && mayBeOld { return answer(waiter, store.read(request), &effects) }
         guard node.isLeader else {
-            guard case .client(let id) = waiter, let leader = node.leaderAddress else { return answer(waiter, failure("no leader"), &effects) }
+            guard case .client(let id) = waiter, let leader = node.leaderAddress else {
+                return answer(waiter, failure("no leader"), &effects)
+            }
             nextCall += 1
             forwarded[CallID(nextCall)] = id
             effects.append(.call(CallID(nextCall), to: leader, .rpc, ToyAnswer.bytes(request), timeout: .seconds(10)))
@@ -191,7 +194,11 @@ final class RaftToy: SimulatedMachine {
             if let waiter = writes.removeValue(forKey: token) { answer(waiter, failure(error.text), &effects) }
         case .verified(let token, let result):
             guard let (waiter, request) = verifying.removeValue(forKey: token) else { return }
-            if case .success = result { answer(waiter, store.read(request), &effects) } else { answer(waiter, failure("unverified"), &effects) }
+            if case .success = result {
+                answer(waiter, store.read(request), &effects)
+            } else {
+                answer(waiter, failure("unverified"), &effects)
+            }
         case .log(let level, let text): effects.append(.log(level, "raft", text))
         case .fatal(let text): effects.append(.exit(text))
         case .captureSnapshot(let id, _, _): captured[id] = (store.encoded, 0)

@@ -27,6 +27,8 @@ struct LockHistory {
         var from: Instant
         var known: Instant
         var length: Duration
+        /// Of the holder whose session ended. Only the next one (one more) is judged: others in between may have ended with another delay.
+        var lockIndex: UInt64
     }
 
     let name: String
@@ -49,7 +51,8 @@ struct LockHistory {
                     violations.append(
                         Violation(
                             rule: "mutual exclusion",
-                            text: "\(name): client \(holding.client) held it from \(timestamp(holding.acquired)) to \(timestamp(holding.until)), "
+                            text:
+                                "\(name): client \(holding.client) held it from \(timestamp(holding.acquired)) to \(timestamp(holding.until)), "
                                 + "client \(later.client) acquired it by \(timestamp(later.acquired))"))
                 }
                 check(holding, later, &violations)
@@ -76,7 +79,7 @@ struct LockHistory {
 
     private func check(_ delay: Delay, _ violations: inout [Violation]) {
         for holding in holdings
-        where holding.session != delay.session && holding.invoked >= delay.known && holding.acquired < delay.from + delay.length {
+        where holding.lockIndex == delay.lockIndex + 1 && holding.invoked >= delay.known && holding.acquired < delay.from + delay.length {
             violations.append(
                 Violation(
                     rule: "lock-delay",

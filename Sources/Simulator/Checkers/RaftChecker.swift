@@ -118,7 +118,8 @@ struct RaftChecker {
             if !kept {
                 throw Violation(
                     rule: "leader append-only",
-                    text: "s\(server + 1) leads in term \(old.term) and changed its log, which ended at \(old.last) of term \(old.lastTerm) "
+                    text:
+                        "s\(server + 1) leads in term \(old.term) and changed its log, which ended at \(old.last) of term \(old.lastTerm) "
                         + "and ends at \(last)")
             }
         }
@@ -127,7 +128,8 @@ struct RaftChecker {
         while same >= first, same > 0, old.term(at: same) != view.logTerm(at: same) { same -= 1 }
         if old.isRunning && same < min(old.commit, old.last) && same >= first {
             throw Violation(
-                rule: "committed entries stay", text: "s\(server + 1) replaced its log from \(same + 1) on, though it knew \(old.commit) to be committed")
+                rule: "committed entries stay",
+                text: "s\(server + 1) replaced its log from \(same + 1) on, though it knew \(old.commit) to be committed")
         }
         var shadow = old
         shadow.first = first
@@ -162,7 +164,8 @@ struct RaftChecker {
     private mutating func match(_ server: Int, _ index: UInt64, _ term: UInt64, before: UInt64?) throws(Violation) {
         guard let before else { return }
         if before > term {
-            throw Violation(rule: "log matching", text: "s\(server + 1): the terms of entries \(index - 1) and \(index) fall from \(before) to \(term)")
+            throw Violation(
+                rule: "log matching", text: "s\(server + 1): the terms of entries \(index - 1) and \(index) fall from \(before) to \(term)")
         }
         let id = EntryID(index: index, term: term)
         guard let known = predecessors[id] else {
@@ -191,7 +194,9 @@ struct RaftChecker {
                 if let term, term != commitments[Int(index)].term {
                     throw Violation(
                         rule: "state-machine safety",
-                        text: "s\(server + 1) committed entry \(index) of term \(term), where one of term \(commitments[Int(index)].term) was committed")
+                        text:
+                            "s\(server + 1) committed entry \(index) of term \(term), where one of term \(commitments[Int(index)].term) was committed"
+                    )
                 }
             } else if let term, index == highestCommit + 1 {
                 commitments.append(Commitment(term: term, committedIn: view.term))

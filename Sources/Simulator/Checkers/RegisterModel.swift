@@ -57,7 +57,8 @@ struct RegisterModel: SequentialModel {
         var ranks = LookupTable<Int32, Int32>()
         for (at, entry) in seen.enumerated() {
             if at > 0 && seen[at - 1].index == entry.index {
-                return .failure(Conflict(text: "values \(seen[at - 1].value) and \(entry.value) were read with the same index \(entry.index)"))
+                return .failure(
+                    Conflict(text: "values \(seen[at - 1].value) and \(entry.value) were read with the same index \(entry.index)"))
             }
             guard written.contains(entry.value) else {
                 return .failure(Conflict(text: "value \(entry.value) was read and never written"))

@@ -56,7 +56,9 @@ struct WatchHistory {
                 violations.append(
                     Violation(
                         rule: "the index of a watch never goes back",
-                        text: "\(name): watcher \(answer.watcher) was shown \(before.index), then \(answer.index) at \(timestamp(answer.returned))"))
+                        text:
+                            "\(name): watcher \(answer.watcher) was shown \(before.index), then \(answer.index) at \(timestamp(answer.returned))"
+                    ))
             }
             if let before = last[answer.watcher], answer.index == before.index, answer.versions != before.versions {
                 violations.append(

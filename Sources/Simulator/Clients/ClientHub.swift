@@ -67,14 +67,17 @@ final class ClientHub {
     /// Sends a request now. The workload hears of it exactly once.
     func ask(_ from: ClientAddress, server: Int, _ method: String, _ target: String, body: [UInt8] = [], timeout: Duration? = nil) {
         let request = HTTPRequest(
-            method: method, target: Array(target.utf8), headers: [("host", "consul")], body: body, contentLength: body.isEmpty ? nil : body.count)
+            method: method, target: Array(target.utf8), headers: [("host", "consul")], body: body,
+            contentLength: body.isEmpty ? nil : body.count)
         var bytes: [UInt8] = []
         HTTPSerializer.append(request, to: &bytes)
         let handle = requests.insert(Request(from: from, server: server, method: method, bytes: bytes))
         asked += 1
         let limit = timeout ?? self.timeout
         world.limit(.request, handle, to: limit)
-        world.trace { "w\(from.workload).c\(from.client) -> s\(server + 1) \(method) \(target) \(String(decoding: body.prefix(120), as: UTF8.self))" }
+        world.trace {
+            "w\(from.workload).c\(from.client) -> s\(server + 1) \(method) \(target) \(String(decoding: body.prefix(120), as: UTF8.self))"
+        }
         switch network.send(from: network.clients, to: server, now: now) {
         case .arrives(let delay): world.schedule(.request(handle, server: server), after: delay)
         case .lost: break

@@ -4,6 +4,8 @@ import Core
 struct RaftOptions: Equatable {
     /// Of the reference's `raft_multiplier`: 1 means a heartbeat timeout of one second.
     var multiplier = 1
+    /// How long a leader may answer default reads after it last heard from a majority.
+    var leaderLeaseTimeout: Duration { .milliseconds(500) * multiplier }
     var snapshotThreshold: UInt64 = 16384
     var snapshotInterval: Duration = .seconds(30)
     var trailingLogs: UInt64 = 10240
@@ -86,8 +88,6 @@ struct RunOptions: Equatable {
     var healsOnlyMajority = false
     /// How often starting a server is interrupted by another loss of power.
     var crashDuringStart = 0.0
-    /// How old the state may be that a default read shows, beyond what linearizability allows. See docs on the leader's lease.
-    var defaultReadTolerance: Duration = .zero
     var steps: [ScenarioStep] = []
     var expect = Expectations()
 }
@@ -97,6 +97,16 @@ extension RunOptions {
     var judgesLockDelays: Bool {
         let restarts = faults.contains { $0.kind == .kill || $0.kind == .powerLoss || $0.kind == .fullDisk || $0.kind == .leave }
         return !restarts && raft.snapshotThreshold > 10_000 && !steps.contains { $0.action.mayRestart }
+    }
+
+    /// How old the state may be that a default read shows, beyond what linearizability allows.
+    ///
+    /// A leader answers default reads under a lease of half the time that the others wait before they elect somebody else. That is
+    /// linearizable as long as no clock runs a third faster than another; then nothing is tolerated. A clock that leaps forward ends a
+    /// server's patience early, and for what is left of its lease the old leader may show what was so when the lease began.
+    var defaultReadTolerance: Duration {
+        guard clockLeaps > .zero || driftPPM > 300_000 else { return .zero }
+        return raft.leaderLeaseTimeout + raft.leaderLeaseTimeout * (driftPPM + 10_000) / 1_000_000
     }
 
     /// The most that clocks may leap forward during the run; leaps by chance are not bounded.

@@ -44,7 +44,8 @@ extension Simulation {
             if !holds { violations.append(Violation(rule: "expectation", text: text)) }
         }
         expect(hub.answered >= options.expect.minimumAnswered, "\(hub.answered) answers, expected \(options.expect.minimumAnswered)")
-        expect(raft.elections >= options.expect.minimumElections, "\(raft.elections) elections, expected \(options.expect.minimumElections)")
+        expect(
+            raft.elections >= options.expect.minimumElections, "\(raft.elections) elections, expected \(options.expect.minimumElections)")
         for index in options.expect.refuseToStart {
             expect(server(index).refusal != nil, "s\(index + 1) did not refuse to start from a damaged disk")
         }

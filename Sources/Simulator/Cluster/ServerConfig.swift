@@ -17,7 +17,7 @@ enum ServerConfig {
         let raft = options.raft
         config.raftHeartbeatTimeout = .milliseconds(1000) * raft.multiplier
         config.raftElectionTimeout = .milliseconds(1000) * raft.multiplier
-        config.raftLeaderLeaseTimeout = .milliseconds(500) * raft.multiplier
+        config.raftLeaderLeaseTimeout = raft.leaderLeaseTimeout
         config.raftSnapshotInterval = raft.snapshotInterval
         config.raftSnapshotThreshold = raft.snapshotThreshold
         config.raftTrailingLogs = raft.trailingLogs

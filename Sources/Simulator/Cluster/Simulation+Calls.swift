@@ -78,7 +78,8 @@ extension Simulation {
     /// The callee's process is gone: whoever waits for its answers is told, if the network lets it.
     func breakCalls(to server: Server<Machine>) {
         for handle in calls.handles(where: { $0.served?.server == server.index }) {
-            guard let call = calls[handle], case .arrives(let delay) = network.send(from: server.index, to: call.caller.server, now: world.now)
+            guard let call = calls[handle],
+                case .arrives(let delay) = network.send(from: server.index, to: call.caller.server, now: world.now)
             else { continue }
             fail(handle, call, "EOF", after: delay)
         }

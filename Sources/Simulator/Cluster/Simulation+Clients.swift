@@ -24,7 +24,9 @@ extension Simulation {
         guard let (request, framing, firstTry) = hub.parse(handle), firstTry, let state = server.published else { return false }
         let now = server.clock.local(at: world.now)
         responseBytes.removeAll(keepingCapacity: true)
-        guard server.frontEnd.answer(request, framing: framing, state: state, now: now, date: date, into: &responseBytes) else { return false }
+        guard server.frontEnd.answer(request, framing: framing, state: state, now: now, date: date, into: &responseBytes) else {
+            return false
+        }
         world.count(kind: 11, place: server.index)
         hub.transmit(handle, responseBytes, from: server.index)
         return true
@@ -37,7 +39,8 @@ extension Simulation {
     }
 
     func requestTimedOut(_ handle: Handle) {
-        if let life = hub.abandoned(handle), case .arrives(let delay) = network.send(from: network.clients, to: life.server, now: world.now) {
+        if let life = hub.abandoned(handle), case .arrives(let delay) = network.send(from: network.clients, to: life.server, now: world.now)
+        {
             world.schedule(.cancel(handle, life), after: delay)
         }
         hub.failed(handle, .timedOut, workloads)

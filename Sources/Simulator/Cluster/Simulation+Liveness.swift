@@ -45,7 +45,9 @@ extension Simulation {
         network.profile.tailChance = 0
         network.clientProfile.drop = 0
         network.clientProfile.tailChance = 0
-        var members = (0..<options.servers).filter { !server($0).isGone && !server($0).isLeaving && server($0).refusal == nil && !server($0).isDamaged }
+        var members = (0..<options.servers).filter {
+            !server($0).isGone && !server($0).isLeaving && server($0).refusal == nil && !server($0).isDamaged
+        }
         if options.healsOnlyMajority {
             let majority = options.servers / 2 + 1
             faultRandom.shuffle(&members)

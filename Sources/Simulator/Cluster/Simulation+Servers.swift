@@ -95,7 +95,9 @@ extension Simulation {
         }
     }
 
-    private func feed(_ happening: Happening, to server: Server<Machine>, _ machine: Machine, _ now: Instant, _ effects: inout [AgentEffect]) {
+    private func feed(
+        _ happening: Happening, to server: Server<Machine>, _ machine: Machine, _ now: Instant, _ effects: inout [AgentEffect]
+    ) {
         switch happening {
         case .wake(_, let generation):
             guard server.wakeGeneration == generation else { return }

@@ -14,6 +14,9 @@ struct DiskProfile: Equatable {
 struct DiskQueue {
     private var waiting: [DiskBatch] = []
     private var head = 0
+    /// However slow a disk is, a batch is done after this long.
+    private static let batchLimit: Duration = .seconds(5)
+
     /// 1 normally; more while the disk is slow.
     var slowness = 1
 
@@ -72,6 +75,6 @@ struct DiskQueue {
             }
         }
         if random.chance(profile.spikeChance) { total = total * profile.spikeFactor }
-        return total * slowness
+        return min(total * slowness, Self.batchLimit)
     }
 }

@@ -30,7 +30,8 @@ enum Swarm {
         options.network.reorders = random.chance(0.3)
         options.clientNetwork.delay = .microseconds(50)...(.milliseconds(5))
         if random.chance(0.3) { options.clientNetwork.drop = random.fraction() * 0.05 }
-        if random.chance(0.2) { options.linkSpread = random.int(in: 2...20) }
+        // The longest way must stay well below the timeouts of consensus.
+        if random.chance(0.2) { options.linkSpread = random.int(in: 2...max(2, min(20, Int(60_000_000 / slowest.nanoseconds)))) }
     }
 
     private static func drawDisk(_ options: inout RunOptions, _ random: inout Random) {
@@ -115,7 +116,8 @@ extension RunOptions {
         if raft.snapshotThreshold < 16384 { parts.append("snapshot every \(raft.snapshotThreshold), trailing \(raft.trailingLogs)") }
         if healsOnlyMajority { parts.append("heals only a majority") }
         for workload in workloads {
-            parts.append("\(workload.kind.name) \(workload.clients) clients \(decimal(workload.rate, digits: 1))/s \(workload.objects) keys")
+            parts.append(
+                "\(workload.kind.name) \(workload.clients) clients \(decimal(workload.rate, digits: 1))/s \(workload.objects) keys")
         }
         return parts.joined(separator: ", ")
     }

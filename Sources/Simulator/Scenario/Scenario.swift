@@ -15,7 +15,9 @@ struct Scenario {
         var file = ScenarioBlock(members, path: [], source: ScenarioSource(text))
         let scenarios = try file.labelled("scenario")
         try file.finish()
-        guard scenarios.count == 1 else { throw ScenarioError(line: 0, text: "the file must hold one scenario, it holds \(scenarios.count)") }
+        guard scenarios.count == 1 else {
+            throw ScenarioError(line: 0, text: "the file must hold one scenario, it holds \(scenarios.count)")
+        }
         var block = scenarios[0].block
         var options = RunOptions()
         options.name = scenarios[0].label
@@ -35,7 +37,6 @@ extension RunOptions {
         leaderBias = try block.fraction("leader_bias") ?? leaderBias
         healsOnlyMajority = try block.bool("heals_only_majority") ?? healsOnlyMajority
         crashDuringStart = try block.fraction("crash_during_start") ?? crashDuringStart
-        defaultReadTolerance = try block.duration("default_read_tolerance") ?? defaultReadTolerance
         if var inner = try block.block("network") {
             try network.read(&inner)
             linkSpread = try inner.int("spread", in: 1...100) ?? linkSpread

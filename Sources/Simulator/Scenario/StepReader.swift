@@ -116,7 +116,9 @@ struct StepReader {
         return try block.duration(key, text)
     }
 
-    private func number(_ key: String, _ value: DynamicValue, _ range: ClosedRange<Int>, _ block: ScenarioBlock) throws(ScenarioError) -> Int {
+    private func number(_ key: String, _ value: DynamicValue, _ range: ClosedRange<Int>, _ block: ScenarioBlock) throws(ScenarioError)
+        -> Int
+    {
         guard case .int(let number) = value, let number = Int(exactly: number), range.contains(number) else {
             throw block.error(key, "\(key) must be a server and a number from \(range.lowerBound) to \(range.upperBound)")
         }

@@ -204,7 +204,8 @@ final class CatalogWorkload: Workload {
                 hub.world.report(
                     Violation(
                         rule: "no wake-up is lost",
-                        text: "\(histories[watcher.subject].name): watcher \(blind) (\(watcher.mode), s\((watcher.server ?? 0) + 1)) blocks with index "
+                        text:
+                            "\(histories[watcher.subject].name): watcher \(blind) (\(watcher.mode), s\((watcher.server ?? 0) + 1)) blocks with index "
                             + "\(watcher.asked) since \(timestamp(watcher.invoked)) and last saw \(watcher.versions), "
                             + "the last write was acknowledged at \(timestamp(done))"))
                 return

@@ -31,7 +31,8 @@ final class LockWorkload: Workload {
         var expires: Instant?
         var lock = 0
         var holding: LockHistory.Holding?
-        var destroysWhileHolding = false
+        /// Of the lock that it held for certain when it began to destroy its session.
+        var lockIndexAtEnd: UInt64?
         var stepsLeft = 0
     }
 
@@ -118,7 +119,8 @@ final class LockWorkload: Workload {
             letGo(client, hub.now)
             ask(client, "PUT", path(clients[client].lock) + "?release=" + session, Array("free".utf8), hub)
         case .destroying:
-            clients[client].destroysWhileHolding = clients[client].holding != nil && hub.now < clients[client].expires ?? .distantFuture
+            let holds = hub.now < clients[client].expires ?? .distantFuture
+            clients[client].lockIndexAtEnd = holds ? clients[client].holding?.lockIndex : nil
             letGo(client, hub.now)
             ask(client, "PUT", "/v1/session/destroy/" + session, [], hub)
         case .stopped:
@@ -184,10 +186,11 @@ final class LockWorkload: Workload {
 
     private func destroyed(_ client: Int, _ hub: ClientHub) {
         let length = setup.certain(clients[client].lockDelay, hub)
-        guard clients[client].destroysWhileHolding, length > .zero else { return }
+        guard let lockIndex = clients[client].lockIndexAtEnd, length > .zero else { return }
         histories[clients[client].lock].append(
             LockHistory.Delay(
-                session: clients[client].session, client: client, from: clients[client].invoked, known: hub.now, length: length))
+                session: clients[client].session, client: client, from: clients[client].invoked, known: hub.now, length: length,
+                lockIndex: lockIndex))
     }
 
     private func created(_ client: Int, _ response: HTTPClientResponse?, _ hub: ClientHub) {
@@ -232,7 +235,8 @@ final class LockWorkload: Workload {
         if entry.session == holding.session {
             if let known = holding.lockIndex, known != entry.lockIndex {
                 violations.append(
-                    Violation(rule: "fencing tokens stay", text: "\(entry.key): LockIndex went from \(known) to \(entry.lockIndex) while held"))
+                    Violation(
+                        rule: "fencing tokens stay", text: "\(entry.key): LockIndex went from \(known) to \(entry.lockIndex) while held"))
             }
             clients[client].holding?.lockIndex = entry.lockIndex
         } else if hub.now < clients[client].expires ?? .distantFuture {

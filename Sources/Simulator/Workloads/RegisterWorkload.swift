@@ -142,7 +142,8 @@ final class RegisterWorkload: Workload {
         if result != nil { answeredWrites += 1 }
         append(pending, pending.action, result.map { $0 ? .done : .refused } ?? .unknown, client, hub)
         if result == false, pending.action.isUnconditional {
-            violations.append(Violation(rule: "plain writes succeed", text: "\(histories[pending.key].name): \(pending.action) answered false"))
+            violations.append(
+                Violation(rule: "plain writes succeed", text: "\(histories[pending.key].name): \(pending.action) answered false"))
         }
     }
 
@@ -167,7 +168,8 @@ final class RegisterWorkload: Workload {
             entry.key == "r\(setup.index)/k\(key)", let value = entry.number, response.consulIndex == entry.modifyIndex,
             entry.createIndex <= entry.modifyIndex
         else {
-            violations.append(Violation(rule: "answers make sense", text: "\(histories[key].name): \(String(decoding: response.body, as: UTF8.self))"))
+            violations.append(
+                Violation(rule: "answers make sense", text: "\(histories[key].name): \(String(decoding: response.body, as: UTF8.self))"))
             return nil
         }
         return (value, entry.modifyIndex)

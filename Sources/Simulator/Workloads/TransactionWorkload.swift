@@ -163,7 +163,8 @@ final class TransactionWorkload: Workload {
     }
 
     private func append(
-        _ group: Int, _ action: RegisterHistory.Action, _ outcome: RegisterHistory.Outcome, _ invoked: Instant, _ client: Int, _ hub: ClientHub
+        _ group: Int, _ action: RegisterHistory.Action, _ outcome: RegisterHistory.Outcome, _ invoked: Instant, _ client: Int,
+        _ hub: ClientHub
     ) {
         histories[group].append(.init(action: action, outcome: outcome, invoked: invoked, returned: hub.now, client: client))
     }
@@ -180,7 +181,9 @@ final class TransactionWorkload: Workload {
         append(pending.group, action, .unknown, pending.invoked, client, hub)
     }
 
-    private func record(_ pending: (group: Int, move: Move, invoked: Instant), _ response: HTTPClientResponse, _ client: Int, _ hub: ClientHub) {
+    private func record(
+        _ pending: (group: Int, move: Move, invoked: Instant), _ response: HTTPClientResponse, _ client: Int, _ hub: ClientHub
+    ) {
         let (group, move, invoked) = pending
         guard response.status == 200 || response.status == 409 || (response.status == 404 && response.body.isEmpty) else {
             return recordUnknown(pending, client, hub)
