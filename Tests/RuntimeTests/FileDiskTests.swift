@@ -14,7 +14,7 @@ final class TemporaryFolder {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-@Suite struct FileDiskTests {
+@Suite(.timeLimit(.minutes(5))) struct FileDiskTests {
     let folder = TemporaryFolder()
 
     @Test func `what was written is read again, also in a new process`() throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Runtime
 
-@Suite struct HTTPClientTests {
+@Suite(.timeLimit(.minutes(5))) struct HTTPClientTests {
     func client(_ server: CannedServer, timeout: Duration? = .seconds(20)) -> HTTPClient {
         HTTPClient(.tcp(host: "127.0.0.1", port: server.port), timeout: timeout)
     }

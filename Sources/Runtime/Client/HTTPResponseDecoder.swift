@@ -43,7 +43,7 @@ struct HTTPResponseDecoder {
     }
 
     /// Takes bytes from position `at` on, up to and including the next piece of the body, which it returns; nil when all were taken.
-    /// Bytes after the end of the response are ignored.
+    /// Bytes after the end of the response are left.
     mutating func take(_ bytes: UnsafeRawBufferPointer, at: inout Int) throws -> UnsafeRawBufferPointer? {
         while at < bytes.count, !isComplete {
             switch state {
@@ -71,7 +71,6 @@ struct HTTPResponseDecoder {
                 return piece(of: bytes, at: &at, bytes.count - at)
             }
         }
-        at = bytes.count
         return nil
     }
 

@@ -5,17 +5,17 @@ import Glibc
 /// Accepts DNS connections; all of them stay on the loop of the listener.
 final class DNSListener: EventSource {
     private unowned let loop: IOLoop
-    private var fd: FileDescriptor
+    private let socket: ListeningSocket
     private var key: EventLoop.Key?
     fileprivate(set) var connections = 0
 
     /// Over all clients; more are closed at once.
     static let connectionsMax = 1024
 
-    init(_ fd: consuming FileDescriptor, on loop: IOLoop) throws(SystemError) {
-        self.fd = fd
+    init(_ socket: ListeningSocket, on loop: IOLoop) throws(SystemError) {
+        self.socket = socket
         self.loop = loop
-        key = try loop.events.add(self.fd.raw, events: .readable, self)
+        key = try loop.events.add(socket.fd, events: .readable, self)
     }
 
     func ready(_ events: UInt32) {
@@ -24,7 +24,7 @@ final class DNSListener: EventSource {
             var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
             let accepted = withUnsafeMutablePointer(to: &storage) {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    csystem_accept4(fd.raw, $0, &length, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
+                    csystem_accept4(socket.fd, $0, &length, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
                 }
             }
             if accepted < 0 { return }
@@ -36,7 +36,7 @@ final class DNSListener: EventSource {
     func shutDown() {
         if let key { loop.events.remove(key) }
         key = nil
-        fd.closeNow()
+        socket.close()
     }
 }
 

@@ -5,7 +5,7 @@ import Glibc
 /// A UDP socket that answers DNS questions, many per system call.
 final class DatagramSocket: EventSource {
     private unowned let loop: IOLoop
-    private var fd: FileDescriptor
+    private let socket: ListeningSocket
     private var key: EventLoop.Key?
     private let buffers: DatagramBuffers
     /// Questions that the machine has, by the low bits of their serial: the oldest make room.
@@ -15,22 +15,22 @@ final class DatagramSocket: EventSource {
 
     static let waitingMax = 4096
 
-    init(_ fd: consuming FileDescriptor, on loop: IOLoop) throws(SystemError) {
-        self.fd = fd
+    init(_ socket: ListeningSocket, on loop: IOLoop) throws(SystemError) {
+        self.socket = socket
         self.loop = loop
         buffers = DatagramBuffers()
         var size: Int32 = 4 << 20
-        setsockopt(self.fd.raw, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-        key = try loop.events.add(self.fd.raw, events: .readable, self)
+        setsockopt(socket.fd, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        key = try loop.events.add(socket.fd, events: .readable, self)
     }
 
     func ready(_ events: UInt32) {
         // Other sources get their turn after a few rounds; what is left makes the socket ready again.
         for _ in 0..<8 {
-            let count = buffers.receive(fd.raw)
+            let count = buffers.receive(socket.fd)
             if count <= 0 { return }
             for index in 0..<count { take(index) }
-            buffers.send(fd.raw)
+            buffers.send(socket.fd)
             if count < DatagramBuffers.count { return }
         }
     }
@@ -63,7 +63,7 @@ final class DatagramSocket: EventSource {
         waiting[place] = nil
         withUnsafePointer(to: &entry.peer) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { peer in
-                _ = bytes.withUnsafeBytes { sendto(fd.raw, $0.baseAddress, $0.count, 0, peer, entry.length) }
+                _ = bytes.withUnsafeBytes { sendto(socket.fd, $0.baseAddress, $0.count, 0, peer, entry.length) }
             }
         }
     }
@@ -79,7 +79,7 @@ final class DatagramSocket: EventSource {
     func shutDown() {
         if let key { loop.events.remove(key) }
         key = nil
-        fd.closeNow()
+        socket.close()
     }
 }
 

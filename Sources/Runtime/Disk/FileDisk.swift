@@ -39,7 +39,7 @@ public final class FileDisk: BatchDisk {
         guard directory.isOpen else { throw Self.error("open", root) }
         lock = FileDescriptor(openat(directory.raw, Self.lockName, O_RDWR | O_CREAT | O_CLOEXEC, 0o600))
         guard lock.isOpen else { throw Self.error("open", root + "/" + Self.lockName) }
-        guard csystem_flock(lock.raw, LOCK_EX | LOCK_NB) == 0 else {
+        guard Self.take(lock.raw) else {
             if errno == EWOULDBLOCK { throw .failed("data directory \(root) is in use by another agent\(Self.holder(of: lock.raw))") }
             throw Self.error("lock", root + "/" + Self.lockName)
         }
@@ -52,6 +52,16 @@ public final class FileDisk: BatchDisk {
 
     /// Holds the number of the process that works on the directory. The lock is the kernel's: it goes with the process.
     static let lockName = ".lock"
+
+    /// Tries for a moment: a child that an agent was just starting holds its lock a little longer than the agent itself.
+    private static func take(_ lock: Int32) -> Bool {
+        for attempt in 1...20 {
+            if attempt > 1 { usleep(10_000) }
+            if csystem_flock(lock, LOCK_EX | LOCK_NB) == 0 { return true }
+            if errno != EWOULDBLOCK { return false }
+        }
+        return false
+    }
 
     private static func holder(of lock: Int32) -> String {
         var text = [UInt8](repeating: 0, count: 16)

@@ -1,6 +1,7 @@
 import CSystem
 import Core
 import Glibc
+import Synchronization
 
 /// What the control loop is told by other threads.
 enum ControlMessage {
@@ -28,6 +29,7 @@ final class ControlLoop: @unchecked Sendable {
     private let logger: Logger
     private let readConfiguration: (() -> ConfigurationReading)?
     private(set) var probes: ProbeRunner!
+    private let probesNow = Atomic<Int>(0)
     private var outgoing: [AgentEvent] = []
     private var exitCode: Int32?
     /// When a graceful leave has taken too long.
@@ -62,6 +64,9 @@ final class ControlLoop: @unchecked Sendable {
 
     func arm(_ instant: Instant) { timer.arm(instant) }
 
+    /// As of the last turn.
+    var probeCount: Int { probesNow.load(ordering: .relaxed) }
+
     func post(_ messages: [ControlMessage]) {
         lock.holding { inbox.append(contentsOf: messages) }
         waker.wake()
@@ -83,6 +88,7 @@ final class ControlLoop: @unchecked Sendable {
             }
             if let received = signals?.take() { for signal in received { take(signal) } }
             probes.takeOutcomes(into: &outgoing)
+            probesNow.store(probes.count, ordering: .relaxed)
             if timer.take() { core.deadlineHasCome() }
             core.post(&outgoing)
             while core.run() {}

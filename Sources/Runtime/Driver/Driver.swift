@@ -70,34 +70,45 @@ public final class Driver<Machine: AgentMachine> {
 
     private func listen(_ configuration: DriverConfiguration) throws {
         for address in configuration.dnsAddresses {
-            // The last loop, since the first one has the listeners of HTTP. With port 0, TCP gets the port that UDP got.
+            // The last loop, since the first one has the listeners of HTTP.
             let loop = loops[loops.count - 1]
-            let datagrams = try ListeningSocket.datagram(address)
-            let bound = ListeningSocket.localAddress(of: datagrams.raw) ?? address
-            let stream = try ListeningSocket.stream(bound)
+            let (datagrams, stream) = try Self.bindDNS(address)
+            dnsAddresses.append(datagrams.address)
             _ = try DatagramSocket(datagrams, on: loop)
             _ = try DNSListener(stream, on: loop)
-            dnsAddresses.append(bound)
         }
         for address in configuration.httpAddresses {
             let socket = try ListeningSocket.stream(address)
             if address.isUnix, let mode = configuration.unixSocketMode { chmod(address.host, mode) }
-            httpAddresses.append(ListeningSocket.localAddress(of: socket.raw).map { $0.isUnix ? address : $0 } ?? address)
+            httpAddresses.append(socket.address)
             _ = try HTTPListener(socket, on: loops[0], spreadingOver: loops)
         }
     }
 
+    /// The same port for both protocols, also where the system chooses it: what is free for one may be taken for the other.
+    private static func bindDNS(_ address: SocketAddress) throws -> (datagrams: ListeningSocket, stream: ListeningSocket) {
+        for attempt in 1... {
+            let datagrams = try ListeningSocket.datagram(address)
+            do {
+                return (datagrams, try ListeningSocket.stream(datagrams.address))
+            } catch {
+                if address.port != 0 || attempt == 20 { throw error }
+            }
+        }
+        preconditionFailure("the last attempt returns or throws")
+    }
+
     /// Runs until the agent or a signal ends it; what the process shall exit with.
     public func run() -> Int32 {
+        // The machine's first turn, before there are clients: it publishes its state and says when it wants to be woken.
+        core.deadlineHasCome()
+        while core.run() {}
         do throws(SystemError) {
             try crew.start()
         } catch {
             logger.log(.error, "agent", "Error starting agent: error=\(GoQuote.quote("cannot start threads: \(error)"))")
             return 1
         }
-        // The machine's first turn: it says when it wants to be woken.
-        core.deadlineHasCome()
-        while core.run() {}
         afterCore()
         let code = control.run()
         for loop in loops {
@@ -119,6 +130,8 @@ public final class Driver<Machine: AgentMachine> {
 
     /// HTTP clients that are connected over TCP.
     var clientCount: Int { shared.clients.total }
+    /// Probes under way or waiting for their turn.
+    var probeCount: Int { control.probeCount }
 }
 
 /// Performs what a machine asks for.

@@ -14,7 +14,7 @@ struct AcceptedConnection {
 /// One socket for all loops: with one each (SO_REUSEPORT) the kernel spreads by a hash, unevenly, and a second agent could bind the
 /// same port without an error.
 final class HTTPListener: EventSource {
-    private var fd: FileDescriptor
+    private let socket: ListeningSocket
     private unowned let loop: IOLoop
     private let loops: [IOLoop]
     private var next = 0
@@ -26,11 +26,11 @@ final class HTTPListener: EventSource {
     /// Accepted in a row before other sources get their turn.
     static let acceptsMax = 64
 
-    init(_ fd: consuming FileDescriptor, on loop: IOLoop, spreadingOver loops: [IOLoop]) throws(SystemError) {
-        self.fd = fd
+    init(_ socket: ListeningSocket, on loop: IOLoop, spreadingOver loops: [IOLoop]) throws(SystemError) {
+        self.socket = socket
         self.loop = loop
         self.loops = loops
-        key = try loop.events.add(self.fd.raw, events: .readable, self)
+        key = try loop.events.add(socket.fd, events: .readable, self)
     }
 
     func ready(_ events: UInt32) {
@@ -39,7 +39,7 @@ final class HTTPListener: EventSource {
             var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
             let accepted = withUnsafeMutablePointer(to: &storage) {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    csystem_accept4(fd.raw, $0, &length, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
+                    csystem_accept4(socket.fd, $0, &length, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
                 }
             }
             if accepted < 0 {
@@ -70,7 +70,7 @@ final class HTTPListener: EventSource {
 
     private func refuse() {
         reserve.closeNow()
-        let accepted = accept(fd.raw, nil, nil)
+        let accepted = accept(socket.fd, nil, nil)
         if accepted >= 0 { close(accepted) }
         reserve = FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC))
     }
@@ -78,6 +78,6 @@ final class HTTPListener: EventSource {
     func shutDown() {
         if let key { loop.events.remove(key) }
         key = nil
-        fd.closeNow()
+        socket.close()
     }
 }

@@ -2,8 +2,24 @@ import CSystem
 import Core
 import Glibc
 
-/// Sockets that are bound and, for streams, listening.
-enum ListeningSocket {
+/// A socket that is bound and, for streams, listening.
+final class ListeningSocket {
+    private(set) var fd: Int32
+    /// Where it is bound: has the port that the system chose for port 0.
+    let address: SocketAddress
+
+    private init(_ fd: consuming FileDescriptor, _ address: SocketAddress) {
+        self.fd = fd.release()
+        self.address = Self.localAddress(of: self.fd).map { $0.isUnix ? address : $0 } ?? address
+    }
+
+    deinit { close() }
+
+    func close() {
+        if fd >= 0 { Glibc.close(fd) }
+        fd = -1
+    }
+
     /// The text is the reference's: `listen tcp 127.0.0.1:8500: bind: address already in use`.
     struct Failure: Error, Hashable, CustomStringConvertible {
         let description: String
@@ -12,16 +28,16 @@ enum ListeningSocket {
     /// Connections that wait to be accepted; the system's own limit applies as well.
     static let backlog: Int32 = 4096
 
-    static func stream(_ address: SocketAddress) throws(Failure) -> FileDescriptor {
+    static func stream(_ address: SocketAddress) throws(Failure) -> ListeningSocket {
         let fd = try bound(address, type: SOCK_STREAM, network: address.network)
         guard listen(fd.raw, backlog) == 0 else {
             throw Failure(description: "listen \(address.network) \(address): listen: \(SystemError.current)")
         }
-        return fd
+        return ListeningSocket(fd, address)
     }
 
-    static func datagram(_ address: SocketAddress) throws(Failure) -> FileDescriptor {
-        try bound(address, type: SOCK_DGRAM, network: "udp")
+    static func datagram(_ address: SocketAddress) throws(Failure) -> ListeningSocket {
+        ListeningSocket(try bound(address, type: SOCK_DGRAM, network: "udp"), address)
     }
 
     private static func bound(_ address: SocketAddress, type: __socket_type, network: String) throws(Failure) -> FileDescriptor {
@@ -49,8 +65,7 @@ enum ListeningSocket {
         setsockopt(fd, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// Where a socket is bound to: tells the port that the system chose for port 0.
-    static func localAddress(of fd: Int32) -> SocketAddress? {
+    private static func localAddress(of fd: Int32) -> SocketAddress? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let code = withUnsafeMutablePointer(to: &storage) {
