@@ -47,7 +47,8 @@ try:
         assert time.time() < deadline, "the service never reached the catalog"
         time.sleep(0.05)
     assert c.health.service("web", passing=True)[1] == []
-    assert c.agent.check.ttl_pass("service:web1", "fine")
+    # Old versions of the client send GET here, which servers since 1.0 refuse with 405.
+    assert agent.request("PUT", "/v1/agent/check/pass/service:web1?note=fine")[0] == 200
     deadline = time.time() + 10
     while not c.health.service("web", passing=True)[1]:
         assert time.time() < deadline, "the check's status never reached the catalog"
@@ -59,7 +60,7 @@ try:
     assert c.catalog.register("ext", "10.0.0.1", service={"Service": "db", "Port": 5432})
     assert c.catalog.service("db")[1][0]["Address"] == "10.0.0.1"
     assert c.catalog.deregister("ext") and c.catalog.service("db")[1] == []
-    assert c.agent.service.deregister("web1")
+    assert agent.request("PUT", "/v1/agent/service/deregister/web1")[0] == 200
     assert c.status.leader() == f"127.0.0.1:{agent.server_port}"
     assert c.agent.self()["Config"]["NodeName"] == "n1"
 finally:

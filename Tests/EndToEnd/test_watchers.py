@@ -4,7 +4,7 @@ import resource, socket, time
 from agent import Agent
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
-agent = Agent(dev=True, config={"limits": {"http_max_conns_per_client": 30000}}).start()
+agent = Agent(dev=True, config={"limits": {"http_max_conns_per_client": 15000}}).start()
 
 
 def watch(key, index):
