@@ -77,7 +77,7 @@ struct LogStorage {
         voteSequence = nextSequence
     }
 
-    /// Takes down that entries acknowledged in `term` and before were thrown away, or (0) that they are back.
+    /// Takes down that entries acknowledged before `term` were thrown away.
     mutating func setForgotten(in term: UInt64) {
         vote.forgotIn = term
         setVote(term: vote.term, votedTerm: vote.votedTerm, candidate: vote.candidate)

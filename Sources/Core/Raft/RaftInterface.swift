@@ -127,7 +127,7 @@ public enum RaftEffect: Sendable {
     /// Put an empty state in place of the one in use: the cluster never committed the snapshot that it came from. Everything is given out
     /// again from the beginning.
     case resetState
-    /// The index at which the restored state stands.
+    /// The restored state stands at that index, and a quorum has it. On failure it may have been installed on this server all the same.
     case restored(token: UInt64, Result<UInt64, RaftError>)
 
     case log(LogLevel, String)

@@ -6,7 +6,8 @@
 //
 //   4   RequestPreVote    {Candidate, LastLogIndex, LastLogTerm, ProtocolVersion, Term}: would you vote for me in Term? Changes nothing.
 //                         Answer {Granted, ProtocolVersion, Term}.
-//   5   InstallChunk      InstallSnapshot's fields without Peers, and Checksum, Data, Offset, Restored, SnapshotID: one piece of a snapshot.
+//   5   InstallChunk      InstallSnapshot's fields without Peers, and Checksum, Data, Offset, Restored, SnapshotID: one piece of a
+//                         snapshot.
 //                         Answer {Offset, ProtocolVersion, Success, Term}: where to go on.
 
 /// The first byte of a request.

@@ -29,7 +29,7 @@ extension RaftNode {
 
     /// Only voters stand. One that an uncommitted entry removes still may: it can be the only one whose log lets it win.
     private var mayStand: Bool {
-        if storage.isFull || isForgetful { return false }
+        if storage.isFull || log.lastTerm < storage.vote.forgotIn { return false }
         if configuration.isVoter(identity.id) { return true }
         guard configurationIndex > commitIndex, configurations.count > 1 else { return false }
         return configurations[configurations.count - 2].configuration.isVoter(identity.id)
@@ -160,11 +160,11 @@ extension RaftNode {
         return now - lastContact < config.heartbeatTimeout
     }
 
-    /// Whether this server threw away entries that it had acknowledged (`startOver`) and has not got everything committed again.
-    private var isForgetful: Bool { storage.vote.forgotIn != 0 }
-
+    /// Whether the candidate has everything that this server acknowledged (§5.4.1). What it acknowledged and threw away (`startOver`)
+    /// the leader of that term had, and so has whoever has an entry of that term or a later one.
     private func isUpToDate(_ request: VoteRequest) -> Bool {
-        request.lastTerm != log.lastTerm ? request.lastTerm > log.lastTerm : request.lastIndex >= log.lastIndex
+        if request.lastTerm < storage.vote.forgotIn { return false }
+        return request.lastTerm != log.lastTerm ? request.lastTerm > log.lastTerm : request.lastIndex >= log.lastIndex
     }
 
     func requestVote(_ call: CallID, _ request: VoteRequest, _ out: inout [RaftEffect]) {
@@ -184,7 +184,6 @@ extension RaftNode {
         }
         if request.term < term || request.candidate.count > VoteRecord.candidateMax { return false }
         if request.term > term { becomeFollower(request.term, &out) }
-        if isForgetful { return false }
         if storage.vote.votedTerm == term { return storage.vote.candidate == request.candidate }
         guard isUpToDate(request) else { return false }
         storage.setVote(term: term, votedTerm: term, candidate: request.candidate)
@@ -195,8 +194,7 @@ extension RaftNode {
     func requestPreVote(_ call: CallID, _ request: VoteRequest, _ out: inout [RaftEffect]) {
         let candidate = server(at: request.candidate)
         if !candidate.id.isEmpty { peerKinds[candidate.id] = .extended }
-        let isAble = !storage.isFull && !isForgetful
-        let isGranted = isAble && request.term > term && isUpToDate(request) && !heedsLeader(otherThan: request.candidate)
+        let isGranted = request.term > term && isUpToDate(request) && !heedsLeader(otherThan: request.candidate) && !storage.isFull
         reply(call, VoteResponse(term: term, granted: isGranted).encoded(.requestPreVote), after: storage.voteSequence, &out)
     }
 }

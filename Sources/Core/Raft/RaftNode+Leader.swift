@@ -26,6 +26,7 @@ extension RaftNode {
             let isDone = isSuperseded && transfer.isTold
             out.append(.transferred(token: transfer.token, isDone ? .success(()) : .failure(.leadershipLost)))
         }
+        if let restore = leadership.pendingRestore { out.append(.restored(token: restore.token, .failure(.leadershipLost))) }
         if case .restore = sink?.purpose { abandonSink(.leadershipLost, &out) }
         out.append(.log(.info, "raft: entering follower state: follower=\"Node at \(identity.address) [Follower]\" leader="))
         out.append(.lostLeadership(term: term))

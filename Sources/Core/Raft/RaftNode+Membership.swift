@@ -45,6 +45,8 @@ extension RaftNode {
     func setConfiguration(_ configuration: RaftConfiguration, at index: UInt64, _ out: inout [RaftEffect]) {
         configurations.append(ConfigurationPoint(index: index, configuration: configuration))
         out.append(.configurationChanged(configuration))
+        // A server that is new learns its leader's address before its id.
+        if let leader, leader.id.isEmpty { setLeader(server(at: Array(leader.address.utf8)), &out) }
     }
 
     /// Entries from `index` on are gone, and the configurations in them.
@@ -56,9 +58,6 @@ extension RaftNode {
 
     /// Follows every advance of the commit index.
     func commitAdvanced(_ out: inout [RaftEffect]) {
-        // An entry of that term or a later one is committed: with it everything that was thrown away is back.
-        let forgotIn = storage.vote.forgotIn
-        if forgotIn != 0, let term = log.term(at: commitIndex), term >= forgotIn { storage.setForgotten(in: 0) }
         guard let last = configurations.lastIndex(where: { $0.index <= commitIndex }) else { return }
         let isNews = last > 0
         configurations.removeFirst(last)
@@ -66,6 +65,10 @@ extension RaftNode {
         if let change = leadership.pendingChange, change.index <= commitIndex {
             leadership.pendingChange = nil
             out.append(.membershipDone(token: change.token, .success(change.index)))
+        }
+        if let restore = leadership.pendingRestore, restore.noop <= commitIndex {
+            leadership.pendingRestore = nil
+            out.append(.restored(token: restore.token, .success(restore.index)))
         }
         if isNews, configurations.count == 1, !configuration.isVoter(identity.id) { leaveOffice(leadership, &out) }
     }

@@ -236,6 +236,7 @@ extension RaftNode {
         func refuse(_ error: RaftError) { out.append(.restored(token: token, .failure(error))) }
         guard case .leader(let leadership) = state else { return refuse(.notLeader) }
         guard leadership.transfer == nil else { return refuse(.leadershipTransferInProgress) }
+        guard leadership.pendingRestore == nil else { return refuse(.snapshot("another snapshot is in progress")) }
         guard configurationIndex <= commitIndex else {
             let what = "cannot restore snapshot now, wait until the configuration entry at \(configurationIndex) has been applied "
             return refuse(.snapshot(what + "(have applied \(lastApplied))"))
@@ -265,7 +266,7 @@ extension RaftNode {
         replaceLog(by: sink.meta, &out)
         out.append(.log(.info, "raft: restored user snapshot: index=\(sink.meta.index)"))
         out.append(.installSnapshot(sink.id, index: sink.meta.index, term: sink.meta.term))
-        out.append(.restored(token: token, .success(sink.meta.index)))
+        leadership.pendingRestore = (token, sink.meta.index, log.lastIndex + 1)
         append(LogEntry(index: log.lastIndex + 1, term: term, kind: .noop))
     }
 
@@ -300,6 +301,7 @@ extension RaftNode {
         let isNews = kept.last?.configuration != configuration
         configurations = kept
         if isNews { out.append(.configurationChanged(configuration)) }
+        if let leader, leader.id.isEmpty { setLeader(server(at: Array(leader.address.utf8)), &out) }
         commitIndex = max(commitIndex, meta.index)
         lastApplied = meta.index
         lastCommand = (meta.index, meta.term)

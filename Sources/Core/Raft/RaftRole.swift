@@ -62,6 +62,8 @@ final class Leadership {
     var announcedLease: Instant?
     /// A user's snapshot is being restored; nothing may be appended meanwhile.
     var isRestoring = false
+    /// It is restored at `index`, but not committed before the entry at `noop` is.
+    var pendingRestore: (token: UInt64, index: UInt64, noop: UInt64)?
 
     struct Verification {
         var token: UInt64

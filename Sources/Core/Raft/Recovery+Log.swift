@@ -74,9 +74,10 @@ extension RaftRecovery {
             term = record.term
             if record.kind.changesConfiguration { found.configurations.append(SegmentFormat.entry(bytes, record)) }
             found.offsets.append(UInt32(found.end))
-            found.end = min(record.end, bytes.count)
+            // The padding of a torn write may be missing; the next record goes behind it all the same.
+            found.end = record.end
         }
-        let rest = UnsafeRawBufferPointer(rebasing: bytes[found.end...])
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[min(found.end, bytes.count)...])
         if !isZero(rest) {
             found.problem = "a record is damaged"
             found.wasDurable = hasEvidence(bytes, found)

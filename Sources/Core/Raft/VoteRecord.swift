@@ -5,8 +5,8 @@ struct VoteRecord: Hashable, Sendable {
     var term: UInt64 = 0
     /// The term in which `candidate` got the vote; 0 for none yet.
     var votedTerm: UInt64 = 0
-    /// The term in which this server threw away its log and did not get it back yet; 0 for none. It must not vote meanwhile: entries
-    /// that it acknowledged may be committed, and its log does not show them.
+    /// The term in which this server threw away its log; 0 for none. Entries that it had acknowledged may be committed, and its log may not
+    /// show them any more: it votes for nobody whose log ends before that term.
     var forgotIn: UInt64 = 0
     /// The address of who got it.
     var candidate: [UInt8] = []

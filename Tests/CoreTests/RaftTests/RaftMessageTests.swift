@@ -158,9 +158,9 @@ import Testing
     }
 
     @Test func `meta json is the reference's`() throws {
-        let text =
-            #"{"Version":1,"ID":"2-47-1795237618499","Index":47,"Term":2,"Peers":"ka8xMjcuMC4wLjE6MjA2MTE=","Configuration":{"Servers":[{"Suffrage":0,"ID":"fe50","Address":"127.0.0.1:20611"}]},"ConfigurationIndex":21,"Size":11315,"CRC":"KKMEfZBi+TY="}"#
-            + "\n"
+        let servers = #"{"Servers":[{"Suffrage":0,"ID":"fe50","Address":"127.0.0.1:20611"}]}"#
+        let head = #"{"Version":1,"ID":"2-47-1795237618499","Index":47,"Term":2,"Peers":"ka8xMjcuMC4wLjE6MjA2MTE=","Configuration":"#
+        let text = head + servers + #","ConfigurationIndex":21,"Size":11315,"CRC":"KKMEfZBi+TY="}"# + "\n"
         let meta = try SnapshotMeta(encoded: Array(text.utf8))
         #expect(meta.index == 47)
         #expect(meta.configuration.servers == [RaftServer(id: "fe50", address: "127.0.0.1:20611")])

@@ -113,7 +113,8 @@ private func seeds(_ count: Int) -> ClosedRange<Int> {
         simulation.hosts.map { host in
             guard let node = host.node else { return "\(host.server.id) down" }
             return
-                "\(host.server.id) \(node.role) t\(node.currentTerm) last \(node.lastLogIndex)/\(node.lastLogTerm) commit \(node.commitIndex)"
+                "\(host.server.id) \(node.role) t\(node.currentTerm)"
+                + " last \(node.lastLogIndex)/\(node.lastLogTerm) commit \(node.commitIndex)"
                 + " applied \(node.lastApplied) durable \(node.durableIndex) snap \(node.lastSnapshot?.index ?? 0)"
         }.joined(separator: "; ")
     }

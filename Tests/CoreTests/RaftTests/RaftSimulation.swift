@@ -32,6 +32,8 @@ final class RaftSimulation {
         /// Its clock runs that far ahead.
         var skew = Duration.zero
         var diskIsBusyUntil = Instant.zero
+        /// What waits for the disk.
+        var batches: [DiskBatch] = []
         var wakeAt: Instant?
         var failure: String?
 
@@ -167,6 +169,7 @@ final class RaftSimulation {
             give(host, .wake)
         case .disk(let host, let incarnation, let batch):
             guard host.incarnation == incarnation, host.node != nil else { return }
+            host.batches.removeFirst()
             give(host, .disk(host.disk.perform(batch)))
         case .request(let from, let incarnation, let id, let to, let bytes):
             deliver(from, incarnation, id, to, bytes)
@@ -226,19 +229,22 @@ final class RaftSimulation {
     /// Writes the first configuration into every server's log and starts them.
     func startAll(voters: Int? = nil) {
         let servers = hosts.map(\.server).prefix(voters ?? hosts.count)
-        for host in hosts {
-            start(host)
-            if host.number <= servers.count { give(host, .bootstrap(token: 0xB007, RaftConfiguration(servers: Array(servers)))) }
-        }
+        firstConfiguration = RaftConfiguration(servers: Array(servers))
+        for host in hosts { start(host) }
     }
+
+    /// What every server is told when it finds nothing on its disk.
+    private var firstConfiguration = RaftConfiguration()
 
     func start(_ host: Host) {
         guard host.node == nil else { return }
         host.incarnation += 1
         host.failure = nil
         host.disk.failsSync = false
+        var isPristine = false
         do {
             let recovered = try RaftRecovery.recover(host.disk)
+            isPristine = recovered.isPristine
             host.machine = ToyMachine()
             host.applied = recovered.snapshot?.index ?? 0
             if let meta = recovered.snapshot {
@@ -260,6 +266,7 @@ final class RaftSimulation {
         host.diskIsBusyUntil = now
         host.wakeAt = nil
         rearm(host)
+        if isPristine, firstConfiguration[host.server.id] != nil { give(host, .bootstrap(token: 0xB007, firstConfiguration)) }
     }
 
     func crash(_ host: Host, survival: TestDisk.Survival? = nil) {
@@ -271,7 +278,12 @@ final class RaftSimulation {
         host.restoring = nil
         host.decoding = [:]
         host.decoded = [:]
-        // Of the batches that wait, some operations may have been performed.
+        // Of the batch in progress some operations were performed.
+        if let batch = host.batches.first {
+            let count = Int(random.next() % UInt64(batch.operations.count + 1))
+            for operation in batch.operations.prefix(count) { guard (try? host.disk.apply(operation)) != nil else { break } }
+        }
+        host.batches = []
         host.disk.crash(&random, survival)
     }
 
@@ -302,6 +314,7 @@ final class RaftSimulation {
             case .close(let id): sendBack(host, id, nil)
             case .disk(let batch):
                 host.diskIsBusyUntil = max(now, host.diskIsBusyUntil) + random.duration(in: faults.disk)
+                host.batches.append(batch)
                 schedule(.disk(host, host.incarnation, batch), at: host.diskIsBusyUntil)
             case .committed(let entries): apply(host, entries)
             case .rejected(let token, _): end(token, host)

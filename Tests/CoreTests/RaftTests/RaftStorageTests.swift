@@ -214,6 +214,31 @@ struct StorageHistory {
         }
     }
 
+    @Test func `a log goes on after any torn end`() throws {
+        var history = StorageHistory(segmentSize: 1 << 20)
+        history.vote(1, "a")
+        history.append(3, term: 1, size: 13)
+        history.sync()
+        let disk = TestDisk()
+        for batch in history.batches { for operation in batch.operations { _ = try disk.apply(operation) } }
+        let name = try disk.list(SegmentFormat.folder)[0]
+        let bytes = try disk.read(name, offset: 0, count: 1 << 20)
+        for size in SegmentFormat.headerSize...bytes.count {
+            let torn = disk.copy()
+            torn.set(name, Array(bytes[..<size]))
+            let state = try RaftRecovery.recover(torn)
+            var log = state.log
+            var storage = LogStorage(
+                vote: state.vote, voteSlot: 0, hasVoteFile: true, durableIndex: log.lastIndex, segmentSize: 1 << 20, random: Random(seed: 1)
+            )
+            for _ in 0..<2 { storage.append(LogEntry(index: log.lastIndex + 1, term: 1, data: [9]), to: &log) }
+            let batch = storage.take(token: 1, lastIndex: log.lastIndex)
+            for operation in batch?.operations ?? [] { _ = try torn.apply(operation) }
+            let again = try RaftRecovery.recover(torn)
+            #expect(again.lastIndex == state.lastIndex + 2, "torn at \(size)")
+        }
+    }
+
     @Test func `an interrupted recovery can be repeated`() throws {
         let history = StorageHistory.rich
         var random = Random(seed: 3)
