@@ -9,6 +9,7 @@ public protocol PeerTransport: AnyObject, Sendable {
     func call(_ id: CallID, to address: Address, _ channel: Channel, _ bytes: [UInt8], timeout: Duration)
     func reply(_ id: CallID, _ bytes: [UInt8])
     func refuse(_ id: CallID)
+    /// Called after the threads of the driver have ended. Must let go of the `PeerEvents`, which lead back to the transport.
     func stop()
 }
 
@@ -27,7 +28,7 @@ public struct PeerEvents: Sendable {
 
 /// The transport of an agent that reaches nobody: for one server alone.
 public final class NoPeers: PeerTransport, @unchecked Sendable {
-    // Unchecked: `events` is written before any thread starts.
+    // Unchecked: `events` is written before threads start and after they have ended.
     private var events: PeerEvents?
     private let localAddress: String
 
@@ -42,5 +43,5 @@ public final class NoPeers: PeerTransport, @unchecked Sendable {
 
     public func reply(_ id: CallID, _ bytes: [UInt8]) {}
     public func refuse(_ id: CallID) {}
-    public func stop() {}
+    public func stop() { events = nil }
 }

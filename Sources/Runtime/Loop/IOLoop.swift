@@ -27,7 +27,8 @@ protocol EventQueue: AnyObject, Sendable {
 ///
 /// Everything in it is guarded by `lock`. The thread that polls takes it after each `epoll_wait`; a thread that has answers for its
 /// connections (having just run the machine) takes it if it is free and writes them to the sockets itself, which saves waking the
-/// poller. Whoever holds the lock looks into the inbox again after letting it go, so nothing is left lying.
+/// poller. Whoever has held the lock, for whatever reason, looks into the inbox after letting it go: a thread that finds it taken leaves
+/// its messages to the holder.
 final class IOLoop: @unchecked Sendable {
     // Unchecked: `inbox` is guarded by `inboxLock`, the rest by `lock`.
     private let lock = Lock()
@@ -53,6 +54,8 @@ final class IOLoop: @unchecked Sendable {
     /// Connections that get nothing but time: swept every so often while there are any.
     var timed: [ObjectIdentifier: any EventSource] = [:]
     private var nextSweep = Instant.distantFuture
+    /// What `nextSweep` was at the end of the last turn: the poller's own, needing no lock.
+    private var pollUntil = Instant.distantFuture
     /// Connections with input left after their share of a turn.
     private var unfinished: [HTTPConnection] = []
 
@@ -84,16 +87,17 @@ final class IOLoop: @unchecked Sendable {
         resumeUnfinished()
         if nextSweep != .distantFuture { sweep() }
         finish()
+        pollUntil = nextSweep
         lock.unlock()
         var isMore = false
         repeat { isMore = shared.core.run() } while deliver()
         return isMore
     }
 
+    /// Must not take the lock: whoever takes it has to look into the inbox afterwards.
     private func timeout() -> Int32 {
-        let next = lock.holding { nextSweep }
-        if next == .distantFuture { return -1 }
-        return Int32(clamping: max(0, (next - SystemClock.now()).nanoseconds / 1_000_000 + 1))
+        if pollUntil == .distantFuture { return -1 }
+        return Int32(clamping: max(0, (pollUntil - SystemClock.now()).nanoseconds / 1_000_000 + 1))
     }
 
     /// Calls the connection's `resume` in the next turn, which will not wait.
