@@ -2,7 +2,9 @@
 
 SHELL := /bin/bash
 SWIFT ?= swift
-SEEDS ?= 1..200
+# For every build: CI makes errors of warnings here.
+FLAGS ?=
+SEEDS ?= 1..2000
 JOBS ?= $(shell nproc)
 RELEASE := .build/release
 
@@ -18,8 +20,8 @@ deps: ## Install the system libraries and tools that are missing (Debian and Ubu
 	@Tools/install-dependencies
 
 build: ## Build the release binaries .build/release/consul and consul-sim
-	$(SWIFT) build -c release --product consul
-	$(SWIFT) build -c release --product consul-sim
+	$(SWIFT) build -c release $(FLAGS) --product consul
+	$(SWIFT) build -c release $(FLAGS) --product consul-sim
 
 release: ## Build binaries that need no Swift runtime on the target machine
 	$(SWIFT) build -c release --static-swift-stdlib --product consul
@@ -27,8 +29,8 @@ release: ## Build binaries that need no Swift runtime on the target machine
 
 test: deps build ## Run all tests: unit, simulator, and the agent as its users run it
 	@Tools/install-dependencies tests
-	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	$(SWIFT) build $(FLAGS) --build-tests
+	$(SWIFT) test $(FLAGS) --skip-build
 	Tests/EndToEnd/run $(RELEASE)/consul $(RELEASE)/consul-sim
 
 format: ## Reformat all sources
