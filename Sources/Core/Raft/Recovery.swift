@@ -84,6 +84,7 @@ public enum RaftRecovery {
         let disk = RecoveryDisk(disk)
         var state = RecoveredRaftState()
         let names = try disk.list("raft")
+        try settle(disk, names)
         let isVoteIntact = try recoverVote(disk, names, &state)
         try recoverSnapshots(disk, names, &state)
         try recoverLog(disk, names, &state)
@@ -101,6 +102,22 @@ public enum RaftRecovery {
         // The snapshot of a leader whose term was still being written when the power went: nothing was voted or acknowledged in it.
         if let snapshot = state.snapshot, snapshot.term > state.vote.term { state.vote.term = snapshot.term }
         return state
+    }
+
+    /// Makes durable what is there. A process that was killed may have written without a sync: the system still shows that, so the node
+    /// would answer for it, and a loss of power would take it away afterwards.
+    private static func settle(_ disk: RecoveryDisk<some Disk>, _ names: [String]) throws(RecoveryError) {
+        guard !names.isEmpty else { return }
+        var folders: [String] = [""]
+        for name in names {
+            var end = name.utf8.startIndex
+            while let slash = name.utf8[end...].firstIndex(of: UInt8(ascii: "/")) {
+                let folder = String(name[..<slash])
+                if !folders.contains(folder) { folders.append(folder) }
+                end = name.utf8.index(after: slash)
+            }
+        }
+        try disk.perform(names.map { .sync(file: $0) } + folders.map { .syncDirectory($0) })
     }
 
     /// Whether a vote was found, or nothing that could have been one.
