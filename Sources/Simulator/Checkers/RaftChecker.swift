@@ -22,12 +22,30 @@ struct RaftChecker {
         var first: UInt64 = 0
         var last: UInt64 = 0
         var lastTerm: UInt64 = 0
-        /// The terms of the entries from `base` on.
+    }
+
+    /// The terms of a log's entries from `base` on, as last seen. Apart from `Shadow`, so that looking at that copies nothing.
+    private struct LogTerms {
         var base: UInt64 = 1
         var terms: [UInt64] = []
 
-        func term(at index: UInt64) -> UInt64? {
+        subscript(index: UInt64) -> UInt64? {
             index >= base && index - base < UInt64(terms.count) ? terms[Int(index - base)] : nil
+        }
+
+        /// Forgets everything behind `index`.
+        mutating func keep(upTo index: UInt64) { terms.removeLast(terms.count - Int(index - base + 1)) }
+
+        mutating func begin(at index: UInt64) {
+            base = index
+            terms.removeAll(keepingCapacity: true)
+        }
+
+        /// The front is given up in large steps, so that compaction does not cost a copy each time.
+        mutating func drop(below index: UInt64) {
+            guard index > base + 4096 else { return }
+            terms.removeFirst(Int(index - base))
+            base = index
         }
     }
 
@@ -43,6 +61,7 @@ struct RaftChecker {
     }
 
     private var servers: [Shadow]
+    private var logs: [LogTerms]
     private var leaders = LookupTable<UInt64, Int>()
     private var predecessors = LookupTable<EntryID, UInt64>()
     /// By index; index 0 is the empty log.
@@ -52,7 +71,7 @@ struct RaftChecker {
     private var uncommitted = LookupTable<EntryID, LogEntry>()
     private var reference = ReferenceState()
     /// A server's state is compared with the reference after so many entries, and after it has started.
-    private static let entriesBetweenComparisons: UInt64 = 64
+    private static let entriesBetweenComparisons: UInt64 = 512
     private(set) var comparisons = 0
     /// How many leaders there have been, and the last of them.
     private(set) var elections = 0
@@ -63,10 +82,14 @@ struct RaftChecker {
 
     init(servers: Int) {
         self.servers = Array(repeating: Shadow(), count: servers)
+        logs = Array(repeating: LogTerms(), count: servers)
     }
 
     /// The server's process is gone; its next life begins with what is on its disk.
-    mutating func forget(_ server: Int) { servers[server] = Shadow() }
+    mutating func forget(_ server: Int) {
+        servers[server] = Shadow()
+        logs[server] = LogTerms()
+    }
 
     /// Looks at a server after it has done something.
     mutating func observe(_ server: Int, _ view: some RaftView) throws(Violation) {
@@ -125,23 +148,21 @@ struct RaftChecker {
         }
         // Entries with the same index and term are the same; below them nothing has changed.
         var same = min(old.last, last)
-        while same >= first, same > 0, old.term(at: same) != view.logTerm(at: same) { same -= 1 }
+        while same >= first, same > 0, logs[server][same] != view.logTerm(at: same) { same -= 1 }
         if old.isRunning && same < min(old.commit, old.last) && same >= first {
             throw Violation(
                 rule: "committed entries stay",
                 text: "s\(server + 1) replaced its log from \(same + 1) on, though it knew \(old.commit) to be committed")
         }
-        var shadow = old
-        shadow.first = first
-        shadow.last = last
-        shadow.lastTerm = view.logTerm(at: last) ?? 0
-        if same < first || same < shadow.base || shadow.terms.isEmpty {
+        servers[server].first = first
+        servers[server].last = last
+        servers[server].lastTerm = view.logTerm(at: last) ?? 0
+        if same < first || same < logs[server].base || old.last == 0 {
             // Nothing of it is known, or the log begins anew behind a snapshot.
-            shadow.base = first
-            shadow.terms.removeAll(keepingCapacity: true)
+            logs[server].begin(at: first)
             same = first - 1
         } else {
-            shadow.terms.removeLast(shadow.terms.count - Int(same - shadow.base + 1))
+            logs[server].keep(upTo: same)
         }
         var index = same + 1
         while index <= last {
@@ -150,15 +171,10 @@ struct RaftChecker {
             }
             if index > highestCommit, let entry = view.entry(at: index) { uncommitted[EntryID(index: index, term: term)] = entry }
             try match(server, index, term, before: view.logTerm(at: index - 1))
-            shadow.terms.append(term)
+            logs[server].terms.append(term)
             index += 1
         }
-        // The front is given up in large steps, so that compaction does not cost a copy each time.
-        if first > shadow.base + 4096 {
-            shadow.terms.removeFirst(Int(first - shadow.base))
-            shadow.base = first
-        }
-        servers[server] = shadow
+        logs[server].drop(below: first)
     }
 
     private mutating func match(_ server: Int, _ index: UInt64, _ term: UInt64, before: UInt64?) throws(Violation) {
