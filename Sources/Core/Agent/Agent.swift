@@ -54,6 +54,7 @@ public final class Agent: AgentMachine {
         case .call(let id, let from, let channel, let bytes): server.called(id, from: from, channel, bytes, at: now)
         case .answered(let id, let bytes): server.answered(id, bytes, at: now)
         case .callFailed(let id, let reason): server.callFailed(id, reason, at: now)
+        case .packet, .resolved: break
         case .disk(let completion): diskCompleted(completion, at: now, into: &effects)
         case .probed(let id, let outcome): local.handle(.probed(id, outcome), at: now, into: &localEffects)
         case .wake:

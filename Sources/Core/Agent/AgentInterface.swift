@@ -23,6 +23,10 @@ public enum Channel: UInt8, Hashable, Sendable {
     case raft = 1
     /// One MessagePack-RPC request, header and body. The answer likewise.
     case rpc = 4
+    /// One stream of memberlist in a pool, whole as it goes over the wire: push/pull, TCP ping or user message. The answer
+    /// likewise; empty where the protocol has none (gossip §6).
+    case lan = 16
+    case wan = 17
 }
 
 /// One step on the files of the data directory. Names are relative, with `/` between components.
@@ -131,6 +135,10 @@ public enum AgentEvent: Sendable {
     case answered(CallID, [UInt8])
     /// A call of ours came to nothing; the text is the reference's ("... connect: connection refused").
     case callFailed(CallID, String)
+    /// A datagram of a gossip pool, as it came in. `from` is `ip:port`.
+    case packet(GossipPool, from: Address, [UInt8])
+    /// The addresses of a host name that was asked for, IPv4 before IPv6, as text; or why there are none.
+    case resolved(UInt64, Result<[String], Complaint>)
     case disk(DiskCompletion)
     case probed(UInt64, CheckOutcome)
     /// The deadline has come.
@@ -149,6 +157,10 @@ public enum AgentEffect: Sendable {
     case reply(CallID, [UInt8])
     /// An incoming call that cannot be answered: close its connection.
     case refuse(CallID)
+    /// A datagram of a gossip pool, to `ip:port`.
+    case packet(GossipPool, to: Address, [UInt8])
+    /// Look a host name up, as the system does; answered by `.resolved` of that token.
+    case resolve(UInt64, host: String)
     case disk(DiskBatch)
     case probe(UInt64, CheckProbe, timeout: Duration, outputLimit: Int)
     case cancelProbe(UInt64)

@@ -9,6 +9,10 @@ public protocol PeerTransport: AnyObject, Sendable {
     func call(_ id: CallID, to address: Address, _ channel: Channel, _ bytes: [UInt8], timeout: Duration)
     func reply(_ id: CallID, _ bytes: [UInt8])
     func refuse(_ id: CallID)
+    /// Sends a datagram, which may get lost.
+    func send(_ packet: [UInt8], to address: Address, in pool: GossipPool)
+    /// Looks a name up; ends in one `.resolved` of that token.
+    func resolve(_ token: UInt64, host: String)
     /// Called after the threads of the driver have ended. Must let go of the `PeerEvents`, which lead back to the transport.
     func stop()
 }
@@ -43,5 +47,10 @@ public final class NoPeers: PeerTransport, @unchecked Sendable {
 
     public func reply(_ id: CallID, _ bytes: [UInt8]) {}
     public func refuse(_ id: CallID) {}
+    public func send(_ packet: [UInt8], to address: Address, in pool: GossipPool) {}
+
+    public func resolve(_ token: UInt64, host: String) {
+        events?.post(.resolved(token, .failure(Complaint("lookup \(host): no such host"))))
+    }
     public func stop() { events = nil }
 }

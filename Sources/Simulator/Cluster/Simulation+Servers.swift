@@ -182,8 +182,8 @@ extension Simulation {
         switch effect {
         case .respond(let id, let response):
             respond(Handle(raw: id.raw), response, from: server)
-        case .answer:
-            preconditionFailure("no client asks DNS questions")
+        case .answer, .packet, .resolve:
+            preconditionFailure("clients ask no DNS questions, and servers know each other from the start")
         case .call(let id, let address, let channel, let bytes, let timeout):
             call(id, from: server, to: address, channel, bytes, timeout)
         case .reply(let id, let bytes):
