@@ -174,13 +174,7 @@ extension RaftNode {
         peer.outstandingBytes -= bytes
         guard response.success else { return rejected(peer, previous: previous, response, &out) }
         peer.failures = 0
-        if case .probe = peer.mode {
-            peer.mode = .pipeline
-            // More may have been committed since the probe was sent; nobody could be told of it then.
-            if peer.commitSent < commitIndex, peer.commitAt == nil {
-                peer.commitAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
-            }
-        }
+        if case .probe = peer.mode { peer.mode = .pipeline }
     }
 
     /// The peer does not have the entry before those it was sent.
