@@ -83,7 +83,7 @@ extension RaftNode {
     // MARK: Bootstrap
 
     func bootstrap(_ token: UInt64, _ configuration: RaftConfiguration, _ out: inout [RaftEffect]) {
-        guard term == 0, log.lastIndex == 0, snapshots.isEmpty else {
+        guard storage.vote.isPristine, log.lastIndex == 0, snapshots.isEmpty else {
             return out.append(.membershipDone(token: token, .failure(.configuration("bootstrap only works on new clusters"))))
         }
         do throws(RaftError) {

@@ -62,8 +62,8 @@ public struct RecoveredRaftState: Sendable {
     /// Nothing was ever written.
     public init() {}
 
-    /// Whether there is no term, log or snapshot: only then a cluster may be bootstrapped.
-    public var isPristine: Bool { vote.term == 0 && log.lastIndex == 0 && snapshot == nil }
+    /// Whether nothing was ever acknowledged: no log, no snapshot, no vote. Only then a cluster may be bootstrapped.
+    public var isPristine: Bool { vote.isPristine && log.lastIndex == 0 && snapshot == nil }
     public var term: UInt64 { vote.term }
     public var lastIndex: UInt64 { log.lastIndex }
     public var lastTerm: UInt64 { log.lastTerm }

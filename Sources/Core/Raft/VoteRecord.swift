@@ -11,6 +11,10 @@ struct VoteRecord: Hashable, Sendable {
     /// The address of who got it.
     var candidate: [UInt8] = []
 
+    /// Whether this may be the record of a server that has not taken part in anything yet. Bootstrapping writes term 1 beside the first
+    /// entry of the log; a power loss can leave the one without the other. Elections begin with term 2.
+    var isPristine: Bool { term <= 1 && votedTerm == 0 && forgotIn == 0 }
+
     static let file = "raft/meta"
     /// Each slot has a block of its own, so that a torn write of one leaves the other.
     static let slotSize = 4096
