@@ -67,3 +67,8 @@ public protocol GossipCipher: Sendable {
     /// nil when the tag does not fit: another key, or bytes that were tampered with.
     func open(_ sealed: ArraySlice<UInt8>, key: [UInt8], nonce: ArraySlice<UInt8>, additionalData: [UInt8]) -> [UInt8]?
 }
+
+/// What happened to members of a pool, as Serf tells it (gossip §12.2).
+public enum MemberEventKind: UInt8, Hashable, Sendable {
+    case joined, left, failed, updated, reaped
+}
