@@ -54,6 +54,9 @@ public struct AgentConfig: Sendable {
     public var tombstoneTTL: Duration = .minutes(15)
     public var tombstoneGranularity: Duration = .seconds(30)
     public var reconcileInterval: Duration = .seconds(60)
+    /// Requests a second of this agent to servers; nil: no limit. The bucket holds `rpcMaxBurst`.
+    public var rpcRate: Double?
+    public var rpcMaxBurst = 1000
 
     // HTTP
     public var kvMaxValueSize = 512 << 10

@@ -6,6 +6,10 @@ public enum Requester: Hashable, Sendable {
     case peer(CallID)
     /// This agent's own services and checks (anti-entropy).
     case local(UInt64)
+    /// A DNS question that needs what this agent does not hold.
+    case question(RequestID)
+    /// The agent's upload of its coordinate.
+    case coordinate
     /// The leader's own work; the number tells which.
     case duty(UInt64)
 }
@@ -32,6 +36,10 @@ public struct ServerError: Error, Hashable, Sendable {
     public static let noLeader = ServerError("No cluster leader")
     public static let noPath = ServerError("No path to datacenter")
     public static let notReady = ServerError("Not ready to serve consistent reads")
+    /// A client's that knows nobody to ask.
+    public static let noServers = ServerError("No known Consul servers")
+    /// Of the agent's own limit of calls.
+    public static let rateLimited = ServerError("RPC rate limit exceeded")
 
     /// As the caller sees the error of a server that it called (rpc-raft-wire §2.4).
     public var called: ServerError { ServerError("rpc error making call: " + text) }

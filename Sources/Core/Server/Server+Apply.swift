@@ -44,7 +44,7 @@ extension Server {
     /// A write is over, whichever way.
     func finish(_ requester: Requester, _ result: Result<ApplyResult, ServerError>, at now: Instant) {
         switch requester {
-        case .client, .local: answers.append(.write(requester, result))
+        case .client, .local, .question, .coordinate: answers.append(.write(requester, result))
         case .peer(let id): replyToWrite(id, result)
         case .duty(let id): dutyDone(id, result, at: now)
         }

@@ -8,13 +8,7 @@ extension Server {
         nextID += 1
         forwarded[id] = ForwardedWork(requester: requester, work: work, giveUpAt: giveUpAt)
         let bytes = RPCRequest.encode(sequence: id.raw, method: method, body: body)
-        effects.append(.call(id, to: leader, .rpc, bytes, timeout: timeout(of: work)))
-    }
-
-    private func timeout(of work: ServerWork) -> Duration {
-        guard case .read(_, let options) = work, options.minQueryIndex > 0 else { return config.rpcHoldTimeout + .seconds(5) }
-        let wait = options.maxQueryTime <= .zero ? config.defaultQueryTime : min(options.maxQueryTime, config.maxQueryTime)
-        return wait + .nanoseconds(wait.nanoseconds / 16) + config.rpcHoldTimeout
+        effects.append(.call(id, to: leader, .rpc, bytes, timeout: work.answerTimeout(config, hops: 1)))
     }
 
     func forwardAnswered(_ call: ForwardedWork, _ bytes: [UInt8], at now: Instant) {
@@ -23,21 +17,15 @@ extension Server {
         }
         guard reply.error.isEmpty else {
             let error = ServerError(reply.error).called
-            return retryable(reply.error, call.work) ? again(call, error, at: now) : fail(call.work, call.requester, error, at: now)
+            return call.work.isWorthRepeating(after: reply.error)
+                ? again(call, error, at: now) : fail(call.work, call.requester, error, at: now)
         }
         do throws(MessagePackError) {
-            switch call.work {
-            case .read(let query, _):
-                let (result, meta) = try query.decodeReply(reply.body)
+            switch try call.work.decodeAnswer(reply.body) {
+            case .read(let result, let meta):
                 evaluations += 1
                 finishRead(call.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: evaluations)))
-            case .renew:
-                let (result, meta) = try ReadQuery.sessionList.decodeReply(reply.body)
-                evaluations += 1
-                finishRead(call.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: evaluations)))
-            case .write(let request):
-                let result = try request.decodeReply(reply.body)
-                finish(call.requester, .success(result), at: now)
+            case .write(let result): finish(call.requester, .success(result), at: now)
             }
         } catch {
             fail(call.work, call.requester, ServerError(error.text).called, at: now)
@@ -45,14 +33,10 @@ extension Server {
     }
 
     func forwardFailed(_ call: ForwardedWork, _ reason: String, at now: Instant) {
-        let error = ServerError(reason).called
+        let error = ServerError(failedCall: reason)
         // A write whose answer was lost may have happened: only its caller may decide to repeat it.
-        call.work.isRead ? again(call, error, at: now) : fail(call.work, call.requester, error, at: now)
-    }
-
-    private func retryable(_ text: String, _ work: ServerWork) -> Bool {
-        if text.contains(ServerError.noLeader.text) { return true }
-        return work.isRead && (text.contains("stream closed") || text.contains("session shutdown") || text == "node is not the leader")
+        call.work.isRead || ServerError.isUnsent(reason)
+            ? again(call, error, at: now) : fail(call.work, call.requester, error, at: now)
     }
 
     /// Tries again when there is news of a leader, at the latest after a short random time.

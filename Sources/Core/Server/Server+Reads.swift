@@ -134,7 +134,7 @@ extension Server {
 
     func finishRead(_ requester: Requester, _ result: Result<ReadAnswer, ServerError>) {
         switch requester {
-        case .client, .local: answers.append(.read(requester, result))
+        case .client, .local, .question, .coordinate: answers.append(.read(requester, result))
         case .peer(let id): replyToRead(id, result)
         case .duty: break
         }

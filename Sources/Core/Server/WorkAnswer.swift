@@ -1,0 +1,48 @@
+// What another server's answer to some work says, and whether a failure is worth another attempt (rpc-raft-wire §2.4, §2.5).
+
+/// The body of an answer without an error.
+enum WorkAnswer {
+    case read(QueryResult, QueryMeta)
+    case write(ApplyResult)
+}
+
+extension ServerWork {
+    /// Reads the answer to `encodedCall`.
+    func decodeAnswer(_ body: ArraySlice<UInt8>) throws(MessagePackError) -> WorkAnswer {
+        switch self {
+        case .read(let query, _):
+            let (result, meta) = try query.decodeReply(body)
+            return .read(result, meta)
+        case .renew:
+            let (result, meta) = try ReadQuery.sessionList.decodeReply(body)
+            return .read(result, meta)
+        case .write(let request): return .write(try request.decodeReply(body))
+        }
+    }
+
+    /// Whether a server's refusal may be over soon: it is the loss of a leader, or (for reads) of a connection further on.
+    func isWorthRepeating(after refusal: String) -> Bool {
+        if refusal.contains(ServerError.noLeader.text) { return true }
+        return isRead
+            && (refusal.contains("stream closed") || refusal.contains("session shutdown") || refusal == "node is not the leader")
+    }
+
+    /// How long an answer may take: the other side holds the work while it has no leader, and blocking queries for as long as they may wait.
+    func answerTimeout(_ config: AgentConfig, hops: Int) -> Duration {
+        let slack = config.rpcHoldTimeout * hops + .seconds(5)
+        guard case .read(_, let options) = self, options.minQueryIndex > 0 else { return slack }
+        let wait = options.maxQueryTime <= .zero ? config.defaultQueryTime : min(options.maxQueryTime, config.maxQueryTime)
+        return wait + .nanoseconds(wait.nanoseconds / 16) + slack
+    }
+}
+
+extension ServerError {
+    /// A call that came to nothing. Where no connection could be made, nothing has been sent.
+    init(failedCall reason: String) {
+        self.init(
+            ServerError.isUnsent(reason) ? "rpc error getting client: failed to get conn: \(reason)" : "rpc error making call: \(reason)")
+    }
+
+    /// Whether a call failed before anything of it was sent: the other side cannot have done what it asks for.
+    static func isUnsent(_ reason: String) -> Bool { reason.hasPrefix("dial ") }
+}
