@@ -31,9 +31,60 @@ public struct AgentConfig: Sendable {
     public var sidecarMinPort = 21000
     public var sidecarMaxPort = 21255
 
+    // Gossip: the pool within the datacenter, and the one between datacenters (servers only, unless `serfWANPort` is -1)
+    /// 16, 24 or 32 bytes; nil: no key is configured. A keyring file goes before it (`Keyring`).
+    public var encryptKey: [UInt8]?
+    public var encryptVerifyIncoming = true
+    public var encryptVerifyOutgoing = true
+    /// Keys stay in memory: there are no `serf/local.keyring` and `serf/remote.keyring`.
+    public var disableKeyringFile = false
+    public var serfBindAddressLAN = "127.0.0.1"
+    public var serfBindAddressWAN = "127.0.0.1"
+    /// Networks in CIDR form that members may come from; empty: everywhere.
+    public var serfAllowedCIDRsLAN: [String] = []
+    public var serfAllowedCIDRsWAN: [String] = []
+    public var gossipLAN = GossipTuning.lan
+    public var gossipWAN = GossipTuning.wan
+    /// How long a failed member is kept.
+    public var reconnectTimeoutLAN: Duration = .hours(72)
+    public var reconnectTimeoutWAN: Duration = .hours(72)
+    /// The version of Consul's protocol that is announced, 2 or 3.
+    public var protocolVersion = 2
+    public var disableCoordinates = false
+    public var coordinateUpdatePeriod: Duration = .seconds(5)
+    public var coordinateUpdateBatchSize = 128
+    public var coordinateUpdateMaxBatches = 5
+    /// Coordinates a second that all agents together send.
+    public var syncCoordinateRateTarget = 64.0
+    public var syncCoordinateIntervalMin: Duration = .seconds(15)
+
+    // Joining: once at start, where failure ends the agent, and again and again until it works. Each is an entry for `JoinAddress`.
+    public var startJoinLAN: [String] = []
+    public var startJoinWAN: [String] = []
+    public var retryJoinLAN: [String] = []
+    public var retryJoinWAN: [String] = []
+    public var retryJoinInterval: Duration = .seconds(30)
+    public var retryJoinIntervalWAN: Duration = .seconds(30)
+    /// Attempts after the first one; 0: without end.
+    public var retryJoinMaxAttempts = 0
+    public var retryJoinMaxAttemptsWAN = 0
+    /// Joins the members of the snapshot file even after a graceful leave.
+    public var rejoinAfterLeave = false
+    public var disableRemoteExec = true
+
     // Raft
     public var bootstrap = true
+    /// Whether the member's tags say so: `bootstrap` or `bootstrap_expect = 1`, and not development mode alone.
+    public var announcesBootstrap = false
+    /// The number of servers that a new cluster waits for; 0: not configured. Never 1, which is `bootstrap`.
     public var bootstrapExpect = 0
+    /// 2 or 3.
+    public var raftProtocol = 3
+    /// The tag `nonvoter` is set; nothing else follows from it.
+    public var nonVotingServer = false
+    public var autopilot = AutopilotDefaults()
+    /// How often a leader looks after the health of servers.
+    public var serverHealthInterval: Duration = .seconds(2)
     /// The servers of a cluster that forms without gossip (the simulator's), itself included. Empty: only itself.
     public var initialServers: [ServerIdentity] = []
     public var raftHeartbeatTimeout: Duration = .milliseconds(5000)
@@ -57,6 +108,8 @@ public struct AgentConfig: Sendable {
     /// Requests a second of this agent to servers; nil: no limit. The bucket holds `rpcMaxBurst`.
     public var rpcRate: Double?
     public var rpcMaxBurst = 1000
+    public var rpcMaxConnectionsPerClient = 100
+    public var rpcHandshakeTimeout: Duration = .seconds(5)
 
     // HTTP
     public var kvMaxValueSize = 512 << 10

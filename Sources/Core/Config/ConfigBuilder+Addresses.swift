@@ -23,12 +23,13 @@ extension ConfigBuilder {
         listen(.http, "addresses.http", clients, result.agent.httpPort)
         listen(.https, "addresses.https", clients, result.agent.httpsPort)
         listen(.grpc, "addresses.grpc", clients, result.agent.grpcPort)
-        for key in ["serf_lan", "serf_wan"] { _ = single(key) }
+        result.agent.serfBindAddressLAN = (single("serf_lan") ?? bind).text
+        result.agent.serfBindAddressWAN = (single("serf_wan") ?? bind).text
         try buildRecursors()
-        result.process.startJoin = expandAll("start_join")
-        result.process.startJoinWAN = expandAll("start_join_wan")
-        result.process.retryJoin = expandAll("retry_join")
-        result.process.retryJoinWAN = expandAll("retry_join_wan")
+        result.agent.startJoinLAN = expandAll("start_join")
+        result.agent.startJoinWAN = expandAll("start_join_wan")
+        result.agent.retryJoinLAN = expandAll("retry_join")
+        result.agent.retryJoinWAN = expandAll("retry_join_wan")
     }
 
     private mutating func buildPorts() throws(ConfigError) {
@@ -159,7 +160,10 @@ extension ConfigBuilder {
 
     private mutating func expandAll(_ key: String) -> [String] {
         var result: [String] = []
-        for text in reader.strings(key) { result += expandText(key, text) }
+        for text in reader.strings(key) {
+            // What describes a discovery is one entry, blanks and all.
+            if JoinDiscovery.refusal(text) == nil { result += expandText(key, text) } else { result.append(text) }
+        }
         return result
     }
 

@@ -47,6 +47,8 @@ public struct ConfigBuilder {
         try buildAddresses()
         try buildServer()
         buildTimings()
+        buildGossip()
+        buildJoining()
         buildDNS()
         buildHTTP()
         buildChecks()
@@ -87,6 +89,8 @@ public struct ConfigBuilder {
         result.process.dataDirectory = isDev ? "" : reader.string("data_dir")
         result.agent.persistsRegistrations = !result.process.dataDirectory.isEmpty
         result.agent.leaveOnTerminate = reader.bool("leave_on_terminate", default: !result.agent.server)
+        result.agent.rejoinAfterLeave = reader.bool("rejoin_after_leave")
+        result.agent.disableRemoteExec = reader.bool("disable_remote_exec")
         result.agent.skipLeaveOnInterrupt = reader.bool("skip_leave_on_interrupt", default: result.agent.server)
         result.agent.enableDebug = reader.bool("enable_debug")
         result.agent.translateWANAddresses = reader.bool("translate_wan_addrs")
@@ -114,6 +118,7 @@ public struct ConfigBuilder {
             warn("BootstrapExpect is set to 1; this is the same as Bootstrap mode.")
         }
         result.agent.bootstrap = bootstrap || isDev
+        result.agent.announcesBootstrap = bootstrap
         result.agent.bootstrapExpect = expect
         result.process.showsBootstrap = bootstrap
         let multiplier = reader.int("performance.raft_multiplier")
@@ -170,17 +175,14 @@ public struct ConfigBuilder {
         result.agent.kvMaxValueSize = reader.int("limits.kv_max_value_size")
         result.agent.txnMaxRequestLength = reader.int("limits.txn_max_req_len")
         result.agent.httpMaxConnectionsPerClient = reader.int("limits.http_max_conns_per_client")
-        result.process.rpcMaxConnectionsPerClient = reader.int("limits.rpc_max_conns_per_client")
-        result.process.rpcHandshakeTimeout = reader.duration("limits.rpc_handshake_timeout")
+        result.agent.rpcMaxConnectionsPerClient = reader.int("limits.rpc_max_conns_per_client")
+        result.agent.rpcHandshakeTimeout = reader.duration("limits.rpc_handshake_timeout")
         result.agent.antiEntropyInterval = reader.duration("ae_interval")
         result.agent.checkReapInterval = reader.duration("check_reap_interval")
         // Only read so that what cannot be read is reported.
         let others = [
-            "reconnect_timeout", "reconnect_timeout_wan", "retry_interval", "retry_interval_wan", "primary_gateways_interval",
-            "limits.https_handshake_timeout", "acl.token_ttl", "acl.policy_ttl", "acl.role_ttl", "acl_ttl",
-            "autopilot.last_contact_threshold", "autopilot.server_stabilization_time", "telemetry.prometheus_retention_time",
-            "gossip_lan.gossip_interval", "gossip_lan.probe_interval", "gossip_lan.probe_timeout", "gossip_wan.gossip_interval",
-            "gossip_wan.probe_interval", "gossip_wan.probe_timeout",
+            "primary_gateways_interval", "limits.https_handshake_timeout", "acl.token_ttl", "acl.policy_ttl", "acl.role_ttl", "acl_ttl",
+            "telemetry.prometheus_retention_time",
         ]
         for path in others { _ = reader.duration(path) }
     }

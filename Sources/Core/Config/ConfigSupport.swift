@@ -98,8 +98,8 @@ enum ConfigSupport {
     private static func isHarmless(_ path: String, _ reader: ConfigReader, _ built: Configuration) -> Bool {
         switch path {
         case "acl.default_policy", "acl_default_policy": return reader.string(path) == "allow"
-        case "start_join": return isOnlyItself(built.process.startJoin, built)
-        case "retry_join": return isOnlyItself(built.process.retryJoin, built)
+        case "start_join": return isOnlyItself(built.agent.startJoinLAN, built)
+        case "retry_join": return isOnlyItself(built.agent.retryJoinLAN, built)
         default: return false
         }
     }

@@ -8,6 +8,8 @@ public struct Configuration: Sendable {
     public var unsupported: [String] = []
     /// Why an agent cannot start with this although it is valid (config §12, stages 3 to 7).
     public var startProblem: String?
+    /// Why an agent that has begun to start cannot go on (config §12, stage 9).
+    public var startFailure: String?
 
     public init() {}
 }
@@ -35,13 +37,6 @@ public struct ProcessConfig: Sendable {
     /// For the banner: whether this server was told to bootstrap.
     public var showsBootstrap = false
 
-    public var startJoin: [String] = []
-    public var startJoinWAN: [String] = []
-    public var retryJoin: [String] = []
-    public var retryJoinWAN: [String] = []
-
-    public var rpcMaxConnectionsPerClient = 100
-    public var rpcHandshakeTimeout: Duration = .seconds(5)
     public var uiDirectory = ""
     public var watches: [DynamicValue] = []
 

@@ -47,7 +47,7 @@ extension ConfigBuilder {
         for (name, number) in [
             ("BootstrapExpect", agent.bootstrapExpect), ("CheckOutputMaxSize", agent.checkOutputMaxSize),
             ("HTTPMaxConnsPerClient", agent.httpMaxConnectionsPerClient), ("KVMaxValueSize", agent.kvMaxValueSize),
-            ("TxnMaxReqLen", agent.txnMaxRequestLength), ("RPCMaxConnsPerClient", result.process.rpcMaxConnectionsPerClient),
+            ("TxnMaxReqLen", agent.txnMaxRequestLength), ("RPCMaxConnsPerClient", agent.rpcMaxConnectionsPerClient),
             ("RPCProtocol", reader.int("protocol")), ("RaftProtocol", reader.int("raft_protocol")),
             ("RaftSnapshotThreshold", Int(agent.raftSnapshotThreshold)), ("RaftTrailingLogs", Int(agent.raftTrailingLogs)),
             ("ConnectSidecarMinPort", agent.sidecarMinPort), ("ConnectSidecarMaxPort", agent.sidecarMaxPort),
@@ -100,8 +100,8 @@ extension ConfigBuilder {
         add("RPCBindAddr", .string("tcp://\(hostPort(agent.bindAddress, agent.serverPort))"))
         add("SerfAdvertiseAddrLAN", .string("tcp://\(hostPort(agent.advertiseAddress, agent.serfLANPort))"))
         add("SerfBindAddrLAN", .string("tcp://\(hostPort(agent.bindAddress, agent.serfLANPort))"))
-        add("StartJoinAddrsLAN", Self.list(result.process.startJoin))
-        add("RetryJoinLAN", Self.list(result.process.retryJoin))
+        add("StartJoinAddrsLAN", Self.list(result.agent.startJoinLAN))
+        add("RetryJoinLAN", Self.list(result.agent.retryJoinLAN))
     }
 
     private func urls(_ service: ListenerConfig.Service, _ network: String) -> [String] {

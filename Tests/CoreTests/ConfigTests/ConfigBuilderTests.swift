@@ -69,7 +69,7 @@ enum ConfigFixture {
         #expect(config.agent.nodeMeta == ["zone": "b", "keep": "k", "flag": "yes", "inline": "1", "bare": ""])
         #expect(config.agent.services.map(\.name) == ["one", "two", "three"])
         #expect(config.agent.checks.map(\.name) == ["c"])
-        #expect(config.process.retryJoin == ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"])
+        #expect(config.agent.retryJoinLAN == ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"])
         #expect(config.agent.dns.nodeTTL == .seconds(5))
         #expect(config.agent.dns.soaMinTTL == 9)
         #expect(config.agent.dns.serviceTTL["*"] == .seconds(7))

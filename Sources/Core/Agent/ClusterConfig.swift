@@ -1,0 +1,42 @@
+/// The timing of a gossip pool that users may set: the blocks `gossip_lan` and `gossip_wan`. Spec: config §15, gossip §10.
+public struct GossipTuning: Hashable, Sendable {
+    /// How many members a tick of gossip goes to.
+    public var gossipNodes = 3
+    public var gossipInterval: Duration = .milliseconds(200)
+    public var probeInterval: Duration = .seconds(1)
+    public var probeTimeout: Duration = .milliseconds(500)
+    public var retransmitMult = 4
+    public var suspicionMult = 4
+
+    public init(
+        gossipInterval: Duration = .milliseconds(200), probeInterval: Duration = .seconds(1), probeTimeout: Duration = .milliseconds(500),
+        suspicionMult: Int = 4
+    ) {
+        self.gossipInterval = gossipInterval
+        self.probeInterval = probeInterval
+        self.probeTimeout = probeTimeout
+        self.suspicionMult = suspicionMult
+    }
+
+    public static let lan = GossipTuning()
+    public static let wan = GossipTuning(
+        gossipInterval: .milliseconds(500), probeInterval: .seconds(5), probeTimeout: .seconds(3), suspicionMult: 6)
+    /// Both pools of an agent in development mode.
+    public static let development = GossipTuning(
+        gossipInterval: .milliseconds(100), probeInterval: .milliseconds(100), probeTimeout: .milliseconds(100), suspicionMult: 3)
+}
+
+/// The block `autopilot`: what a new cluster's autopilot configuration is seeded with. Spec: config §7.9.
+public struct AutopilotDefaults: Hashable, Sendable {
+    public var cleanupDeadServers = true
+    public var lastContactThreshold: Duration = .milliseconds(200)
+    public var maxTrailingLogs: UInt64 = 250
+    public var minQuorum: UInt64 = 0
+    public var serverStabilizationTime: Duration = .seconds(10)
+    /// The last three are kept though only the enterprise edition acts on them.
+    public var redundancyZoneTag = ""
+    public var disableUpgradeMigration = false
+    public var upgradeVersionTag = ""
+
+    public init() {}
+}

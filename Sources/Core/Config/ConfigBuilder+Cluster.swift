@@ -1,0 +1,69 @@
+/// What concerns the cluster that an agent is part of: gossip, joining, autopilot. Spec: config §7.7-§7.10, §7.14, §15.
+extension ConfigBuilder {
+    mutating func buildGossip() {
+        let agent = result.agent
+        // Whether it is base64 is told in its turn, by the validation.
+        let key = reader.string("encrypt")
+        result.agent.encryptKey = key.isEmpty ? nil : try? Base64.decode(key)
+        result.agent.encryptVerifyIncoming = reader.bool("encrypt_verify_incoming")
+        result.agent.encryptVerifyOutgoing = reader.bool("encrypt_verify_outgoing")
+        result.agent.disableKeyringFile = reader.bool("disable_keyring_file")
+        result.agent.serfAllowedCIDRsLAN = reader.strings("serf_lan_allowed_cidrs")
+        result.agent.serfAllowedCIDRsWAN = reader.strings("serf_wan_allowed_cidrs")
+        result.agent.gossipLAN = tuning("gossip_lan", agent.gossipLAN)
+        result.agent.gossipWAN = tuning("gossip_wan", agent.gossipWAN)
+        result.agent.reconnectTimeoutLAN = positive("reconnect_timeout", else: agent.reconnectTimeoutLAN)
+        result.agent.reconnectTimeoutWAN = positive("reconnect_timeout_wan", else: agent.reconnectTimeoutWAN)
+        result.agent.protocolVersion = reader.int("protocol")
+        result.agent.disableCoordinates = reader.bool("disable_coordinates")
+        result.agent.coordinateUpdatePeriod = reader.duration("consul.coordinate.update_period")
+        result.agent.coordinateUpdateBatchSize = reader.int("consul.coordinate.update_batch_size")
+        result.agent.coordinateUpdateMaxBatches = reader.int("consul.coordinate.update_max_batches")
+        result.agent.syncCoordinateRateTarget = reader.double("sync_coordinate_rate_target", default: agent.syncCoordinateRateTarget)
+        result.agent.syncCoordinateIntervalMin = reader.duration("sync_coordinate_interval_min")
+        buildAutopilot()
+    }
+
+    private mutating func tuning(_ block: String, _ initial: GossipTuning) -> GossipTuning {
+        var tuning = initial
+        tuning.gossipNodes = reader.int("\(block).gossip_nodes")
+        tuning.gossipInterval = reader.duration("\(block).gossip_interval")
+        tuning.probeInterval = reader.duration("\(block).probe_interval")
+        tuning.probeTimeout = reader.duration("\(block).probe_timeout")
+        tuning.retransmitMult = reader.int("\(block).retransmit_mult")
+        tuning.suspicionMult = reader.int("\(block).suspicion_mult")
+        return tuning
+    }
+
+    private mutating func positive(_ path: String, else other: Duration) -> Duration {
+        let value = reader.duration(path)
+        return value > .zero ? value : other
+    }
+
+    private mutating func buildAutopilot() {
+        var autopilot = AutopilotDefaults()
+        autopilot.cleanupDeadServers = reader.bool("autopilot.cleanup_dead_servers")
+        autopilot.lastContactThreshold = reader.duration("autopilot.last_contact_threshold")
+        autopilot.maxTrailingLogs = UInt64(clamping: reader.int("autopilot.max_trailing_logs"))
+        autopilot.minQuorum = UInt64(clamping: reader.int("autopilot.min_quorum"))
+        autopilot.serverStabilizationTime = reader.duration("autopilot.server_stabilization_time")
+        autopilot.redundancyZoneTag = reader.string("autopilot.redundancy_zone_tag")
+        autopilot.disableUpgradeMigration = reader.bool("autopilot.disable_upgrade_migration")
+        autopilot.upgradeVersionTag = reader.string("autopilot.upgrade_version_tag")
+        result.agent.autopilot = autopilot
+        result.agent.serverHealthInterval = reader.duration("consul.server.health_interval")
+        result.agent.nonVotingServer = reader.bool("non_voting_server")
+        let raftProtocol = reader.int("raft_protocol")
+        if raftProtocol != 0 { result.agent.raftProtocol = raftProtocol }
+    }
+
+    mutating func buildJoining() {
+        result.agent.retryJoinInterval = reader.duration("retry_interval")
+        result.agent.retryJoinIntervalWAN = reader.duration("retry_interval_wan")
+        result.agent.retryJoinMaxAttempts = max(0, reader.int("retry_max"))
+        result.agent.retryJoinMaxAttemptsWAN = max(0, reader.int("retry_max_wan"))
+        let rate = reader.double("limits.rpc_rate", default: -1)
+        result.agent.rpcRate = rate > 0 ? rate : nil
+        result.agent.rpcMaxBurst = reader.int("limits.rpc_max_burst")
+    }
+}
