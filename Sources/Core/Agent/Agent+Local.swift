@@ -6,8 +6,8 @@ extension Agent {
 
     func perform(_ effect: LocalEffect, at now: Instant, into effects: inout [AgentEffect]) {
         switch effect {
-        case .read(let token, let query, let options): server.execute(.read(query, options), for: .local(token), at: now)
-        case .write(let token, let request): server.execute(.write(request), for: .local(token), at: now)
+        case .read(let token, let query, let options): backend.execute(.read(query, options), for: .local(token), at: now)
+        case .write(let token, let request): backend.execute(.write(request), for: .local(token), at: now)
         case .probe(let token, let probe, let timeout, let limit):
             effects.append(.probe(token, probe, timeout: timeout, outputLimit: limit))
         case .cancelProbe(let token): effects.append(.cancelProbe(token))
@@ -75,6 +75,7 @@ extension Agent {
         if let datacenter = call.datacenter, datacenter != config.datacenter {
             return effects.append(.respond(id, Renderer.error(ServerError.noPath.text, context: context)))
         }
+        guard let server else { return effects.append(.respond(id, Renderer.error(ServerError.noServers.text, context: context))) }
         switch call {
         case .status(.leader, _, let pretty):
             effects.append(.respond(id, Renderer.leader(server.leaderAddress ?? "", pretty: pretty, context: context)))
@@ -95,6 +96,11 @@ extension Agent {
     /// Leaves the cluster, then stops (behaviour §4.7). A lone server keeps its place, so that it can come back.
     func leave(at now: Instant, into effects: inout [AgentEffect]) {
         guard exitAt == nil else { return }
+        guard let server else {
+            effects.append(.log(.info, "agent.client", "client starting leave"))
+            exitAt = now
+            return
+        }
         effects.append(.log(.info, "agent.server", "server starting leave"))
         server.beginLeaving(at: now)
         exitAt = server.raft.isSoleVoter ? now : now + config.leaveDrainTime

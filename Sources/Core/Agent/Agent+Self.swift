@@ -4,7 +4,7 @@ extension Agent {
     func describe(_ request: AgentRequest, pretty: Bool, at now: Instant) -> HTTPResponse {
         switch request {
         case .selfDescription:
-            let statistics = AgentStatistics.local(local.statistics) + server.statistics(at: now) + [runtimeStatistics]
+            let statistics = AgentStatistics.local(local.statistics) + backend.statistics(at: now) + [runtimeStatistics]
             return finished(
                 AgentRenderer.selfDescription(
                     config, member: AgentMember(of: config), statistics: statistics, coordinate: AgentCoordinate(),

@@ -1,9 +1,12 @@
 /// One member of a datacenter: its API, its local services and checks, and (on servers) consensus and the replicated state.
+/// Client agents have no state to publish: all their requests and questions come to the core loop.
 ///
 /// The very same object runs in production and in the simulator; `AgentMachine` is how both drive it.
 public final class Agent: AgentMachine {
     public let config: AgentConfig
-    public let server: Server
+    let backend: Backend
+    /// nil on client agents.
+    public var server: Server? { backend.server }
     let router: Router
     let context: APIContext
     let local: LocalState
@@ -38,7 +41,10 @@ public final class Agent: AgentMachine {
         self.config = config
         context = APIContext(from: config)
         router = Router(context)
-        server = try Server(config: config, disk: disk, seed: random.next(), at: now)
+        backend =
+            config.server
+            ? .server(try Server(config: config, disk: disk, seed: random.next(), at: now))
+            : .client(Client(config: config, seed: random.next(), at: now))
         local = LocalState(config: config, random: Random(seed: random.next()), md5Hex: md5Hex)
         try loadLocalState(from: disk, at: now)
         local.handle(.startSyncing, at: now, into: &localEffects)
@@ -51,14 +57,14 @@ public final class Agent: AgentMachine {
         case .request(let id, let request): execute(router.route(request), for: id, at: now, into: &effects)
         case .question: preconditionFailure("questions are answered by a front end")
         case .cancelled(let id): cancel(id, at: now)
-        case .call(let id, let from, let channel, let bytes): server.called(id, from: from, channel, bytes, at: now)
-        case .answered(let id, let bytes): server.answered(id, bytes, at: now)
-        case .callFailed(let id, let reason): server.callFailed(id, reason, at: now)
+        case .call(let id, let from, let channel, let bytes): called(id, from: from, channel, bytes, at: now, into: &effects)
+        case .answered(let id, let bytes): backend.answered(id, bytes, at: now)
+        case .callFailed(let id, let reason): backend.callFailed(id, reason, at: now)
         case .packet, .resolved: break
         case .disk(let completion): diskCompleted(completion, at: now, into: &effects)
         case .probed(let id, let outcome): local.handle(.probed(id, outcome), at: now, into: &localEffects)
         case .wake:
-            server.wake(at: now)
+            backend.wake(at: now)
             local.handle(.wake, at: now, into: &localEffects)
             if let exitAt, exitAt <= now { exit(into: &effects) }
         case .leave: leave(at: now, into: &effects)
@@ -68,12 +74,12 @@ public final class Agent: AgentMachine {
     }
 
     public func flush(at now: Instant, into effects: inout [AgentEffect]) {
-        server.flush(at: now)
+        backend.flush(at: now)
         settle(at: now, into: &effects)
     }
 
     public var deadline: Instant? {
-        [server.deadline, local.deadline, exitAt].reduce(nil) { earliest, other in
+        [backend.deadline, local.deadline, exitAt].reduce(nil) { earliest, other in
             guard let other else { return earliest }
             return min(earliest ?? other, other)
         }
@@ -82,7 +88,7 @@ public final class Agent: AgentMachine {
     /// Carries what the parts have to tell each other, until all are silent.
     func settle(at now: Instant, into effects: inout [AgentEffect]) {
         while true {
-            let answers = server.takeOutput(into: &effects)
+            let answers = backend.takeOutput(into: &effects)
             for answer in answers { deliver(answer, at: now, into: &effects) }
             if localEffects.isEmpty && answers.isEmpty { break }
             let batch = localEffects
@@ -99,16 +105,16 @@ public final class Agent: AgentMachine {
         case .immediate(let response): effects.append(.respond(id, response))
         case .read(let query, let options, let shape):
             pending[id] = .read(query, options, shape, shape.cache.map { cached.state($0, query, options) })
-            server.execute(.read(query, options), for: .client(id), at: now)
+            backend.execute(.read(query, options), for: .client(id), at: now)
         case .write(let request, let shape):
             pending[id] = .write(shape)
-            server.execute(.write(request), for: .client(id), at: now)
+            backend.execute(.write(request), for: .client(id), at: now)
         case .sessionRenew(let session, let options, let pretty):
             pending[id] = .renew(id: session, pretty: pretty)
-            server.execute(.renew(session: session, options), for: .client(id), at: now)
+            backend.execute(.renew(session: session, options), for: .client(id), at: now)
         case .txn(let request, let readOnly, let options, let pretty):
             pending[id] = .txn(readOnly: readOnly, pretty: pretty)
-            server.execute(readOnly ? .read(.txnRead(request.ops), options) : .write(.txn(request)), for: .client(id), at: now)
+            backend.execute(readOnly ? .read(.txnRead(request.ops), options) : .write(.txn(request)), for: .client(id), at: now)
         case .status, .raftConfiguration, .datacenters: answerStatus(call, for: id, into: &effects)
         case .agent(let request, let pretty): execute(request, pretty: pretty, for: id, at: now, into: &effects)
         }
@@ -135,7 +141,7 @@ public final class Agent: AgentMachine {
                 // Too old: asked once more, of the leader (http-1 §1.9).
                 options.allowStale = false
                 pending[id] = .read(query, options, shape, cache)
-                return server.execute(.read(query, options), for: .client(id), at: now)
+                return backend.execute(.read(query, options), for: .client(id), at: now)
             }
             effects.append(.respond(id, render(answer, options, shape, cache)))
         case (.read(_, _, let shape, _), .failure(let error)):
@@ -178,15 +184,23 @@ public final class Agent: AgentMachine {
         if case .local = request {
             local.handle(.cancelled(id), at: now, into: &localEffects)
         } else {
-            server.cancel(.client(id))
+            backend.cancel(.client(id))
         }
+    }
+
+    /// Only servers are called. A client closes the connection.
+    private func called(
+        _ id: CallID, from address: Address, _ channel: Channel, _ bytes: [UInt8], at now: Instant, into effects: inout [AgentEffect]
+    ) {
+        guard let server = backend.server else { return effects.append(.refuse(id)) }
+        server.called(id, from: address, channel, bytes, at: now)
     }
 
     private func diskCompleted(_ completion: DiskCompletion, at now: Instant, into effects: inout [AgentEffect]) {
         if completion.token & Self.diskTokenBit != 0 {
             persisted(completion, into: &effects)
         } else {
-            server.diskCompleted(completion, at: now)
+            backend.server?.diskCompleted(completion, at: now)
         }
     }
 }

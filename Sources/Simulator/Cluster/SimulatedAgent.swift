@@ -16,7 +16,7 @@ final class SimulatedAgent: SimulatedMachine {
         Core.FrontEnd(config: config, gzip: NoCompression(), seed: 1)
     }
 
-    var raft: AgentRaftView? { AgentRaftView(server: agent.server) }
+    var raft: AgentRaftView? { agent.server.map(AgentRaftView.init) }
 
     /// Names files of registrations where production uses MD5: any digest will do.
     @Sendable private static func fileName(_ bytes: [UInt8]) -> String {
