@@ -30,6 +30,9 @@ extension Command {
             return 0
         case .bench:
             return Bench.perform()
+        case .check(let file):
+            guard let bytes = readFile(file) else { throw UsageError(text: "cannot read \(file)") }
+            return HistoryFile.judge(try HistoryFile.parse(bytes))
         }
     }
 

@@ -7,6 +7,8 @@ enum Command: Equatable {
     case fuzz(FuzzOptions)
     case replay(seed: UInt64, trace: Bool, json: Bool)
     case bench
+    /// Judges the history of a real cluster.
+    case check(file: String)
     /// A process that works for `fuzz`: runs every `stride`-th seed and prints one line of JSON for each.
     case worker(first: UInt64, last: UInt64, stride: UInt64, scenario: String?)
 
@@ -37,6 +39,8 @@ enum Command: Equatable {
         case "bench":
             try words.finish()
             return .bench
+        case "check":
+            return .check(file: try words.only("a history file"))
         case "worker":
             guard let range = try words.option("--seeds"), let stride = try words.option("--stride") else {
                 throw UsageError(text: "worker needs --seeds and --stride")
