@@ -91,7 +91,7 @@ final class RaftToy: SimulatedMachine {
         switch event {
         case .request(let id, let request): serve(request, .client(id), now, &effects)
         case .call(let id, let from, .raft, let bytes): drive(.call(id, from: from, bytes), now)
-        case .call(let id, _, .rpc, let bytes):
+        case .call(let id, _, _, let bytes):
             if let request = ToyAnswer.request(bytes) { serve(request, .server(id), now, &effects) }
         case .answered(let id, let bytes):
             if let request = forwarded.removeValue(forKey: id) {
