@@ -14,6 +14,18 @@ public enum AgentRequest: Sendable {
     case forceLeave(node: String, prune: Bool)
     /// `PUT reload`
     case reload
+    /// `GET metrics`; in the format of Prometheus, or as JSON. Answered by `Renderer.prometheus` or `Renderer.metrics`.
+    case metrics(prometheus: Bool)
+    /// `GET monitor`: log lines from now on, as they come (`LogStream`).
+    case monitor(LogLevel, json: Bool)
+    /// `GET host`
+    case host
+    /// `PUT /v1/event/fire/:name`, valid but without ID. The agent gives it one, encodes it, and asks a server of the datacenter to
+    /// broadcast it; the answer is `Renderer.event` of the event with its ID.
+    case fireEvent(EventMessage, QueryOptions)
+    /// `GET /v1/event/list` of `EventLog`: an empty name is any. Blocks while the index of the list is `index`, which is 0 for not at all;
+    /// `wait` zero or less: the default. Answered by `Renderer.events`.
+    case events(name: String, index: UInt64, wait: Duration)
 }
 
 /// What concerns the services and checks registered with this agent.

@@ -11,10 +11,10 @@ extension APIRequest {
         case "reload": return .agent(.reload, pretty: pretty)
         case "maintenance": return local(try nodeMaintenance())
         case "token": throw Refusal(401, "ACL support disabled")
-        case "metrics" where parameters.value("format") == "prometheus":
-            throw Refusal(415, "Prometheus is not enabled since its retention time is not positive")
-        case "monitor": return .immediate(try monitor())
-        case "host", "metrics", "connect": return .immediate(notBuilt)
+        case "metrics": return .agent(.metrics(prometheus: wantsPrometheus), pretty: pretty)
+        case "monitor": return .agent(try monitor(), pretty: pretty)
+        case "host": return .agent(.host, pretty: pretty)
+        case "connect": return .immediate(notBuilt)
         default:
             try refuseNamespaces()
             return local(try agentResource(route))
@@ -66,12 +66,21 @@ extension APIRequest {
     /// What is not built answers like a path that does not exist.
     private var notBuilt: HTTPResponse { HTTPResponse(status: 404, wrapped: false) }
 
-    private func monitor() throws(Refusal) -> HTTPResponse {
-        let level = parameters.nonEmpty("loglevel") ?? "info"
-        if !["trace", "debug", "info", "warn", "err", "error"].contains(level.lowercased()) {
-            throw .badRequest("Unknown log level: \(level)")
+    /// Older clients of Prometheus ask by `Accept` alone.
+    private var wantsPrometheus: Bool {
+        if parameters.value("format") == "prometheus" { return true }
+        for range in (request.header("accept") ?? "").split(separator: ",") {
+            let parts = range.split(separator: ";").map { String(repairing: $0.utf8.trimmed) }
+            if parts.first == "application/openmetrics-text" { return true }
+            if parts.first == "text/plain", parts.dropFirst().first == "version=0.4.0" { return true }
         }
-        return notBuilt
+        return false
+    }
+
+    private func monitor() throws(Refusal) -> AgentRequest {
+        let name = parameters.nonEmpty("loglevel") ?? "info"
+        guard let level = LogLevel(named: name) else { throw .badRequest("Unknown log level: \(name)") }
+        return .monitor(level, json: parameters.contains("logjson"))
     }
 
     private func services() throws(Refusal) -> LocalRequest {

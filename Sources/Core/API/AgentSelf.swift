@@ -1,23 +1,26 @@
 /// A member of the gossip pool as answers show it. Spec: http-1 §4.12, behaviour §4.8.
 public struct AgentMember: Hashable, Sendable {
-    public enum Status: Int, Sendable {
-        case none = 0
-        case alive, leaving, left, failed
-    }
-
     public var name: String
     /// Without a port.
     public var address: String
     public var port: Int
     public var tags: StringMap
-    public var status: Status
+    public var status: MemberStatus
 
-    public init(name: String, address: String, port: Int, tags: StringMap, status: Status = .alive) {
+    public init(name: String, address: String, port: Int, tags: StringMap, status: MemberStatus = .alive) {
         self.name = name
         self.address = address
         self.port = port
         self.tags = tags
         self.status = status
+    }
+
+    public init(_ member: Member) {
+        name = member.name
+        address = IPAddress(bytes: member.address)?.text ?? ""
+        port = Int(member.port)
+        tags = member.tags
+        status = member.status
     }
 
     /// The agent itself, as it advertises itself. In the WAN pool only servers have a place.
@@ -146,7 +149,7 @@ extension JSONWriter {
         self.member("Port", member.port)
         key("Tags")
         stringMap(member.tags)
-        self.member("Status", member.status.rawValue)
+        self.member("Status", Int(member.status.rawValue))
         self.member("ProtocolMin", 1)
         self.member("ProtocolMax", 5)
         self.member("ProtocolCur", 2)

@@ -44,6 +44,7 @@ enum Endpoint: Hashable, Sendable {
     case healthNode, healthChecks, healthState, healthService, healthConnect, healthIngress
     case raftConfiguration
     case agent
+    case eventFire, eventList
     case acl
     case profiling
     /// Known to the method table; answers 404 until it is built.
@@ -180,6 +181,8 @@ struct EndpointTable: Sendable {
         [
             EndpointPattern("/v1/internal/ui/nodes", .get, .uiNodes),
             EndpointPattern("/v1/internal/ui/node/", .get, .uiNode),
+            EndpointPattern("/v1/event/fire/", .put, .eventFire),
+            EndpointPattern("/v1/event/list", .get, .eventList),
             EndpointPattern("/v1/kv/", .getPutDelete, .kv),
             EndpointPattern("/v1/session/create", .put, .sessionCreate),
             EndpointPattern("/v1/session/destroy/", .put, .sessionDestroy),
@@ -191,9 +194,8 @@ struct EndpointTable: Sendable {
             EndpointPattern("/v1/status/peers", .get, .statusPeers),
             EndpointPattern("/v1/txn", .put, .txn),
         ]
-        + all(["/v1/coordinate/update", "/v1/event/fire/"], below: "", .put, .unavailable)
+        + all(["/v1/coordinate/update"], below: "", .put, .unavailable)
         + all(["datacenters", "nodes", "node/"], below: "/v1/coordinate/", .get, .unavailable)
-        + all(["/v1/event/list"], below: "", .get, .unavailable)
         + all(["/v1/query"], below: "", .getPost, .unavailable)
         + all(["/v1/query/"], below: "", .none, .unavailable)
 

@@ -21,6 +21,20 @@ public struct IPAddress: Hashable, Sendable {
         }
     }
 
+    /// Of 4 or 16 bytes; nil for another number of them.
+    public init?(bytes: [UInt8]) {
+        func word(_ part: ArraySlice<UInt8>) -> UInt64 { part.reduce(0) { $0 << 8 | UInt64($1) } }
+        switch bytes.count {
+        case 4:
+            high = 0
+            low = 0xFFFF << 32 | word(bytes[...])
+        case 16:
+            high = word(bytes[..<8])
+            low = word(bytes[8...])
+        default: return nil
+        }
+    }
+
     private static func version4(_ text: ArraySlice<UInt8>) -> UInt32? {
         var value: UInt32 = 0
         let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)

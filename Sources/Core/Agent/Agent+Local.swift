@@ -60,6 +60,8 @@ extension Agent {
             effects.append(.readConfiguration)
         case .selfDescription, .members, .join, .forceLeave:
             effects.append(.respond(id, describe(request, pretty: pretty, at: now)))
+        case .metrics, .monitor, .host, .fireEvent, .events:
+            effects.append(.respond(id, HTTPResponse(status: 404, wrapped: false)))
         }
     }
 

@@ -13,7 +13,7 @@ extension Agent {
         case .join(let address, _): return finished(AgentRenderer.failure(joinFailure(address)))
         case .forceLeave(let node, _):
             return finished(node == config.nodeName ? AgentRenderer.done() : AgentRenderer.unknownMember(node))
-        case .local, .leave, .reload: preconditionFailure("answered elsewhere")
+        case .local, .leave, .reload, .metrics, .monitor, .host, .fireEvent, .events: preconditionFailure("answered elsewhere")
         }
     }
 

@@ -1,0 +1,127 @@
+/// `/v1/agent/metrics`. Spec: http-1 §4.19.
+extension Renderer {
+    /// The last complete interval.
+    public static func metrics(_ snapshot: MetricsSnapshot, pretty: Bool, context: APIContext) -> HTTPResponse {
+        var json = JSONWriter(pretty: pretty, reservingCapacity: 512 + snapshot.entries.count * 200)
+        json.beginObject()
+        json.member("Timestamp", timestamp(snapshot.start))
+        json.key("Gauges")
+        json.beginArray()
+        for entry in snapshot.entries where entry.key.kind == .gauge { json.gauge(entry) }
+        json.endArray()
+        json.key("Points")
+        json.beginArray()
+        json.endArray()
+        json.key("Counters")
+        json.beginArray()
+        for entry in snapshot.entries where entry.key.kind == .counter { json.aggregate(entry) }
+        json.endArray()
+        json.key("Samples")
+        json.beginArray()
+        for entry in snapshot.entries where entry.key.kind == .sample { json.aggregate(entry) }
+        json.endArray()
+        json.endObject()
+        return answer(json, context)
+    }
+
+    /// As Go prints a time.
+    private static func timestamp(_ time: GoTime) -> String {
+        var bytes: [UInt8] = []
+        time.appendRFC3339(to: &bytes)
+        for at in bytes.indices where bytes[at] == UInt8(ascii: "T") { bytes[at] = UInt8(ascii: " ") }
+        return String(decoding: bytes.dropLast(), as: UTF8.self) + " +0000 UTC"
+    }
+
+    /// In the text format of Prometheus; nil: it is off.
+    public static func prometheus(_ snapshot: PrometheusSnapshot?, context: APIContext) -> HTTPResponse {
+        guard let snapshot else {
+            var refused = Answer.plain(415, "Prometheus is not enabled since its retention time is not positive")
+            context.finish(&refused)
+            return refused
+        }
+        var out: [UInt8] = []
+        var family = ""
+        // Names that differ only in what Prometheus does not know become one family.
+        let entries = snapshot.entries.map { (name: prometheusName($0.key.name), entry: $0) }
+        for (name, entry) in entries.sorted(by: { (ByteString($0.name), $0.entry.key) < (ByteString($1.name), $1.entry.key) }) {
+            if name != family {
+                let type = entry.key.kind == .counter ? "counter" : entry.key.kind == .gauge ? "gauge" : "summary"
+                out.append(text: "# HELP \(name) \(name)\n# TYPE \(name) \(type)\n")
+                family = name
+            }
+            append(name, entry, to: &out)
+        }
+        var response = HTTPResponse(status: 200, headers: [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")], body: out)
+        context.finish(&response)
+        return response
+    }
+
+    private static func append(_ name: String, _ entry: PrometheusSnapshot.Entry, to out: inout [UInt8]) {
+        func line(_ suffix: String, _ labels: [MetricLabel], _ value: Double) {
+            out.append(text: name + suffix)
+            if !labels.isEmpty {
+                let texts = labels.map { "\(prometheusName($0.name))=\"\(escaped($0.value))\"" }
+                out.append(text: "{" + texts.joined(separator: ",") + "}")
+            }
+            out.append(text: " \(GoNumber.format(value))\n")
+        }
+        guard entry.key.kind == .sample else { return line("", entry.key.labels, entry.total.sum) }
+        for (quantile, value) in zip(["0.5", "0.9", "0.99"], entry.quantiles) {
+            line("", entry.key.labels + [MetricLabel("quantile", quantile)], value ?? .nan)
+        }
+        line("_sum", entry.key.labels, entry.total.sum)
+        line("_count", entry.key.labels, Double(entry.total.count))
+    }
+
+    private static func prometheusName(_ name: String) -> String {
+        let replaced = Array(" .=-/".utf8)
+        return String(decoding: name.utf8.map { replaced.contains($0) ? UInt8(ascii: "_") : $0 }, as: UTF8.self)
+    }
+
+    private static func escaped(_ value: String) -> String {
+        var out = ""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\\": out += "\\\\"
+            case "\"": out += "\\\""
+            case "\n": out += "\\n"
+            default: out.unicodeScalars.append(scalar)
+            }
+        }
+        return out
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func gauge(_ entry: MetricsSnapshot.Entry) {
+        beginObject()
+        member("Name", entry.key.name)
+        number("Value", entry.value.sum)
+        labels(entry.key.labels)
+        endObject()
+    }
+
+    fileprivate mutating func aggregate(_ entry: MetricsSnapshot.Entry) {
+        beginObject()
+        member("Name", entry.key.name)
+        member("Count", entry.value.count)
+        number("Rate", entry.value.rate)
+        number("Sum", entry.value.sum)
+        number("Min", entry.value.min)
+        number("Max", entry.value.max)
+        number("Mean", entry.value.mean)
+        number("Stddev", entry.value.standardDeviation)
+        labels(entry.key.labels)
+        endObject()
+    }
+
+    private mutating func number(_ name: StaticString, _ value: Double) {
+        key(name)
+        double(value.isFinite ? value : 0)
+    }
+
+    private mutating func labels(_ labels: [MetricLabel]) {
+        key("Labels")
+        stringMap(StringMap(labels.map { ($0.name, $0.value) }))
+    }
+}

@@ -1,0 +1,91 @@
+/// A client that follows the log (`GET /v1/agent/monitor`): lines are made for it while it is connected. Spec: http-1 §4.20.
+public struct LogStream: Sendable {
+    /// Less important lines are left out.
+    public var level: LogLevel
+    public var json: Bool
+    public init(level: LogLevel, json: Bool) {
+        self.level = level
+        self.json = json
+    }
+
+    /// The line with its end, nil for one that is left out. `time` is the wall clock's.
+    public func line(_ level: LogLevel, module: String, _ message: String, at time: GoTime) -> [UInt8]? {
+        if level < self.level { return nil }
+        if json { return jsonLine(level, module, message, time) }
+        var out: [UInt8] = []
+        out.reserveCapacity(48 + module.utf8.count + message.utf8.count)
+        time.appendLogTime(digits: 3, to: &out)
+        out.append(text: level.column)
+        out.append(text: module)
+        out.append(text: ": ")
+        // One line stays one line, whatever a client managed to get into it.
+        for byte in message.utf8 { out.append(byte == 0x0A || byte == 0x0D ? 0x20 : byte) }
+        out.append(0x0A)
+        return out
+    }
+
+    private func jsonLine(_ level: LogLevel, _ module: String, _ message: String, _ time: GoTime) -> [UInt8] {
+        var stamp: [UInt8] = []
+        time.appendLogTime(digits: 6, to: &stamp)
+        var json = JSONWriter()
+        json.beginObject()
+        for (name, text) in [
+            ("@level", level.name), ("@message", message), ("@module", module), ("@timestamp", String(decoding: stamp, as: UTF8.self)),
+        ] {
+            json.key(name)
+            json.string(text)
+        }
+        json.endObject()
+        return json.finish() + [0x0A]
+    }
+}
+
+extension GoTime {
+    /// In UTC, with that many digits of the second's fraction.
+    fileprivate func appendLogTime(digits: Int, to out: inout [UInt8]) {
+        GoTime(unixSeconds: unixSeconds).appendRFC3339(to: &out)
+        out[out.count - 1] = UInt8(ascii: ".")
+        var divisor: Int32 = 100_000_000
+        for _ in 0..<digits {
+            out.append(UInt8(ascii: "0") + UInt8(nanoseconds / divisor % 10))
+            divisor /= 10
+        }
+        out.append(UInt8(ascii: "Z"))
+    }
+}
+
+extension LogLevel {
+    /// As users write it, in any case; nil for another word.
+    public init?(named name: String) {
+        switch name.lowercased() {
+        case "trace": self = .trace
+        case "debug": self = .debug
+        case "info": self = .info
+        case "warn": self = .warn
+        case "err", "error": self = .error
+        default: return nil
+        }
+    }
+
+    /// As JSON log lines name it.
+    public var name: String {
+        switch self {
+        case .trace: "trace"
+        case .debug: "debug"
+        case .info: "info"
+        case .warn: "warn"
+        case .error: "error"
+        }
+    }
+
+    /// As text lines show it: of equal width, with the blanks around it.
+    public var column: String {
+        switch self {
+        case .trace: " [TRACE] "
+        case .debug: " [DEBUG] "
+        case .info: " [INFO]  "
+        case .warn: " [WARN]  "
+        case .error: " [ERROR] "
+        }
+    }
+}
