@@ -23,6 +23,8 @@ public enum Channel: UInt8, Hashable, Sendable {
     case raft = 1
     /// One MessagePack-RPC request, header and body. The answer likewise.
     case rpc = 4
+    /// A snapshot request and what follows it, up to the end of the caller's side; the answer likewise (rpc-raft-wire §1.6).
+    case snapshot = 5
     /// One stream of memberlist in a pool, whole as it goes over the wire: push/pull, TCP ping or user message. The answer
     /// likewise; empty where the protocol has none (gossip §6).
     case lan = 16

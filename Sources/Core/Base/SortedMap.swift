@@ -46,6 +46,15 @@ public struct SortedMap<Key: Comparable, Value>: RandomAccessCollection, Express
         }
     }
 
+    /// Changes a value in its place; false if there is none for that key.
+    @discardableResult
+    @inlinable public mutating func update(_ key: Key, _ body: (inout Value) -> Void) -> Bool {
+        let at = lowerBound(key)
+        guard at < elements.count, elements[at].key == key else { return false }
+        body(&elements[at].value)
+        return true
+    }
+
     @discardableResult
     public mutating func removeValue(forKey key: Key) -> Value? {
         let old = self[key]

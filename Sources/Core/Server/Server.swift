@@ -120,7 +120,7 @@ public final class Server {
         switch channel {
         case .raft: drive(.call(id, from: address, bytes), at: now)
         case .rpc: callArrived(id, bytes, at: now)
-        case .lan, .wan: effects.append(.refuse(id))
+        case .snapshot, .lan, .wan: effects.append(.refuse(id))
         }
     }
 

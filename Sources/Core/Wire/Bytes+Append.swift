@@ -19,6 +19,12 @@ extension [UInt8] {
         }
     }
 
+    /// Appends that part of `bytes`.
+    @inline(__always)
+    mutating func append(_ range: Range<Int>, of bytes: UnsafeRawBufferPointer) {
+        append(raw: UnsafeRawBufferPointer(rebasing: bytes[range]).assumingMemoryBound(to: UInt8.self))
+    }
+
     /// Appends the text's UTF-8 without an intermediate copy.
     @inline(__always)
     public mutating func append(text: String) {

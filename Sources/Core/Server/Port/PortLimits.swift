@@ -1,0 +1,51 @@
+/// Bounds of what a peer may make this agent keep, and how long it is waited for (rpc-raft-wire §1, §5.1; behaviour §9.3, §9.4).
+public struct PortLimits: Sendable {
+    /// One call or answer. Appends carry up to 64 entries, each as large as a value may be configured.
+    public var messageSizeMax = 256 << 20
+    /// The state that follows an InstallSnapshot, and the archive of a snapshot request.
+    public var snapshotSizeMax = 2 << 30
+    /// Streams of one multiplexed connection that are open at a time; what goes over is reset.
+    public var streamsMax = 16_384
+    /// Unfinished messages on all streams of one connection.
+    public var assemblySizeMax = 512 << 20
+    /// Calls of one Raft connection that are not answered yet; the reference's pipeline has 128. No more are read beyond.
+    public var raftCallsMax = 1_024
+    /// Answers that the peer has not taken; no more calls are read beyond.
+    public var outputSizeMax = 4 << 20
+    /// Raft connections to one peer, beside the one for appends, and how many of them are kept without use.
+    public var raftConnectionsMax = 32
+    public var idleRaftConnectionsMax = 3
+    /// Calls to one peer that are not answered yet.
+    public var callsPerPeerMax = 32_768
+    /// Gossip streams that this agent has opened.
+    public var gossipStreamsMax = 256
+    /// Streams kept for the next call: 64 on servers, 32 on clients.
+    public var idleStreamsMax = 64
+    /// A connection without calls is closed after this: 120 s on servers, 127 s on clients.
+    public var idleTimeout = Duration.seconds(120)
+    /// `limits.rpc_handshake_timeout`: until the first byte.
+    public var handshakeTimeout = Duration.seconds(5)
+    public var dialTimeout = Duration.seconds(10)
+    /// A peer that takes nothing for so long is given up.
+    public var writeTimeout = Duration.seconds(10)
+    /// Streams of gossip: from acceptance, and again for the answer (gossip §6).
+    public var lanStreamTimeout = Duration.seconds(10)
+    public var wanStreamTimeout = Duration.seconds(30)
+
+    public init() {}
+
+    public static let server = PortLimits()
+
+    public static var client: PortLimits {
+        var limits = PortLimits()
+        limits.idleStreamsMax = 32
+        limits.idleTimeout = .seconds(127)
+        return limits
+    }
+}
+
+/// Why a connection cannot go on.
+struct PortError: Error, Hashable {
+    var text: String
+    init(_ text: String) { self.text = text }
+}
