@@ -43,6 +43,8 @@ extension WriteRequest {
         case .session(let request): request.datacenter
         case .txn(let request): request.datacenter
         case .tombstone(let request): request.datacenter
+        case .autopilot(let request): request.datacenter
+        case .coordinates: ""
         }
     }
 }

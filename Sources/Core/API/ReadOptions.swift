@@ -105,6 +105,7 @@ extension APIRequest {
     func parseNear(_ options: inout QueryOptions) {
         guard let near = parameters.nonEmpty("near") else { return }
         options.sourceNode = near == "_agent" ? context.nodeName : near
+        options.sourceDatacenter = context.datacenter
     }
 
     /// `?node-meta=key:value`, repeatable (http-1 §1.15).

@@ -23,7 +23,7 @@ extension Renderer {
         case .gatewayServices(let rows): gatewayServices(rows, &json)
         case .checks(let rows): json.checks(rows)
         case .healthNodes(let rows): healthNodes(rows, shape, &json)
-        case .entries, .keys, .sessions, .nodeDump, .txn: json.null()
+        case .entries, .keys, .sessions, .nodeDump, .txn, .coordinates, .autopilot: json.null()
         }
         return json.finish()
     }

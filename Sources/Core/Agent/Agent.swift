@@ -129,7 +129,7 @@ public final class Agent: AgentMachine {
             local.handle(.readResult(token, outcome), at: now, into: &localEffects)
         case .write(.local(let token), let result):
             local.handle(.writeResult(token, result.mapError { Complaint($0.text) }), at: now, into: &localEffects)
-        case .read, .write: break
+        case .read, .write, .operation, .wish: break
         }
     }
 

@@ -110,6 +110,8 @@ public struct AgentConfig: Sendable {
     public var rpcMaxBurst = 1000
     public var rpcMaxConnectionsPerClient = 100
     public var rpcHandshakeTimeout: Duration = .seconds(5)
+    /// How often a leader promotes and cleans up servers.
+    public var autopilotInterval: Duration = .seconds(10)
 
     // HTTP
     public var kvMaxValueSize = 512 << 10

@@ -7,6 +7,8 @@ struct BlockedQueries {
     struct Question: Hashable {
         var query: ReadQuery
         var nodeMetaFilters: StringMap
+        /// From which results are sorted by distance.
+        var sourceNode: String = ""
         var consistent: Bool
         var token: String
     }

@@ -26,6 +26,9 @@ public struct ReadAnswer: Sendable {
 public enum ServerAnswer: Sendable {
     case read(Requester, Result<ReadAnswer, ServerError>)
     case write(Requester, Result<ApplyResult, ServerError>)
+    case operation(Requester, Result<ServerOperationResult, ServerError>)
+    /// Something that only the agent can do.
+    case wish(ServerWish)
 }
 
 /// The text is the answer, in the reference's words.
@@ -51,15 +54,22 @@ public enum ServerWork: Sendable {
     case write(WriteRequest)
     /// Restarts the timer of a session; answered with the session, as a read of it.
     case renew(session: String, QueryOptions)
+    /// About the servers themselves.
+    case operation(ServerOperation, QueryOptions)
 
     var datacenter: String {
         switch self {
-        case .read(_, let options), .renew(_, let options): options.datacenter
+        case .read(_, let options), .renew(_, let options), .operation(_, let options): options.datacenter
         case .write(let request): request.datacenter
         }
     }
 
+    /// Whether it may be done twice: what it changes, if anything, does not add up.
     var isRead: Bool {
-        if case .write = self { false } else { true }
+        switch self {
+        case .read, .renew: true
+        case .write, .operation(.removeRaftPeer, _), .operation(.updateCoordinate, _), .operation(.transferLeadership, _): false
+        case .operation: true
+        }
     }
 }

@@ -27,10 +27,10 @@ extension Server {
             if isEstablished { retryHeld(at: now) }
         case .log(let level, let text): effects.append(.log(level, "agent.server.raft", text))
         case .fatal(let text): effects.append(.exit(text))
-        case .membershipDone(let token, let result): operations.append(.membership(token, result))
-        case .transferred(let token, let result): operations.append(.transfer(token, result))
-        case .snapshotTaken(let token, let result): operations.append(.snapshot(token, result))
-        case .restored(let token, let result): operations.append(.restore(token, result))
+        case .membershipDone(let token, let result): consensusAnswered(token, result.map { _ in }, at: now)
+        case .transferred(let token, let result): consensusAnswered(token, result, at: now)
+        // Nobody asks for snapshots or brings one: they have no requests yet.
+        case .snapshotTaken, .restored: break
         case .captureSnapshot, .provideSnapshot, .releaseSnapshot, .decodeSnapshot, .discardSnapshot, .installSnapshot,
             .resetState:
             performSnapshot(effect, at: now)
@@ -89,12 +89,4 @@ extension Server {
         wakeAll(at: now)
         if isEstablished { armTimers(at: now) }
     }
-}
-
-/// The outcome of something that an operator asked of consensus.
-enum ConsensusOutcome {
-    case membership(UInt64, Result<UInt64, RaftError>)
-    case transfer(UInt64, Result<Void, RaftError>)
-    case snapshot(UInt64, Result<SnapshotMeta, RaftError>)
-    case restore(UInt64, Result<UInt64, RaftError>)
 }

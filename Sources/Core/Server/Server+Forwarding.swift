@@ -26,6 +26,7 @@ extension Server {
                 evaluations += 1
                 finishRead(call.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: evaluations)))
             case .write(let result): finish(call.requester, .success(result), at: now)
+            case .operation(let result): finishOperation(call.requester, .success(result), at: now)
             }
         } catch {
             fail(call.work, call.requester, ServerError(error.text).called, at: now)
@@ -117,5 +118,11 @@ extension Server {
         case .success(.error(let text)): reply(id, call, .failure(ServerError(text)))
         case .success(let outcome): reply(id, call, .success(request.encodeReply(outcome) ?? []))
         }
+    }
+
+    func replyToOperation(_ id: CallID, _ result: Result<ServerOperationResult, ServerError>, at now: Instant) {
+        guard let call = incoming.removeValue(forKey: id) else { return }
+        guard case .operation(let operation, _) = call.work else { preconditionFailure("an operation is answered as one") }
+        reply(id, call, result.map { operation.encodeReply($0, meta(index: 0, at: now)) })
     }
 }

@@ -17,6 +17,8 @@ extension Server {
         leadership = .following
         sessionTimers.removeAll()
         tombstones.removeAll()
+        coordinateUpdates.removeAll()
+        health = ClusterHealth()
         reconcileAt = nil
         publishes = true
     }
@@ -32,7 +34,7 @@ extension Server {
     var dutyDeadline: Instant? {
         guard isEstablished else { return nil }
         var earliest = reconcileAt
-        for other in [sessionTimers.deadline, tombstones.deadline] {
+        for other in [sessionTimers.deadline, tombstones.deadline, coordinateUpdates.deadline] {
             if let other { earliest = min(earliest ?? other, other) }
         }
         return earliest
@@ -55,10 +57,11 @@ extension Server {
             request.reapIndex = index
             perform(.reapTombstones(index), .tombstone(request), at: now)
         }
+        writeCoordinates(at: now)
         if let due = reconcileAt, due <= now { reconcile(at: now) }
     }
 
-    private func perform(_ duty: Duty, _ request: WriteRequest, at now: Instant) {
+    func perform(_ duty: Duty, _ request: WriteRequest, at now: Instant) {
         let id = nextID
         nextID += 1
         duties[id] = duty
@@ -80,6 +83,7 @@ extension Server {
         case .reapTombstones(let index):
             log(.error, "failed to reap tombstones up to index: index=\(index) error=\"\(problem)\"")
             if isEstablished { tombstones.hint(index, at: now) }
+        case .updateCoordinates: log(.error, "coordinate update: batch update failed: error=\"\(problem)\"")
         case .registerServer(let name):
             log(.error, "failed to reconcile member: member=\(name) error=\"\(problem)\"")
         }

@@ -13,6 +13,9 @@ extension Server {
         if case .read(let query, let options) = work, options.allowStale, raft.isLeader || raft.lastContact != nil {
             return evaluate(query, options, for: requester, deadline: nil, at: now)
         }
+        if case .operation(let operation, let options) = work, operation.isAnswered(by: self, options) {
+            return perform(operation, options, for: requester, at: now)
+        }
         if isLeaving { return fail(work, requester, .noLeader, at: now) }
         if raft.isLeader {
             if isEstablished && (raft.isSoleVoter || now < raft.leaseExpiry ?? .zero) { return lead(work, for: requester, at: now) }
@@ -31,6 +34,7 @@ extension Server {
                 : evaluate(query, options, for: requester, deadline: nil, at: now)
         case .write(let request): propose(request, for: requester, at: now)
         case .renew(let session, let options): renew(session, options, for: requester, at: now)
+        case .operation(let operation, let options): lead(operation, options, for: requester, at: now)
         }
     }
 
@@ -60,10 +64,10 @@ extension Server {
     }
 
     func fail(_ work: ServerWork, _ requester: Requester, _ error: ServerError, at now: Instant) {
-        if work.isRead {
-            finishRead(requester, .failure(error))
-        } else {
-            finish(requester, .failure(error), at: now)
+        switch work {
+        case .read, .renew: finishRead(requester, .failure(error))
+        case .write: finish(requester, .failure(error), at: now)
+        case .operation: finishOperation(requester, .failure(error), at: now)
         }
     }
 
@@ -99,7 +103,8 @@ extension Server {
             let waits = options.minQueryIndex > 0 && max(1, index) <= options.minQueryIndex
             if waits && (deadline.map { now < $0 } ?? true) {
                 let question = BlockedQueries.Question(
-                    query: query, nodeMetaFilters: options.nodeMetaFilters, consistent: options.requireConsistent, token: options.token)
+                    query: query, nodeMetaFilters: options.nodeMetaFilters, sourceNode: options.sourceNode,
+                    consistent: options.requireConsistent, token: options.token)
                 blocked.block(
                     requester, question, options: options, topics: store.topics(of: query, options: options),
                     until: deadline ?? now + waitTime(options))
@@ -118,11 +123,15 @@ extension Server {
     }
 
     func answer(_ result: QueryResult, _ index: UInt64, at now: Instant) -> ReadAnswer {
+        ReadAnswer(result: Authorizer.allowAll.filter(result), meta: meta(index: max(1, index), at: now), evaluation: evaluations)
+    }
+
+    func meta(index: UInt64, at now: Instant) -> QueryMeta {
         var meta = QueryMeta()
-        meta.index = max(1, index)
+        meta.index = index
         meta.knownLeader = raft.isLeader || raft.leaderAddress != nil
         if !raft.isLeader, let contact = raft.lastContact { meta.lastContact = max(.zero, now - contact) }
-        return ReadAnswer(result: Authorizer.allowAll.filter(result), meta: meta, evaluation: evaluations)
+        return meta
     }
 
     /// How long a blocking query waits (behaviour §2.1).

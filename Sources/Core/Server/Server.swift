@@ -32,6 +32,10 @@ public final class Server {
     var retries = LookupTable<UInt64, (call: ForwardedWork, giveUpAt: Instant, error: ServerError)>()
     var retryDeadlines = DeadlineQueue<UInt64>()
     var incoming = LookupTable<CallID, IncomingCall>()
+    /// Operations that the agent carries out.
+    var delegated = LookupTable<UInt64, Requester>()
+    /// Why consensus was asked to change its configuration or its leader, by token.
+    var consensusPurposes = LookupTable<UInt64, ConsensusPurpose>()
     var nextID: UInt64 = 1
     var evaluations: UInt64 = 0
 
@@ -43,6 +47,8 @@ public final class Server {
     var duties = LookupTable<UInt64, Duty>()
     var reconcileAt: Instant?
     var isLeaving = false
+    var health = ClusterHealth()
+    var coordinateUpdates = CoordinateUpdates()
 
     // The state machine.
     public internal(set) var appliedIndex: UInt64 = 0
@@ -50,8 +56,6 @@ public final class Server {
     var captured = LookupTable<SnapshotID, SnapshotEncoder>()
     var decoding = LookupTable<SnapshotID, SnapshotDecoder>()
     var decoded = LookupTable<SnapshotID, Store>()
-    /// Outcomes that an operator's command waits for.
-    var operations: [ConsensusOutcome] = []
 
     /// Where this server stands in the term: a new leader serves once it has applied an entry of its own term.
     enum Leadership: Equatable {
@@ -92,12 +96,20 @@ public final class Server {
         case expireSession(String)
         case reapTombstones(UInt64)
         case registerServer(String)
+        case updateCoordinates
+    }
+
+    enum ConsensusPurpose {
+        case operation(Requester)
+        /// The leader's own; the text begins the message about its failure.
+        case duty(String)
     }
 
     /// Recovers what the disk holds; the state machine catches up as committed entries are delivered.
     public init(config: AgentConfig, disk: some Disk, seed: UInt64, at now: Instant) throws(ServerError) {
         self.config = config
         var random = Random(seed: seed)
+        coordinateUpdates.period = config.coordinateUpdatePeriod
         tombstones = TombstoneSchedule(ttl: config.tombstoneTTL, granularity: config.tombstoneGranularity)
         let (recovered, store) = try Server.recover(disk)
         self.store = store

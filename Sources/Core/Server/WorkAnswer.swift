@@ -4,6 +4,7 @@
 enum WorkAnswer {
     case read(QueryResult, QueryMeta)
     case write(ApplyResult)
+    case operation(ServerOperationResult)
 }
 
 extension ServerWork {
@@ -17,6 +18,7 @@ extension ServerWork {
             let (result, meta) = try ReadQuery.sessionList.decodeReply(body)
             return .read(result, meta)
         case .write(let request): return .write(try request.decodeReply(body))
+        case .operation(let operation, _): return .operation(try operation.decodeReply(body))
         }
     }
 

@@ -17,7 +17,7 @@ public enum WriteValidation {
             let problem = validate(&session, sessionTTLMin)
             request = .session(session)
             return problem
-        case .txn, .tombstone: return nil
+        case .txn, .tombstone, .autopilot, .coordinates: return nil
         }
     }
 

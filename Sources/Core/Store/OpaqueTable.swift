@@ -7,7 +7,6 @@ struct OpaqueRow: Sendable {
 /// Tables whose rows nothing in this project interprets yet. They take part in the log and in snapshots like all others.
 /// The raw value is the type of the table's snapshot records (rpc-raft-wire §8.2).
 enum OpaqueTable: UInt8 {
-    case coordinates = 6
     case preparedQueries = 7
     case autopilot = 9
     case intentions = 12
@@ -24,7 +23,6 @@ enum OpaqueTable: UInt8 {
 
     var indexName: ByteString? {
         switch self {
-        case .coordinates: IndexName.coordinates
         case .preparedQueries: IndexName.preparedQueries
         case .intentions: "connect-intentions"
         case .caRoots: "connect-ca-roots"
@@ -42,7 +40,6 @@ enum OpaqueTable: UInt8 {
 
     var watched: StoreTable {
         switch self {
-        case .coordinates: .coordinates
         case .preparedQueries: .preparedQueries
         case .autopilot: .autopilot
         case .intentions: .intentions
@@ -59,11 +56,10 @@ enum OpaqueTable: UInt8 {
         }
     }
 
-    /// The key of a row within its table. Coordinates and config entries have compound keys.
+    /// The key of a row within its table. Config entries have compound keys.
     func key(of row: EncodedStruct) throws(MessagePackError) -> ByteString {
         switch self {
         case .autopilot, .caConfig: return ByteString([])
-        case .coordinates: return TableKey.of(try row.text("Node"), try row.text("Segment"))
         case .configEntries: return TableKey.of(try row.text("Kind"), try row.text("Name"))
         case .aclTokens: return ByteString(try row.text("SecretID"))
         case .aclAuthMethods: return TableKey.of(try row.text("Name"))
@@ -104,7 +100,7 @@ extension Store {
         let key = try table.key(of: row)
         var row = row
         let indexes = RaftIndex(create: self.row(table, key)?.index.create ?? index, modify: index)
-        if table != .coordinates { row.set(indexes) }
+        row.set(indexes)
         opaque[table.fullKey(key)] = OpaqueRow(encoded: row.encoded, index: indexes)
         touch(table, index, &changes)
     }
@@ -129,14 +125,5 @@ extension Store {
             }
             if Self.sessionKey(holder) == session { delete(.preparedQueries, key, index, &changes) }
         }
-    }
-
-    mutating func deleteCoordinates(ofNode node: ByteString, _ index: UInt64, _ changes: inout ChangeSet) {
-        var doomed: [ByteString] = []
-        opaque.scan(prefix: OpaqueTable.coordinates.fullKey(node)) { key, _ in
-            doomed.append(ByteString(Array(key.bytes[1...])))
-            return true
-        }
-        for key in doomed { delete(.coordinates, key, index, &changes) }
     }
 }

@@ -107,6 +107,8 @@ public struct SnapshotDecoder: Sendable {
         case 5:
             let row = try DirEntry(from: &reader)
             store.putTombstone(row.key, row.entry.index.modify)
+        case 6:
+            for row in try NodeCoordinate.array(from: &reader) ?? [] { store.coordinates[TableKey.of(row.node, row.segment)] = Row(row) }
         case 16:
             let entry = try EncodedStruct(body)
             store.indexes[TableKey.lowerCased(try entry.text("Key"))] = try entry.uint("Value")
@@ -145,9 +147,6 @@ extension Store {
     fileprivate mutating func restoreOpaque(_ type: UInt8, _ body: ArraySlice<UInt8>) throws -> Bool {
         switch type {
         case 4: try restore(.aclTokens, try LegacyACL.token(EncodedStruct(body)))
-        case 6:
-            var reader = MessagePackReader(body)
-            for _ in 0..<(try reader.arrayHeader() ?? 0) { try restore(.coordinates, try EncodedStruct(try reader.encodedValue())) }
         case 11: indexes["acl-token-bootstrap"] = try EncodedStruct(body).index.modify
         case 22:
             let entry = try ConfigEntryEnvelope(body)

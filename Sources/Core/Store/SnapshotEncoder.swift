@@ -16,6 +16,7 @@ public struct SnapshotEncoder: Sendable {
         case services(Row<Node>, PersistentMap<ByteString, Row<ServiceInstance>>.Iterator, PersistentMap<ByteString, Row<Node>>.Iterator)
         case checks(Row<Node>, PersistentMap<ByteString, Row<HealthCheck>>.Iterator, PersistentMap<ByteString, Row<Node>>.Iterator)
         case opaque(Int, PersistentMap<ByteString, OpaqueRow>.Iterator)
+        case coordinates(PersistentMap<ByteString, Row<NodeCoordinate>>.Iterator)
         case sessions(PersistentMap<ByteString, Row<Session>>.Iterator)
         case entries(PersistentMap<ByteString, KVEntry>.Iterator)
         case tombstones(PersistentMap<ByteString, UInt64>.Iterator)
@@ -23,10 +24,10 @@ public struct SnapshotEncoder: Sendable {
         case done
     }
 
-    /// Of tables between which the modelled ones stand: sessions behind the first, keys behind the sixth.
+    /// Of tables between which the modelled ones stand: keys behind the fifth.
     private static let opaqueOrder: [OpaqueTable] = [
-        .coordinates, .aclTokens, .aclPolicies, .aclRoles, .aclBindingRules, .aclAuthMethods, .preparedQueries, .autopilot, .intentions,
-        .caRoots, .caProviderState, .caConfig, .configEntries, .federationStates,
+        .aclTokens, .aclPolicies, .aclRoles, .aclBindingRules, .aclAuthMethods, .preparedQueries, .autopilot, .intentions, .caRoots,
+        .caProviderState, .caConfig, .configEntries, .federationStates,
     ]
 
     public init(_ store: Store) { self.store = store }
@@ -60,7 +61,7 @@ public struct SnapshotEncoder: Sendable {
             writer.field("LastIndex", store.lastIndex)
             phase = .nodes(store.nodes.makeIterator())
         case .nodes(var nodes):
-            guard let (key, node) = nodes.next() else { return startOpaque(0) }
+            guard let (key, node) = nodes.next() else { return phase = .coordinates(store.coordinates.makeIterator()) }
             record(node, service: nil, check: nil)
             phase = .services(node, store.services.makeIterator(from: key), nodes)
         case .services(let node, var services, let nodes):
@@ -88,8 +89,14 @@ public struct SnapshotEncoder: Sendable {
 
     private mutating func stepTable() {
         switch phase {
+        case .coordinates(var coordinates):
+            guard let (_, row) = coordinates.next() else { return phase = .sessions(store.sessions.makeIterator()) }
+            writer.bytes.append(6)
+            writer.arrayHeader(1)
+            row.value.encode(into: &writer)
+            phase = .coordinates(coordinates)
         case .sessions(var sessions):
-            guard let (_, session) = sessions.next() else { return startOpaque(1) }
+            guard let (_, session) = sessions.next() else { return startOpaque(0) }
             writer.bytes.append(3)
             session.value.encode(into: &writer)
             phase = .sessions(sessions)
@@ -99,7 +106,7 @@ public struct SnapshotEncoder: Sendable {
             DirEntry.encode(key, entry, into: &writer)
             phase = .entries(entries)
         case .tombstones(var tombstones):
-            guard let (key, index) = tombstones.next() else { return startOpaque(6) }
+            guard let (key, index) = tombstones.next() else { return startOpaque(5) }
             var entry = KVEntry()
             entry.index.modify = index
             writer.bytes.append(5)
@@ -125,7 +132,6 @@ public struct SnapshotEncoder: Sendable {
 
     private mutating func finishOpaque(_ table: OpaqueTable, _ at: Int) {
         switch table {
-        case .coordinates: phase = .sessions(store.sessions.makeIterator())
         case .aclAuthMethods: phase = .entries(store.kvs.makeIterator())
         case .federationStates: phase = .indexes(store.indexes.makeIterator())
         default: startOpaque(at + 1)
@@ -155,9 +161,6 @@ public struct SnapshotEncoder: Sendable {
     private mutating func record(_ table: OpaqueTable, _ row: OpaqueRow) {
         writer.bytes.append(table.rawValue)
         switch table {
-        case .coordinates:
-            writer.arrayHeader(1)
-            writer.encoded(row.encoded)
         case .federationStates:
             writer.mapHeader(4)
             writer.field("Datacenter", "")
@@ -198,7 +201,7 @@ extension Store {
     public var lastIndex: UInt64 {
         let names: [ByteString] = [
             IndexName.nodes, IndexName.services, IndexName.checks, IndexName.kvs, IndexName.tombstones, IndexName.sessions,
-            IndexName.gatewayServices,
+            IndexName.gatewayServices, IndexName.coordinates,
         ]
         let opaque = SnapshotTables.opaque.compactMap(\.indexName)
         return (names + opaque).map(index).max() ?? 0
@@ -219,7 +222,7 @@ extension Store {
 
 private enum SnapshotTables {
     static let opaque: [OpaqueTable] = [
-        .coordinates, .preparedQueries, .intentions, .caRoots, .caProviderState, .aclTokens, .aclPolicies, .aclRoles, .aclBindingRules,
+        .preparedQueries, .intentions, .caRoots, .caProviderState, .aclTokens, .aclPolicies, .aclRoles, .aclBindingRules,
         .aclAuthMethods, .configEntries, .federationStates,
     ]
 }

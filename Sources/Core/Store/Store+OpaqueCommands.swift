@@ -7,9 +7,7 @@ extension Store {
     ) throws -> ApplyResult? {
         switch type {
         case 4: return try applyLegacyACL(EncodedStruct(body), index, &changes)
-        case 6: return try applyCoordinates(body, index, &changes)
         case 7: return try applyPreparedQuery(EncodedStruct(body), index, &changes)
-        case 9: return try applyAutopilot(EncodedStruct(body), index, &changes)
         case 11: return try applyBootstrap(EncodedStruct(body), index, &changes)
         case 12:
             try applyIntention(EncodedStruct(body), index, &changes)
@@ -50,30 +48,6 @@ extension Store {
         case "delete": delete(.intentions, OpaqueTable.key(ofID: try intention.text("ID")), index, &changes)
         default: throw GoError("Invalid Intention operation '\(op)'")
         }
-    }
-
-    private mutating func applyAutopilot(
-        _ request: EncodedStruct, _ index: UInt64, _ changes: inout ChangeSet
-    ) throws -> ApplyResult {
-        let config = try request.nested("Config"), isCAS = try request.bool("CAS")
-        if isCAS, row(.autopilot, ByteString([]))?.index.modify != (try config.index.modify) { return .bool(false) }
-        try put(.autopilot, config, index, &changes)
-        return isCAS ? .bool(true) : .none
-    }
-
-    /// Updates for nodes that are not registered are dropped; the index moves all the same.
-    private mutating func applyCoordinates(
-        _ body: ArraySlice<UInt8>, _ index: UInt64, _ changes: inout ChangeSet
-    ) throws -> ApplyResult {
-        var reader = MessagePackReader(body)
-        for _ in 0..<(try reader.arrayHeader() ?? 0) {
-            let update = try EncodedStruct(try reader.encodedValue())
-            if nodes.contains(TableKey.of(try update.text("Node"))) && !update.isNull("Coord") {
-                try put(.coordinates, update, index, &changes)
-            }
-        }
-        touch(.coordinates, index, &changes)
-        return .none
     }
 
     private mutating func applyFederationState(

@@ -8,12 +8,13 @@ public struct QueryError: Error, Hashable, Sendable {
 extension Store {
     /// What a query finds, in the order of the answer, and the index that it reports.
     ///
-    /// Applies tags and `nodeMetaFilters`; filter expressions, `near` and access control are the caller's. The index is at least 1,
+    /// Applies tags, `nodeMetaFilters` and `sourceNode`; filter expressions and access control are the caller's. The index is at least 1,
     /// except that of a transaction, which is 0 and never blocks.
     public func evaluate(_ query: ReadQuery, options: QueryOptions) -> Result<(result: QueryResult, index: UInt64), QueryError> {
         if case .txnRead(let ops) = query { return .success((.txn(readTxn(ops)), 0)) }
         do {
-            let (result, index) = try find(query, options.nodeMetaFilters)
+            var (result, index) = try find(query, options.nodeMetaFilters)
+            if !options.sourceNode.isEmpty { result = sorted(result, byDistanceFrom: options.sourceNode) }
             return .success((result, max(index, 1)))
         } catch {
             return .failure(QueryError(error.text))
@@ -57,6 +58,12 @@ extension Store {
             return healthServiceNodes(service, tags, connect: connect, ingress: ingress, meta)
         case .nodeDump(let name): return (.nodeDump(dump(name)), catalogIndex(checks: true))
         case .serviceByAddress(let address): return serviceByAddress(address)
+        case .serviceDump(let kind): return (.healthNodes(dumpServices(kind)), serviceDumpIndex(kind))
+        case .coordinates: return (.coordinates(coordinates.map(\.value)), index(IndexName.coordinates))
+        case .nodeCoordinates(let node): return (.coordinates(coordinates(ofNode: node)), index(IndexName.coordinates))
+        case .autopilotConfiguration:
+            guard let configuration = autopilot else { throw GoError("autopilot config not initialized yet") }
+            return (.autopilot(configuration), configuration.index.modify)
         case .txnRead(let ops): return (.txn(readTxn(ops)), 0)
         }
     }
@@ -106,6 +113,9 @@ extension Store {
             let key = TableKey.of(name)
             return [.node(key), .nodeServices(key), .nodeChecks(key)]
         case .serviceByAddress: return [.table(.services), .table(.nodes)]
+        case .serviceDump: return [.table(.nodes), .table(.services), .table(.checks)]
+        case .coordinates, .nodeCoordinates: return [.table(.coordinates)]
+        case .autopilotConfiguration: return [.table(.autopilot)]
         case .txnRead: return []
         }
     }

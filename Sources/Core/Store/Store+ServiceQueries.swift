@@ -110,6 +110,21 @@ extension Store {
         return topics
     }
 
+    /// By node, then service ID.
+    func dumpServices(_ kind: String?) -> [CheckServiceNode] {
+        var result: [CheckServiceNode] = []
+        for (_, row) in services where kind == nil || row.value.service.kind == kind {
+            let key = TableKey.of(row.value.node)
+            guard let node = nodes[key] else { continue }
+            result.append(CheckServiceNode(node: node, service: row, checks: checks(node: key, ofService: row.value.service.id)))
+        }
+        return result
+    }
+
+    func serviceDumpIndex(_ kind: String?) -> UInt64 {
+        kind.map { index(IndexName.serviceKind($0)) } ?? catalogIndex(checks: true)
+    }
+
     /// For reverse DNS questions: by the address of the instance or one of its tagged addresses. Reports no index.
     func serviceByAddress(_ address: String) -> (QueryResult, UInt64) {
         var result: [(node: Row<Node>, service: Row<ServiceInstance>)] = []

@@ -43,6 +43,9 @@ public struct Store: Sendable {
     /// (status, case-sensitive; node, check ID)
     var checksByStatus = PersistentMap<ByteString, Row<HealthCheck>>()
 
+    /// (node, segment)
+    var coordinates = PersistentMap<ByteString, Row<NodeCoordinate>>()
+
     /// Rows that the store keeps as they came, by record type and key (`OpaqueTable`).
     var opaque = PersistentMap<ByteString, OpaqueRow>()
 
@@ -64,6 +67,10 @@ public struct Store: Sendable {
             case .session(let request): return try applySession(request, index, &changes)
             case .txn(let request): return .txn(applyTxn(request.ops, index, &changes))
             case .tombstone(let request): return try reapTombstones(request)
+            case .coordinates(let updates):
+                applyCoordinates(updates, index, &changes)
+                return .none
+            case .autopilot(let request): return applyAutopilot(request, index, &changes)
             }
         } catch {
             return .error(error.text)

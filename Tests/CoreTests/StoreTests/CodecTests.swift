@@ -42,7 +42,7 @@ import Testing
             #expect(again.count == bytes.count)
             #expect(try Self.value(Array(again.dropFirst())) == Self.value(Array(bytes.dropFirst())), "\(command.name)")
         }
-        #expect(seen == 10)
+        #expect(seen == 12)
     }
 
     @Test func `every captured command can be applied`() throws {
@@ -130,22 +130,25 @@ import Testing
         options.maxQueryTime = .seconds(5)
         options.filter = "f"
         options.sourceNode = "n"
+        options.sourceDatacenter = "dc3"
         options.nodeMetaFilters = ["k": "v"]
         let filtered: [ReadQuery] = [
             .nodes, .services, .serviceNodes(service: "s", tags: ["a", "B"], connect: true), .serviceChecks(service: "s"),
             .checksInState(state: "any"), .healthServiceNodes(service: "s", tags: [], connect: true, ingress: true),
-            .gatewayServices(gateway: "g"), .nodeDump(node: nil), .serviceByAddress("1.2.3.4"),
+            .gatewayServices(gateway: "g"), .nodeDump(node: nil), .serviceByAddress("1.2.3.4"), .coordinates, .autopilotConfiguration,
         ]
         let plain: [ReadQuery] = [
             .kvGet(key: "k"), .kvList(prefix: "p"), .kvKeys(prefix: "p", separator: "/"), .sessionGet(id: "i"), .sessionList,
             .nodeSessions(node: "n"), .nodeServices(node: "n"), .nodeServiceList(node: "n"), .nodeChecks(node: "n"), .nodeDump(node: "n"),
-            .txnRead([.kv(verb: "get", DirEntry(key: "k"))]),
+            .txnRead([.kv(verb: "get", DirEntry(key: "k"))]), .nodeCoordinates(node: "n"), .serviceDump(kind: nil),
+            .serviceDump(kind: ""), .serviceDump(kind: "mesh-gateway"),
         ]
         for query in filtered {
             let decoded = try #require(try ReadQuery.decodeRequest(method: query.rpcMethod, body: query.encodeRequest(options)[...]))
             #expect(decoded.query == query && decoded.options == options)
         }
         options.sourceNode = ""
+        options.sourceDatacenter = ""
         options.nodeMetaFilters = [:]
         for query in plain {
             let decoded = try #require(try ReadQuery.decodeRequest(method: query.rpcMethod, body: query.encodeRequest(options)[...]))

@@ -61,18 +61,6 @@ import Testing
         #expect(h.store.rows(.federationStates).isEmpty && h.store.indexes["federation-states"] == 7)
     }
 
-    @Test func `coordinates belong to registered nodes`() throws {
-        var h = Harness()
-        let update = try Self.command("CoordinateBatchUpdate")
-        #expect(h.apply(update) == .none)
-        #expect(h.store.rows(.coordinates).isEmpty && h.store.indexes["coordinates"] == 1)
-        h.register("S1")
-        h.apply(update)
-        #expect(try Self.row(h, .coordinates).text("Node") == "s1" && h.store.indexes["coordinates"] == 3)
-        h.deregister("s1")
-        #expect(h.store.rows(.coordinates).isEmpty && h.store.indexes["coordinates"] == 4)
-    }
-
     @Test func `a prepared query ends with its session`() throws {
         var h = Harness()
         h.register("n1")

@@ -17,7 +17,7 @@ struct RandomCommands {
     mutating func meta() -> StringMap? { pick([nil, [:], ["k": "v"], ["k": "w", "rack": "r1"]]) }
 
     mutating func query() -> ReadQuery {
-        switch Int.random(in: 0..<18, using: &random) {
+        switch Int.random(in: 0..<21, using: &random) {
         case 0: .kvGet(key: key())
         case 1: .kvList(prefix: pick(["", "a", "a/", "b", "x", "z/z"]))
         case 2: .kvKeys(prefix: pick(["", "a", "b/"]), separator: pick(["", "/"]))
@@ -35,17 +35,22 @@ struct RandomCommands {
         case 14: .checksInState(state: pick(["any", "passing", "critical"]))
         case 15: .healthServiceNodes(service: service(), tags: pick([[], ["a"]]), connect: maybe(0.3), ingress: false)
         case 16: .nodeDump(node: maybe(0.5) ? node() : nil)
+        case 17: .serviceDump(kind: pick([nil, "", "connect-proxy"]))
+        case 18: .coordinates
+        case 19: .nodeCoordinates(node: node())
         default: .serviceByAddress("10.0.0.1")
         }
     }
 
     mutating func command() -> WriteRequest {
-        switch Int.random(in: 0..<20, using: &random) {
+        switch Int.random(in: 0..<22, using: &random) {
         case 0..<7: .kv(kv())
         case 7..<12: .register(register())
         case 12..<14: .deregister(deregister())
         case 14..<17: .session(sessionRequest())
         case 17..<19: .txn(txn())
+        case 19: .coordinates([coordinate(), coordinate()])
+        case 20: .autopilot(autopilot())
         default: .tombstone(tombstone())
         }
     }
@@ -138,6 +143,19 @@ struct RandomCommands {
         case 2: return .check(verb: verb, check(node()))
         default: return .kv(verb: pick(["set", "set", "lock", "unlock", "delete-tree", "check-not-exists", "get-tree"]), entry())
         }
+    }
+
+    private mutating func coordinate() -> NodeCoordinate {
+        let vec = (0..<8).map { _ in Double(Int.random(in: 0...3, using: &random)) / 1000 }
+        return NodeCoordinate(node: node(), coordinate: maybe(0.1) ? nil : Coordinate(vec: vec, error: 1, adjustment: 0, height: 0.001))
+    }
+
+    private mutating func autopilot() -> AutopilotRequest {
+        var request = AutopilotRequest()
+        request.cas = maybe(0.5)
+        request.configuration.maxTrailingLogs = UInt64.random(in: 0...3, using: &random)
+        request.configuration.index.modify = UInt64.random(in: 0...200, using: &random)
+        return request
     }
 
     private mutating func tombstone() -> TombstoneRequest {

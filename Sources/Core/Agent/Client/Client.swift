@@ -137,8 +137,16 @@ public final class Client {
             evaluations += 1
             answers.append(.read(work.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: evaluations))))
         case .success(.write(let result)): answers.append(.write(work.requester, .success(result)))
-        case .failure(let error):
-            answers.append(work.work.isRead ? .read(work.requester, .failure(error)) : .write(work.requester, .failure(error)))
+        case .success(.operation(let result)): answers.append(.operation(work.requester, .success(result)))
+        case .failure(let error): fail(work, error)
+        }
+    }
+
+    private func fail(_ work: Pending, _ error: ServerError) {
+        switch work.work {
+        case .read, .renew: answers.append(.read(work.requester, .failure(error)))
+        case .write: answers.append(.write(work.requester, .failure(error)))
+        case .operation: answers.append(.operation(work.requester, .failure(error)))
         }
     }
 

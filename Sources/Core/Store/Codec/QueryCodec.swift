@@ -23,6 +23,10 @@ extension ReadQuery {
         case .nodeDump(nil): "Internal.NodeDump"
         case .nodeDump: "Internal.NodeInfo"
         case .txnRead: "Txn.Read"
+        case .serviceDump: "Internal.ServiceDump"
+        case .coordinates: "Coordinate.ListNodes"
+        case .nodeCoordinates: "Coordinate.Node"
+        case .autopilotConfiguration: "Operator.AutopilotGetConfiguration"
         }
     }
 
@@ -42,19 +46,15 @@ extension ReadQuery {
             return writer.finish()
         case .sessionGet(let id): return Self.encodeSession(id, options)
         case .sessionList: return Self.encodeSession("", options)
-        case .nodes, .services, .nodeDump(nil):
-            var writer = QueryWriter(options, fields: 3)
-            writer.datacenter()
-            writer.metaFilters()
-            writer.source()
-            return writer.finish()
+        case .nodes, .services, .nodeDump(nil), .coordinates, .autopilotConfiguration: return Self.encodeDatacenter(options)
         case .serviceNodes(let service, let tags, let connect):
             return Self.encodeService(service, tags: tags, connect: connect, options: options)
         case .serviceByAddress(let address): return Self.encodeService("", address: address, options: options)
         case .healthServiceNodes(let service, let tags, let connect, let ingress):
             return Self.encodeService(service, tags: tags, connect: connect, ingress: ingress, options: options)
         case .serviceChecks(let service), .gatewayServices(let service): return Self.encodeService(service, options: options)
-        case .nodeSessions(let node), .nodeServices(let node), .nodeServiceList(let node), .nodeChecks(let node), .nodeDump(let node?):
+        case .nodeSessions(let node), .nodeServices(let node), .nodeServiceList(let node), .nodeChecks(let node), .nodeDump(let node?),
+            .nodeCoordinates(let node):
             var writer = QueryWriter(options, fields: 2)
             writer.datacenter()
             writer.field("Node", node)
@@ -66,6 +66,13 @@ extension ReadQuery {
             writer.source()
             writer.field("State", state)
             return writer.finish()
+        case .serviceDump(let kind):
+            var writer = QueryWriter(options, fields: 4)
+            writer.datacenter()
+            writer.field("ServiceKind", kind ?? "")
+            writer.source()
+            writer.field("UseServiceKind", kind != nil)
+            return writer.finish()
         case .txnRead(let ops):
             var writer = QueryWriter(options, fields: 2)
             writer.datacenter()
@@ -73,6 +80,15 @@ extension ReadQuery {
             writer.encode(ops)
             return writer.finish()
         }
+    }
+
+    /// `DCSpecificRequest`
+    static func encodeDatacenter(_ options: QueryOptions) -> [UInt8] {
+        var writer = QueryWriter(options, fields: 3)
+        writer.datacenter()
+        writer.metaFilters()
+        writer.source()
+        return writer.finish()
     }
 
     private static func encodeService(
@@ -116,7 +132,8 @@ extension ReadQuery {
         case "KVS.Get", "KVS.List", "KVS.ListKeys", "Session.Get", "Session.List", "Session.NodeSessions", "Catalog.ListNodes",
             "Catalog.ListServices", "Catalog.ServiceNodes", "Catalog.NodeServices", "Catalog.NodeServiceList", "Catalog.GatewayServices",
             "Health.NodeChecks", "Health.ServiceChecks", "Health.ChecksInState", "Health.ServiceNodes", "Internal.NodeDump",
-            "Internal.NodeInfo", "Txn.Read":
+            "Internal.NodeInfo", "Txn.Read", "Internal.ServiceDump", "Coordinate.ListNodes", "Coordinate.Node",
+            "Operator.AutopilotGetConfiguration":
             true
         default: false
         }
@@ -131,7 +148,7 @@ extension ReadQuery {
 }
 
 /// Writes the fields of a request between those of the options, which are flattened into the same map.
-private struct QueryWriter {
+struct QueryWriter {
     private var writer: MessagePackWriter
     private let options: QueryOptions
     private var written = 0
@@ -185,6 +202,16 @@ private struct QueryWriter {
         writer.raw(value)
     }
 
+    mutating func field(_ name: StaticString, _ value: [UInt8]) {
+        key(name)
+        writer.raw(value)
+    }
+
+    mutating func field(_ name: StaticString, _ value: Int) {
+        key(name)
+        writer.int(value)
+    }
+
     mutating func field(_ name: StaticString, _ value: Bool) {
         key(name)
         writer.bool(value)
@@ -206,7 +233,8 @@ private struct QueryWriter {
     mutating func source() {
         key("Source")
         writer.mapHeader(4)
-        writer.field("Datacenter", options.sourceNode.isEmpty ? "" : options.datacenter)
+        let datacenter = options.sourceDatacenter.isEmpty ? options.datacenter : options.sourceDatacenter
+        writer.field("Datacenter", options.sourceNode.isEmpty ? "" : datacenter)
         writer.field("Ip", "")
         writer.field("Node", options.sourceNode)
         writer.field("Segment", "")
@@ -229,7 +257,8 @@ private struct QueryFields {
     var key = ByteString([]), prefix = ByteString([]), separator = ByteString([])
     var node = "", state = "", serviceName = "", serviceTag = "", serviceAddress = ""
     var serviceTags: [String] = []
-    var connect = false, ingress = false, tagFilter = false
+    var connect = false, ingress = false, tagFilter = false, useServiceKind = false
+    var serviceKind = ""
     var sessionID = "", oldSession = ""
     var ops: [TxnOp] = []
 
@@ -249,7 +278,7 @@ private struct QueryFields {
             case "RequireConsistent": options.requireConsistent = try reader.bool()
             case "Token": options.token = try reader.string()
             case "NodeMetaFilters": options.nodeMetaFilters = try reader.stringMap() ?? [:]
-            case "Source": options.sourceNode = try Self.sourceNode(from: &reader)
+            case "Source": (options.sourceNode, options.sourceDatacenter) = try Self.source(from: &reader)
             default: if try !readField(name, &reader) { try reader.skip() }
             }
         }
@@ -269,6 +298,8 @@ private struct QueryFields {
         case "Connect": connect = try reader.bool()
         case "Ingress": ingress = try reader.bool()
         case "TagFilter": tagFilter = try reader.bool()
+        case "UseServiceKind": useServiceKind = try reader.bool()
+        case "ServiceKind": serviceKind = try reader.string()
         case "SessionID": sessionID = try reader.string()
         case "Session": oldSession = try reader.string()
         case "Ops": ops = try TxnOp.array(from: &reader) ?? []
@@ -277,16 +308,19 @@ private struct QueryFields {
         return true
     }
 
-    private static func sourceNode(from reader: inout MessagePackReader) throws(MessagePackError) -> String {
-        var node = ""
+    private static func source(
+        from reader: inout MessagePackReader
+    ) throws(MessagePackError) -> (node: String, datacenter: String) {
+        var node = "", datacenter = ""
         var left = try reader.structHeader()
         while let name = try reader.nextKey(&left) {
             switch name {
+            case "Datacenter": datacenter = try reader.string()
             case "Node": node = try reader.string()
             default: try reader.skip()
             }
         }
-        return node
+        return (node, node.isEmpty ? "" : datacenter)
     }
 
     /// A single tag is how callers before 1.3 filter.
@@ -314,6 +348,10 @@ private struct QueryFields {
         case "Internal.NodeDump": .nodeDump(node: nil)
         case "Internal.NodeInfo": .nodeDump(node: node)
         case "Txn.Read": .txnRead(ops)
+        case "Internal.ServiceDump": .serviceDump(kind: useServiceKind ? serviceKind : nil)
+        case "Coordinate.ListNodes": .coordinates
+        case "Coordinate.Node": .nodeCoordinates(node: node)
+        case "Operator.AutopilotGetConfiguration": .autopilotConfiguration
         default: nil
         }
     }

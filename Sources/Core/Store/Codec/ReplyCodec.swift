@@ -7,6 +7,7 @@ extension ReadQuery {
         switch (self, result) {
         case (.nodeServices, .nodeServices(let found)): writer.nodeServices(found)
         case (.nodeServiceList, .nodeServices(let found)): writer.nodeServiceList(found)
+        case (_, .autopilot(let configuration)): return configuration.encoded
         default: writer.encode(result)
         }
         return writer.bytes
@@ -15,6 +16,8 @@ extension ReadQuery {
     /// What an answer to this read says.
     public func decodeReply(_ body: ArraySlice<UInt8>) throws(MessagePackError) -> (result: QueryResult, meta: QueryMeta) {
         var reader = MessagePackReader(body)
+        // The configuration comes by itself, without the metadata of reads.
+        if case .autopilotConfiguration = self { return (.autopilot(try AutopilotConfiguration(from: &reader)), QueryMeta()) }
         var fields = ReplyFields()
         try fields.read(self, from: &reader)
         return (fields.result ?? emptyResult, fields.meta)
@@ -35,6 +38,9 @@ extension ReadQuery {
         case .healthServiceNodes: .healthNodes([])
         case .nodeDump: .nodeDump([])
         case .txnRead: .txn(TxnResponse())
+        case .serviceDump: .healthNodes([])
+        case .coordinates, .nodeCoordinates: .coordinates([])
+        case .autopilotConfiguration: .autopilot(.zero)
         }
     }
 
@@ -75,6 +81,10 @@ private struct ReplyWriter {
             contact()
         case .checks(let checks):
             writer.field("HealthChecks", rows: checks)
+            index()
+            contact()
+        case .coordinates(let coordinates):
+            writer.field("Coordinates", rows: coordinates)
             index()
             contact()
         case .nodeDump(let dump):
@@ -265,7 +275,9 @@ private struct ReplyFields {
             result = .gatewayServices(try reader.array { (reader) throws(MessagePackError) in try reader.dynamic() } ?? [])
         case (.nodeChecks, "HealthChecks"), (.serviceChecks, "HealthChecks"), (.checksInState, "HealthChecks"):
             result = .checks(try HealthCheck.array(from: &reader)?.map { Row($0) } ?? [])
-        case (.healthServiceNodes, "Nodes"):
+        case (.coordinates, "Coordinates"), (.nodeCoordinates, "Coordinates"):
+            result = .coordinates(try NodeCoordinate.array(from: &reader)?.map { Row($0) } ?? [])
+        case (.healthServiceNodes, "Nodes"), (.serviceDump, "Nodes"):
             result = .healthNodes(try CheckServiceNodeReply.array(from: &reader)?.map(\.result) ?? [])
         case (.nodeDump, "Dump"): result = .nodeDump(try NodeInfoReply.array(from: &reader)?.map(\.result) ?? [])
         case (.txnRead, "Errors"): txn.errors = try TxnError.array(from: &reader) ?? []

@@ -179,7 +179,10 @@ extension WriteRequest {
         case .kv: 2
         case .session: 3
         case .tombstone: 5
+        // The highest bit lets servers ignore it that do not know the command.
+        case .coordinates: 6 | 0x80
         case .txn: 8
+        case .autopilot: 9
         }
     }
 
@@ -191,6 +194,10 @@ extension WriteRequest {
         case .session(let request): request.encode(into: &writer)
         case .txn(let request): request.encode(into: &writer)
         case .tombstone(let request): request.encode(into: &writer)
+        case .coordinates(let updates):
+            writer.arrayHeader(updates.count)
+            for update in updates { update.encode(into: &writer) }
+        case .autopilot(let request): request.encode(into: &writer)
         }
     }
 
@@ -204,7 +211,9 @@ extension WriteRequest {
         case 2: self = .kv(try KVSRequest(from: &reader))
         case 3: self = .session(try SessionRequest(from: &reader))
         case 5: self = .tombstone(try TombstoneRequest(from: &reader))
+        case 6: self = .coordinates(try NodeCoordinate.array(from: &reader) ?? [])
         case 8: self = .txn(try TxnRequest(from: &reader))
+        case 9: self = .autopilot(try AutopilotRequest(from: &reader))
         default: return nil
         }
     }

@@ -7,6 +7,12 @@ protocol WireStruct {
 }
 
 extension WireStruct {
+    var encoded: [UInt8] {
+        var writer = MessagePackWriter()
+        encode(into: &writer)
+        return writer.bytes
+    }
+
     /// nil for nil.
     static func optional(from reader: inout MessagePackReader) throws(MessagePackError) -> Self? {
         reader.readNull() ? nil : try Self(from: &reader)

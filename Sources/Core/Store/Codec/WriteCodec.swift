@@ -9,7 +9,8 @@ extension WriteRequest {
         case .kv: "KVS.Apply"
         case .session: "Session.Apply"
         case .txn: "Txn.Apply"
-        case .tombstone: nil
+        case .autopilot: "Operator.AutopilotSetConfiguration"
+        case .tombstone, .coordinates: nil
         }
     }
 
@@ -29,6 +30,7 @@ extension WriteRequest {
         case "KVS.Apply": return .kv(try KVSRequest(from: &reader))
         case "Session.Apply": return .session(try SessionRequest(from: &reader))
         case "Txn.Apply": return .txn(try TxnRequest(from: &reader))
+        case "Operator.AutopilotSetConfiguration": return .autopilot(try AutopilotRequest(from: &reader))
         default: return nil
         }
     }
@@ -38,9 +40,9 @@ extension WriteRequest {
         var writer = MessagePackWriter()
         switch (self, result) {
         case (_, .error): return nil
-        case (.kv, .bool(let done)): writer.bool(done)
+        case (.kv, .bool(let done)), (.autopilot, .bool(let done)): writer.bool(done)
         // Plain writes have no outcome, which reads as false.
-        case (.kv, _): writer.bool(false)
+        case (.kv, _), (.autopilot, _): writer.bool(false)
         case (.session, .string(let id)): writer.string(id)
         case (.session, _): writer.string("")
         case (.txn, .txn(let response)): response.encode(into: &writer)
@@ -60,7 +62,10 @@ extension WriteRequest {
             let id = try reader.string()
             return request.op == "create" ? .string(id) : .none
         case .txn: return .txn(try TxnResponse(from: &reader))
-        case .register, .deregister, .tombstone:
+        case .autopilot(let request):
+            let done = try reader.bool()
+            return request.cas ? .bool(done) : .none
+        case .register, .deregister, .tombstone, .coordinates:
             try reader.skip()
             return .none
         }

@@ -15,6 +15,8 @@ public struct QueryOptions: Hashable, Sendable {
     public var filter = ""
     /// `near`: the node from which results are sorted by round-trip time; empty for none.
     public var sourceNode = ""
+    /// The datacenter of that node; empty for the one that is asked. Nodes of other datacenters are not sorted by.
+    public var sourceDatacenter = ""
     public var nodeMetaFilters: StringMap = [:]
     public init() {}
 }
@@ -45,6 +47,13 @@ public enum ReadQuery: Hashable, Sendable {
     case txnRead([TxnOp])
     /// Used for DNS PTR questions: instances whose address or node address equals this one.
     case serviceByAddress(String)
+    /// Instances with nodes and checks (internal UI); of one kind (`""` is the usual one), or nil for every kind.
+    case serviceDump(kind: String?)
+    /// Of all nodes.
+    case coordinates
+    case nodeCoordinates(node: String)
+    /// Fails before a leader has written the first one.
+    case autopilotConfiguration
 }
 
 /// A service instance with its node and all checks that concern it.
@@ -71,7 +80,7 @@ public struct NodeDump: Sendable {
     }
 }
 
-/// The value that a `ReadQuery` found. Filters (`?filter`, ACLs) and `near` are applied by the caller.
+/// The value that a `ReadQuery` found. Filters (`?filter`, ACLs) are applied by the caller.
 public enum QueryResult: Sendable {
     /// kvGet (zero or one), kvList
     case entries([DirEntry])
@@ -88,6 +97,9 @@ public enum QueryResult: Sendable {
     case checks([Row<HealthCheck>])
     case healthNodes([CheckServiceNode])
     case nodeDump([NodeDump])
+    /// By node, then segment
+    case coordinates([Row<NodeCoordinate>])
+    case autopilot(AutopilotConfiguration)
     case txn(TxnResponse)
 }
 

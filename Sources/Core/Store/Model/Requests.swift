@@ -106,6 +106,9 @@ public enum WriteRequest: Hashable, Sendable {
     case session(SessionRequest)
     case txn(TxnRequest)
     case tombstone(TombstoneRequest)
+    case autopilot(AutopilotRequest)
+    /// What the leader has collected of its nodes' `Coordinate.Update`.
+    case coordinates([NodeCoordinate])
 }
 
 /// What applying a log command came to (rpc-raft-wire §7, column "result").

@@ -1,0 +1,213 @@
+// Operations as calls of the server port. Spec: rpc-raft-wire §3, §4.4, §4.8.
+
+extension ServerOperation {
+    /// nil for what has no method.
+    var rpcMethod: String? {
+        switch self {
+        case .ping: "Status.Ping"
+        case .leader: "Status.Leader"
+        case .peers: "Status.Peers"
+        case .raftStatistics: "Status.RaftStats"
+        case .datacenters: "Catalog.ListDatacenters"
+        case .datacenterCoordinates: "Coordinate.ListDatacenters"
+        case .keyring: "Internal.KeyringOperation"
+        case .fireEvent: "Internal.EventFire"
+        case .raftConfiguration: "Operator.RaftGetConfiguration"
+        case .removeRaftPeer(.id): "Operator.RaftRemovePeerByID"
+        case .removeRaftPeer(.address): "Operator.RaftRemovePeerByAddress"
+        case .serverHealth: "Operator.ServerHealth"
+        case .updateCoordinate: "Coordinate.Update"
+        case .transferLeadership: nil
+        }
+    }
+
+    /// The body of the request.
+    func encodeRequest(_ options: QueryOptions) -> [UInt8] {
+        switch self {
+        case .ping, .raftStatistics, .datacenterCoordinates, .transferLeadership: return [0x80]
+        case .leader, .peers, .raftConfiguration, .serverHealth: return ReadQuery.encodeDatacenter(options)
+        case .removeRaftPeer, .updateCoordinate: return encodeWrite(options)
+        case .datacenters:
+            var writer = QueryWriter(options, fields: 0)
+            return writer.finish()
+        case .fireEvent(let name, let payload):
+            var writer = QueryWriter(options, fields: 3)
+            writer.datacenter()
+            writer.field("Name", name)
+            writer.field("Payload", payload)
+            return writer.finish()
+        case .keyring(let request):
+            var writer = QueryWriter(options, fields: 6)
+            writer.datacenter()
+            writer.field("Forwarded", request.forwarded)
+            writer.field("Key", request.key)
+            writer.field("LocalOnly", request.localOnly)
+            writer.field("Operation", request.operation.rawValue)
+            writer.field("RelayFactor", Int(request.relayFactor))
+            return writer.finish()
+        }
+    }
+
+    private func encodeWrite(_ options: QueryOptions) -> [UInt8] {
+        var writer = MessagePackWriter(reservingCapacity: 256)
+        switch self {
+        case .removeRaftPeer(let peer):
+            var id = "", address = ""
+            switch peer {
+            case .id(let text): id = text
+            case .address(let text): address = text
+            }
+            writer.mapHeader(4)
+            writer.field("Address", address)
+            writer.field("Datacenter", options.datacenter)
+            writer.field("ID", id)
+        case .updateCoordinate(let update):
+            writer.mapHeader(5)
+            writer.field("Coord", update.coordinate)
+            writer.field("Datacenter", options.datacenter)
+            writer.field("Node", update.node)
+            writer.field("Segment", update.segment)
+        default: preconditionFailure("only these two are encoded as writes")
+        }
+        writer.field("Token", options.token)
+        return writer.bytes
+    }
+
+    private static func isMethod(_ method: String) -> Bool {
+        switch method {
+        case "Status.Ping", "Status.Leader", "Status.Peers", "Status.RaftStats", "Catalog.ListDatacenters", "Coordinate.ListDatacenters",
+            "Coordinate.Update", "Internal.KeyringOperation", "Internal.EventFire", "Operator.RaftGetConfiguration",
+            "Operator.RaftRemovePeerByID", "Operator.RaftRemovePeerByAddress", "Operator.ServerHealth":
+            true
+        default: false
+        }
+    }
+
+    /// nil for a method that is no operation.
+    static func decodeRequest(
+        method: String, body: ArraySlice<UInt8>
+    ) throws(MessagePackError) -> (operation: ServerOperation, options: QueryOptions)? {
+        guard isMethod(method) else { return nil }
+        var reader = MessagePackReader(body)
+        let fields = try OperationFields(from: &reader)
+        let operation: ServerOperation
+        switch method {
+        case "Status.Ping": operation = .ping
+        case "Status.Leader": operation = .leader
+        case "Status.Peers": operation = .peers
+        case "Status.RaftStats": operation = .raftStatistics
+        case "Catalog.ListDatacenters": operation = .datacenters
+        case "Coordinate.ListDatacenters": operation = .datacenterCoordinates
+        case "Coordinate.Update": operation = .updateCoordinate(fields.coordinate)
+        case "Internal.EventFire": operation = .fireEvent(name: fields.name, payload: fields.payload)
+        case "Operator.RaftGetConfiguration": operation = .raftConfiguration
+        case "Operator.RaftRemovePeerByID": operation = .removeRaftPeer(.id(fields.id))
+        case "Operator.RaftRemovePeerByAddress": operation = .removeRaftPeer(.address(fields.address))
+        case "Operator.ServerHealth": operation = .serverHealth
+        default:
+            guard let kind = KeyringRequest.Operation(rawValue: fields.keyringOperation) else {
+                throw .invalid("unknown keyring operation")
+            }
+            var request = fields.keyring
+            request.operation = kind
+            operation = .keyring(request)
+        }
+        return (operation, fields.options)
+    }
+
+    // MARK: Answers
+
+    /// The body of the answer.
+    func encodeReply(_ result: ServerOperationResult, _ meta: QueryMeta) -> [UInt8] {
+        var writer = MessagePackWriter(reservingCapacity: 256)
+        switch result {
+        case .done:
+            if case .fireEvent = self { return meta.encoded }
+            writer.mapHeader(0)
+        case .text(let text): writer.string(text)
+        case .texts(let texts): writer.strings(texts)
+        case .raftStatistics(let statistics): statistics.encode(into: &writer)
+        case .raftConfiguration(let servers):
+            writer.mapHeader(2)
+            writer.field("Index", 0)
+            writer.field("Servers", servers)
+        case .health(let health): health.encode(into: &writer)
+        case .datacenterCoordinates(let maps):
+            writer.arrayHeader(maps.count)
+            for map in maps { map.encode(into: &writer) }
+        case .keyring(let responses):
+            writer.mapHeader(5)
+            meta.encodeFields(into: &writer)
+            writer.field("Responses", responses)
+        }
+        return writer.bytes
+    }
+
+    /// What the body of an answer says.
+    func decodeReply(_ body: ArraySlice<UInt8>) throws(MessagePackError) -> ServerOperationResult {
+        var reader = MessagePackReader(body)
+        switch self {
+        case .ping, .fireEvent, .removeRaftPeer, .updateCoordinate, .transferLeadership: return .done
+        case .leader: return .text(try reader.string())
+        case .peers, .datacenters: return .texts(try reader.strings() ?? [])
+        case .raftStatistics: return .raftStatistics(try RaftStatistics(from: &reader))
+        case .datacenterCoordinates: return .datacenterCoordinates(try DatacenterCoordinates.array(from: &reader) ?? [])
+        case .serverHealth: return .health(try ClusterHealth(from: &reader))
+        case .raftConfiguration:
+            return .raftConfiguration(
+                try Self.member("Servers", of: &reader) { (reader) throws(MessagePackError) in
+                    try RaftServerDescription.array(from: &reader) ?? []
+                } ?? [])
+        case .keyring:
+            return .keyring(
+                try Self.member("Responses", of: &reader) { (reader) throws(MessagePackError) in
+                    try KeyringResponse.array(from: &reader) ?? []
+                } ?? [])
+        }
+    }
+
+    private static func member<Value>(
+        _ name: StaticString, of reader: inout MessagePackReader,
+        _ read: (inout MessagePackReader) throws(MessagePackError) -> Value
+    ) throws(MessagePackError) -> Value? {
+        var value: Value?
+        var left = try reader.structHeader()
+        while let key = try reader.nextKey(&left) {
+            if key == name { value = try read(&reader) } else { try reader.skip() }
+        }
+        return value
+    }
+}
+
+/// The union of the fields of these requests.
+private struct OperationFields {
+    var options = QueryOptions()
+    var id = "", address = "", name = "", keyringOperation = ""
+    var payload: [UInt8] = []
+    var coordinate = NodeCoordinate()
+    var keyring = KeyringRequest()
+
+    init(from reader: inout MessagePackReader) throws(MessagePackError) {
+        var left = try reader.structHeader()
+        while let key = try reader.nextKey(&left) {
+            switch key {
+            case "Datacenter": options.datacenter = try reader.string()
+            case "Token": options.token = try reader.string()
+            case "AllowStale": options.allowStale = try reader.bool()
+            case "ID": id = try reader.string()
+            case "Address": address = try reader.string()
+            case "Name": name = try reader.string()
+            case "Payload": payload = try reader.bytes()
+            case "Coord": coordinate.coordinate = try Coordinate.optional(from: &reader)
+            case "Node": coordinate.node = try reader.string()
+            case "Segment": coordinate.segment = try reader.string()
+            case "Operation": keyringOperation = try reader.string()
+            case "Key": keyring.key = try reader.string()
+            case "RelayFactor": keyring.relayFactor = UInt8(clamping: try reader.uint64())
+            case "LocalOnly": keyring.localOnly = try reader.bool()
+            case "Forwarded": keyring.forwarded = try reader.bool()
+            default: try reader.skip()
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+// What servers are asked for beside reads and writes of the replicated state. Spec: rpc-raft-wire §3, §4.4, §4.8.
+
+/// One such request. Over the wire each is a method of the server port.
+public enum ServerOperation: Hashable, Sendable {
+    // Answered by whichever server is asked, of itself.
+
+    /// `Status.Ping`
+    case ping
+    /// `Status.Leader`: `.text`, empty without a leader
+    case leader
+    /// `Status.Peers`: `.texts`, the addresses of the Raft configuration
+    case peers
+    /// `Status.RaftStats`: `.raftStatistics`
+    case raftStatistics
+    /// `Catalog.ListDatacenters`: `.texts`, by distance
+    case datacenters
+    /// `Coordinate.ListDatacenters`: `.datacenterCoordinates`
+    case datacenterCoordinates
+    /// `Internal.KeyringOperation`: `.keyring`
+    case keyring(KeyringRequest)
+
+    // Answered by the leader, or where the options allow it by whichever server is asked.
+
+    /// `Internal.EventFire`: broadcasts a user event; `name` is without the prefix `consul:event:`, `payload` the encoded event.
+    /// Options with `allowStale` let the server that is asked do it.
+    case fireEvent(name: String, payload: [UInt8])
+    /// `Operator.RaftGetConfiguration`: `.raftConfiguration`
+    case raftConfiguration
+    /// `Operator.RaftRemovePeerByID` and `ByAddress`
+    case removeRaftPeer(RaftPeer)
+    /// `Operator.ServerHealth`: `.health`
+    case serverHealth
+    /// `Coordinate.Update`: written to the log a few seconds later, together with others
+    case updateCoordinate(NodeCoordinate)
+    /// Hands leadership to that server, or to the one that is furthest; no method of the wire.
+    case transferLeadership(to: String?)
+}
+
+/// How an operator names a server of the Raft configuration.
+public enum RaftPeer: Hashable, Sendable {
+    case id(String)
+    case address(Address)
+}
+
+/// What an operation came to.
+public enum ServerOperationResult: Hashable, Sendable {
+    case done
+    case text(String)
+    case texts([String])
+    case raftStatistics(RaftStatistics)
+    case raftConfiguration([RaftServerDescription])
+    case health(ClusterHealth)
+    case datacenterCoordinates([DatacenterCoordinates])
+    case keyring([KeyringResponse])
+}
+
+/// `ServerStats`: what the leader asks every server for, to judge its health.
+public struct RaftStatistics: Hashable, Sendable {
+    /// A duration as Go prints it, `0` on the leader, `never` if there was none.
+    public var lastContact = ""
+    public var lastIndex: UInt64 = 0
+    public var lastTerm: UInt64 = 0
+    public init() {}
+}
+
+/// The servers as autopilot sees them (http-2 §10.5).
+public struct ClusterHealth: Hashable, Sendable {
+    public var healthy = false
+    /// How many servers may fail before the cluster stops.
+    public var failureTolerance = 0
+    /// In the order of the Raft configuration.
+    public var servers: [ServerHealth] = []
+    public init() {}
+}
+
+public struct ServerHealth: Hashable, Sendable {
+    public var id = ""
+    /// Empty when the server is not in the gossip pool.
+    public var name = ""
+    public var address: Address = ""
+    public var status = MemberStatus.none
+    public var version = ""
+    public var isLeader = false
+    /// -1 ns when unknown.
+    public var lastContact: Duration = .nanoseconds(-1)
+    public var lastTerm: UInt64 = 0
+    public var lastIndex: UInt64 = 0
+    public var isHealthy = false
+    public var isVoter = false
+    /// When `isHealthy` last changed.
+    public var stableSince = GoTime.zero
+    public init() {}
+}
+
+/// Management of gossip keys (http-2 §10.3).
+public struct KeyringRequest: Hashable, Sendable {
+    /// As it is named on the wire.
+    public enum Operation: String, Hashable, Sendable { case list, install, use, remove }
+
+    public var operation = Operation.list
+    /// Base64.
+    public var key = ""
+    public var relayFactor: UInt8 = 0
+    /// Only for lists: of the asked server's LAN pool alone.
+    public var localOnly = false
+    /// Set when servers of other datacenters are asked: they answer for themselves only.
+    public var forwarded = false
+    public init() {}
+}
+
+/// What one pool answered.
+public struct KeyringResponse: Hashable, Sendable {
+    public var isWAN = false
+    public var datacenter = ""
+    public var segment = ""
+    /// By node.
+    public var messages: StringMap?
+    /// How many nodes have it, by key.
+    public var keys: SortedMap<String, Int>?
+    public var primaryKeys: SortedMap<String, Int>?
+    public var nodeCount = 0
+    public var error = ""
+    public init() {}
+}
+
+/// What a server wants of its agent.
+public enum ServerWish: Sendable {
+    /// Broadcast the user event `consul:new-leader` with this node's name in the LAN pool, not to be coalesced (gossip §15.7).
+    case announceLeader
+    /// Force that member out of the LAN pool, and as `<name>.<datacenter>` out of the WAN pool (gossip §15.8).
+    case forceLeave(String)
+    /// Carry out an operation that concerns the gossip pools (`fireEvent`, `keyring`, `datacenters`, `datacenterCoordinates`) and answer
+    /// with `Server.operated(token, ...)`, at once or later.
+    case operation(UInt64, ServerOperation, QueryOptions)
+}

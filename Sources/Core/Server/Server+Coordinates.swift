@@ -1,0 +1,73 @@
+// Coordinates that nodes send to the leader, who writes them to the log in batches (behaviour §6.9, gossip §16.6).
+
+/// The newest coordinate of each node and segment since the last batch.
+struct CoordinateUpdates {
+    private var updates = PersistentMap<ByteString, NodeCoordinate>()
+    private(set) var deadline: Instant?
+    var period: Duration = .seconds(5)
+
+    static let batchSize = 128
+    static let batchesMax = 5
+    /// What is waiting beyond what one period can write; more is not taken in.
+    static let waitingMax = 65_536
+
+    mutating func add(_ update: NodeCoordinate, at now: Instant) {
+        let key = TableKey.of(update.node, update.segment)
+        guard updates.count < Self.waitingMax || updates.contains(key) else { return }
+        updates[key] = update
+        if deadline == nil { deadline = now + period }
+    }
+
+    /// The batches that are due, and how many updates did not fit in.
+    mutating func takeDue(at now: Instant) -> (batches: [[NodeCoordinate]], discarded: Int) {
+        guard let due = deadline, due <= now else { return ([], 0) }
+        var batches: [[NodeCoordinate]] = []
+        var batch: [NodeCoordinate] = []
+        let limit = Self.batchSize * Self.batchesMax
+        for (_, update) in updates {
+            if batches.count == Self.batchesMax { break }
+            batch.append(update)
+            if batch.count == Self.batchSize {
+                batches.append(batch)
+                batch = []
+            }
+        }
+        if !batch.isEmpty { batches.append(batch) }
+        let discarded = max(0, updates.count - limit)
+        removeAll()
+        return (batches, discarded)
+    }
+
+    mutating func removeAll() {
+        updates.removeAll()
+        deadline = nil
+    }
+}
+
+extension Server {
+    /// As many as the agent's own coordinates have.
+    private static let dimensions = 8
+
+    func updateCoordinate(_ update: NodeCoordinate, for requester: Requester, at now: Instant) {
+        guard let coordinate = update.coordinate, coordinate.isFinite else {
+            return finishOperation(requester, .failure(ServerError("invalid coordinate")), at: now)
+        }
+        guard coordinate.vec.count == Self.dimensions else {
+            return finishOperation(requester, .failure(ServerError("incompatible coordinate")), at: now)
+        }
+        coordinateUpdates.add(update, at: now)
+        finishOperation(requester, .success(.done), at: now)
+    }
+
+    func writeCoordinates(at now: Instant) {
+        let (batches, discarded) = coordinateUpdates.takeDue(at: now)
+        if discarded > 0 { log(.warn, "Discarded coordinate updates: number_discarded=\(discarded)") }
+        for batch in batches { perform(.updateCoordinates, .coordinates(batch), at: now) }
+    }
+}
+
+extension Coordinate {
+    fileprivate var isFinite: Bool {
+        vec.allSatisfy(\.isFinite) && error.isFinite && adjustment.isFinite && height.isFinite
+    }
+}

@@ -1,0 +1,101 @@
+// Operations: what servers are asked for beside reads and writes (rpc-raft-wire §3).
+
+extension ServerOperation {
+    /// Whether the server answers this itself, leader or not.
+    func isAnswered(by server: Server, _ options: QueryOptions) -> Bool {
+        switch self {
+        case .ping, .leader, .peers, .raftStatistics, .datacenters, .datacenterCoordinates, .keyring: true
+        case .fireEvent, .raftConfiguration: options.allowStale && (server.raft.isLeader || server.raft.lastContact != nil)
+        case .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership: false
+        }
+    }
+}
+
+extension Server {
+    /// What every server can do.
+    func perform(_ operation: ServerOperation, _ options: QueryOptions, for requester: Requester, at now: Instant) {
+        switch operation {
+        case .ping: finishOperation(requester, .success(.done), at: now)
+        case .leader: finishOperation(requester, .success(.text(leaderAddress ?? "")), at: now)
+        case .peers: finishOperation(requester, .success(.texts(raft.configuration.servers.map(\.address))), at: now)
+        case .raftStatistics: finishOperation(requester, .success(.raftStatistics(raftStatistics(at: now))), at: now)
+        case .raftConfiguration: finishOperation(requester, .success(.raftConfiguration(describeServers())), at: now)
+        case .datacenters, .datacenterCoordinates, .keyring, .fireEvent:
+            let token = takeToken()
+            delegated[token] = requester
+            answers.append(.wish(.operation(token, operation, options)))
+        case .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership:
+            preconditionFailure("the leader's to answer")
+        }
+    }
+
+    /// What only the leader can do; this server leads.
+    func lead(_ operation: ServerOperation, _ options: QueryOptions, for requester: Requester, at now: Instant) {
+        switch operation {
+        case .removeRaftPeer(let peer): removeRaftPeer(peer, for: requester, at: now)
+        case .transferLeadership(let target):
+            let token = takeToken()
+            consensusPurposes[token] = .operation(requester)
+            drive(.transferLeadership(token: token, to: target), at: now)
+        case .serverHealth: finishOperation(requester, .success(.health(health)), at: now)
+        case .updateCoordinate(let update): updateCoordinate(update, for: requester, at: now)
+        default: perform(operation, options, for: requester, at: now)
+        }
+    }
+
+    /// The agent has carried out what it was asked to by `ServerWish.operation`.
+    public func operated(_ token: UInt64, _ result: Result<ServerOperationResult, ServerError>, at now: Instant) {
+        guard let requester = delegated.removeValue(forKey: token) else { return }
+        finishOperation(requester, result, at: now)
+    }
+
+    func finishOperation(_ requester: Requester, _ result: Result<ServerOperationResult, ServerError>, at now: Instant) {
+        switch requester {
+        case .client, .local, .question, .coordinate: answers.append(.operation(requester, result))
+        case .peer(let id): replyToOperation(id, result, at: now)
+        case .duty: break
+        }
+    }
+
+    private func raftStatistics(at now: Instant) -> RaftStatistics {
+        var statistics = RaftStatistics()
+        statistics.lastContact = raft.isLeader ? "0" : raft.lastContact.map { GoDuration.format(max(.zero, now - $0)) } ?? "never"
+        statistics.lastIndex = raft.lastLogIndex
+        statistics.lastTerm = raft.lastLogTerm
+        return statistics
+    }
+
+    // MARK: The Raft configuration
+
+    private func removeRaftPeer(_ peer: RaftPeer, for requester: Requester, at now: Instant) {
+        let change: MembershipChange
+        switch peer {
+        case .id(let id):
+            guard raft.configuration[id] != nil else {
+                return finishOperation(
+                    requester, .failure(ServerError("id \(GoQuote.quote(id)) was not found in the Raft configuration")), at: now)
+            }
+            change = .removeServer(id: id)
+        case .address(let address):
+            guard raft.configuration.servers.contains(where: { $0.address == address }) else {
+                return finishOperation(
+                    requester, .failure(ServerError("address \(GoQuote.quote(address)) was not found in the Raft configuration")), at: now)
+            }
+            change = .removeAddress(address)
+        }
+        let token = takeToken()
+        consensusPurposes[token] = .operation(requester)
+        drive(.changeMembership(token: token, change), at: now)
+    }
+
+    /// Consensus has answered a change of its configuration or of its leader.
+    func consensusAnswered(_ token: UInt64, _ result: Result<Void, RaftError>, at now: Instant) {
+        guard let purpose = consensusPurposes.removeValue(forKey: token) else { return }
+        switch purpose {
+        case .operation(let requester):
+            finishOperation(requester, result.map { .done }.mapError { ServerError($0.text) }, at: now)
+        case .duty(let what):
+            if case .failure(let error) = result { log(.error, "\(what): error=\"\(error.text)\"") }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// The configuration of autopilot on the wire, in the log and in snapshots. Spec: rpc-raft-wire §4.8.
+
+extension AutopilotConfiguration: WireStruct {
+    init(from reader: inout MessagePackReader) throws(MessagePackError) {
+        self = .zero
+        var left = try reader.structHeader()
+        while let key = try reader.nextKey(&left) {
+            switch key {
+            case "CleanupDeadServers": cleanupDeadServers = try reader.bool()
+            case "CreateIndex": index.create = try reader.uint64()
+            case "DisableUpgradeMigration": disableUpgradeMigration = try reader.bool()
+            case "LastContactThreshold": lastContactThreshold = try reader.duration()
+            case "MaxTrailingLogs": maxTrailingLogs = try reader.uint64()
+            case "MinQuorum": minQuorum = try reader.uint64()
+            case "ModifyIndex": index.modify = try reader.uint64()
+            case "RedundancyZoneTag": redundancyZoneTag = try reader.string()
+            case "ServerStabilizationTime": serverStabilizationTime = try reader.duration()
+            case "UpgradeVersionTag": upgradeVersionTag = try reader.string()
+            default: try reader.skip()
+            }
+        }
+    }
+
+    func encode(into writer: inout MessagePackWriter) {
+        writer.mapHeader(10)
+        writer.field("CleanupDeadServers", cleanupDeadServers)
+        writer.field("CreateIndex", index.create)
+        writer.field("DisableUpgradeMigration", disableUpgradeMigration)
+        writer.field("LastContactThreshold", lastContactThreshold)
+        writer.field("MaxTrailingLogs", maxTrailingLogs)
+        writer.field("MinQuorum", minQuorum)
+        writer.field("ModifyIndex", index.modify)
+        writer.field("RedundancyZoneTag", redundancyZoneTag)
+        writer.field("ServerStabilizationTime", serverStabilizationTime)
+        writer.field("UpgradeVersionTag", upgradeVersionTag)
+    }
+}
+
+extension AutopilotRequest: WireStruct {
+    init(from reader: inout MessagePackReader) throws(MessagePackError) {
+        self.init()
+        configuration = .zero
+        var left = try reader.structHeader()
+        while let key = try reader.nextKey(&left) {
+            switch key {
+            case "CAS": cas = try reader.bool()
+            case "Config": configuration = try AutopilotConfiguration(from: &reader)
+            case "Datacenter": datacenter = try reader.string()
+            case "Token": token = try reader.string()
+            default: try reader.skip()
+            }
+        }
+    }
+
+    func encode(into writer: inout MessagePackWriter) {
+        writer.mapHeader(4)
+        writer.field("CAS", cas)
+        writer.field("Config", configuration)
+        writer.field("Datacenter", datacenter)
+        writer.field("Token", token)
+    }
+}
