@@ -3,6 +3,11 @@ public struct IPAddress: Hashable, Sendable {
     public var high: UInt64
     public var low: UInt64
 
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
     public var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
     /// Reads dotted IPv4 or IPv6 text (with `::`, with a dotted tail); a zone after `%` is ignored. Nil when it is neither.

@@ -1,0 +1,11 @@
+/// How healthy this node holds itself (Lifeguard §IV-A, gossip §9.1): 0 is healthy; every point stretches the probe interval.
+struct Awareness {
+    private let maximum: Int
+    private(set) var score = 0
+
+    init(multiplier: Int) { maximum = max(0, multiplier - 1) }
+
+    mutating func apply(_ delta: Int) { score = min(max(0, score + delta), maximum) }
+
+    func scale(_ interval: Duration) -> Duration { .nanoseconds(interval.nanoseconds * Int64(score + 1)) }
+}
