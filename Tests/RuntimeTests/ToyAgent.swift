@@ -131,8 +131,8 @@ struct ToyFrontEnd: RequestFrontEnd {
         return true
     }
 
-    mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> [UInt8]? {
-        question.count > 12 && question[12] == 0xFF ? nil : Self.answer(question)
+    mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer {
+        question.count > 12 && question[12] == 0xFF ? .drop : .reply(Self.answer(question))
     }
 
     static func answer(_ question: [UInt8]) -> [UInt8] { question.reversed() }

@@ -151,7 +151,7 @@ struct ToyFrontEnd: RequestFrontEnd {
     mutating func answer(
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
     ) -> Bool { false }
-    mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> [UInt8]? { nil }
+    mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer { .drop }
 }
 
 /// Who waits for an answer of a toy.

@@ -7,7 +7,6 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     private let datacenter: String
     private let dns: DNSResponder
     private let wallClockOffset: Int64
-    private let readsStale: Bool
     private var gzip: Gzip
     private var random: Random
     private var answers = EncodedAnswers()
@@ -16,7 +15,6 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         router = Router(APIContext(from: config))
         datacenter = config.datacenter
         dns = DNSResponder(config)
-        readsStale = config.dns.allowStale
         wallClockOffset = config.wallClockOffset
         self.gzip = gzip
         random = Random(seed: seed)
@@ -57,10 +55,14 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         }
     }
 
-    public mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> [UInt8]? {
-        let readable = readsStale ? state.isLeader || state.lastLeaderContact != nil : state.answersDefault(at: now)
+    public mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer {
+        var catalog = StoredCatalog(
+            store: state.store, authorizer: .allowAll, onlyPassing: dns.zone.config.onlyPassing,
+            readable: state.answersQuestions(dns.zone.config, at: now))
         let unixSeconds = (now.nanoseconds &+ wallClockOffset) / 1_000_000_000
-        return dns.answer(question, tcp: tcp, store: state.store, readable: readable, unixSeconds: unixSeconds, random: &random)
+        let reply = dns.answer(question, tcp: tcp, from: &catalog, unixSeconds: unixSeconds, random: &random)
+        if catalog.hasRefused { return .handOver }
+        return reply.map(QuestionAnswer.reply) ?? .drop
     }
 }
 
@@ -72,6 +74,13 @@ extension PublishedState {
     func answers(_ options: QueryOptions, at now: Instant) -> Bool {
         if options.allowStale { return isLeader || lastLeaderContact != nil }
         return options.requireConsistent ? isLeader && isSoleVoter : answersDefault(at: now)
+    }
+
+    /// Whether DNS questions may be answered from this state (dns §14.3).
+    func answersQuestions(_ config: DNSConfig, at now: Instant) -> Bool {
+        guard config.allowStale else { return answersDefault(at: now) }
+        if isLeader { return true }
+        return lastLeaderContact.map { now - $0 <= max(.zero, config.maxStale) } ?? false
     }
 }
 

@@ -15,6 +15,10 @@ public final class Agent: AgentMachine {
     var pending = LookupTable<RequestID, PendingRequest>()
     /// The latest rendered answer: waiters for the same question share it.
     var rendered: (evaluation: UInt64, shape: ReadShape, response: HTTPResponse)?
+    /// DNS questions that wait for answers of the servers.
+    var questions = LookupTable<RequestID, PendingQuestion>()
+    let dns: DNSResponder
+    var random: Random
     var localEffects: [LocalEffect] = []
     /// Answers that `?cached` has been asked for before (http-1 §1.12).
     var cached = AnswerCache()
@@ -41,11 +45,13 @@ public final class Agent: AgentMachine {
         self.config = config
         context = APIContext(from: config)
         router = Router(context)
+        dns = DNSResponder(config)
         backend =
             config.server
             ? .server(try Server(config: config, disk: disk, seed: random.next(), at: now))
             : .client(Client(config: config, seed: random.next(), at: now))
         local = LocalState(config: config, random: Random(seed: random.next()), md5Hex: md5Hex)
+        self.random = random
         try loadLocalState(from: disk, at: now)
         local.handle(.startSyncing, at: now, into: &localEffects)
     }
@@ -55,7 +61,7 @@ public final class Agent: AgentMachine {
     public func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect]) {
         switch event {
         case .request(let id, let request): execute(router.route(request), for: id, at: now, into: &effects)
-        case .question: preconditionFailure("questions are answered by a front end")
+        case .question(let id, let packet, let tcp, _): ask(id, packet, tcp: tcp, at: now, into: &effects)
         case .cancelled(let id): cancel(id, at: now)
         case .call(let id, let from, let channel, let bytes): called(id, from: from, channel, bytes, at: now, into: &effects)
         case .answered(let id, let bytes): backend.answered(id, bytes, at: now)
@@ -129,6 +135,7 @@ public final class Agent: AgentMachine {
             local.handle(.readResult(token, outcome), at: now, into: &localEffects)
         case .write(.local(let token), let result):
             local.handle(.writeResult(token, result.mapError { Complaint($0.text) }), at: now, into: &localEffects)
+        case .read(.question(let id), let result): fetched(result, for: id, at: now, into: &effects)
         case .read, .write, .operation, .wish: break
         }
     }
@@ -180,7 +187,7 @@ public final class Agent: AgentMachine {
     }
 
     private func cancel(_ id: RequestID, at now: Instant) {
-        guard let request = pending.removeValue(forKey: id) else { return }
+        guard let request = pending.removeValue(forKey: id) else { return forgetQuestion(id) }
         if case .local = request {
             local.handle(.cancelled(id), at: now, into: &localEffects)
         } else {

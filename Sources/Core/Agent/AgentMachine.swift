@@ -19,6 +19,15 @@ public protocol RequestFrontEnd {
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
     ) -> Bool
 
-    /// Answers a DNS question from the published state; nil when it must be dropped.
-    mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> [UInt8]?
+    /// Answers a DNS question from the published state, if that is possible.
+    mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer
+}
+
+/// What a front end makes of a DNS question.
+public enum QuestionAnswer: Hashable, Sendable {
+    case reply([UInt8])
+    /// Nothing is sent back.
+    case drop
+    /// The core loop must answer it: `AgentEvent.question`.
+    case handOver
 }

@@ -115,13 +115,18 @@ final class DNSConnection: EventSource {
         if questions == Self.questionsMax { isEnding = true }
         // Without a header there is nothing to answer.
         if question.count < 12 { return }
-        guard let state = loop.state() else {
-            let id = loop.makeID(for: key!)
-            waitingFor = id
-            loop.outgoing.append(.question(id, question, tcp: true, from: peer))
-            return
+        guard let state = loop.state() else { return ask(question) }
+        switch loop.frontEnd.answer(question: question, tcp: true, remote: peer, state: state, now: now) {
+        case .reply(let answer): add(answer)
+        case .drop: break
+        case .handOver: ask(question)
         }
-        if let answer = loop.frontEnd.answer(question: question, tcp: true, remote: peer, state: state, now: now) { add(answer) }
+    }
+
+    private func ask(_ question: [UInt8]) {
+        let id = loop.makeID(for: key!)
+        waitingFor = id
+        loop.outgoing.append(.question(id, question, tcp: true, from: peer))
     }
 
     private func add(_ answer: [UInt8]) {

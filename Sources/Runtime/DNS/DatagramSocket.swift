@@ -44,8 +44,11 @@ final class DatagramSocket: EventSource {
             ask(question, peer, index)
             return
         }
-        let answer = loop.frontEnd.answer(question: question, tcp: false, remote: peer, state: state, now: SystemClock.now())
-        if let answer { buffers.add(answer, to: index) }
+        switch loop.frontEnd.answer(question: question, tcp: false, remote: peer, state: state, now: SystemClock.now()) {
+        case .reply(let answer): buffers.add(answer, to: index)
+        case .drop: break
+        case .handOver: ask(question, peer, index)
+        }
     }
 
     private func ask(_ question: [UInt8], _ peer: String, _ index: Int) {

@@ -2,7 +2,7 @@
 extension DNSLookup {
     /// The node with that address, else a service with it. The type of the question does not matter.
     mutating func answerReverse() {
-        guard readable, let target = reverseTarget() else {
+        guard let target = try? reverseTarget() else {
             // What would be the recursors' business: the failure of recursion, even where there are none.
             flags = DNSFlag.recursionAvailable | DNSCode.serverFailure
             return
@@ -11,38 +11,18 @@ extension DNSLookup {
         if type == DNSType.soa { addAuthority() }
     }
 
-    private func reverseTarget() -> DNSName? {
+    private mutating func reverseTarget() throws(DNSUnreadable) -> DNSName? {
         guard let address = DNSAddress(reverse: question.name.lowercased) else { return nil }
         let text = address.text
-        if let node = node(at: address, text), let name = DNSName(node.value.node, suffix: zone.nodeSuffix) { return name }
-        guard case .success(let found) = store.evaluate(.serviceByAddress(text), options: QueryOptions()),
-            case .serviceNodes(let rows) = authorizer.filter(found.result), let row = rows.first
-        else { return nil }
-        return DNSName(row.service.value.service.service, suffix: zone.serviceSuffix)
-    }
-
-    private func node(at address: DNSAddress, _ text: String) -> Row<Node>? {
-        var found: Row<Node>?
-        store.nodes.scan(from: ByteString([])) { _, node in
-            // IPv6 addresses may be spelled in more than one way.
-            if node.value.address == text
-                || (node.value.address.utf8.contains(UInt8(ascii: ":")) && DNSAddress(node.value.address) == address),
-                case .nodes(let visible) = authorizer.filter(.nodes([node])), !visible.isEmpty
-            {
-                found = node
-                return false
-            }
-            return true
-        }
-        return found
+        if let node = try source.node(at: address, text), let name = DNSName(node.value.node, suffix: zone.nodeSuffix) { return name }
+        return try source.service(at: text).flatMap { DNSName($0, suffix: zone.serviceSuffix) }
     }
 
     /// NS records of up to three servers, and their addresses.
     mutating func nameServers() -> (servers: [DNSRecord], glue: [DNSRecord]) {
         var servers: [DNSRecord] = [], glue: [DNSRecord] = []
-        if !readable { return ([], []) }
+        guard var found = try? source.instances(of: DNSServiceQuestion(service: "consul")) else { return ([], []) }
         let ttl = zone.nodeTTL
-        var found = DNSInstances(store: store, authorizer: authorizer, onlyPassing: zone.config.onlyPassing, service: "consul")
         while servers.count < 3, let node = found.draw(&random)?.node {
             guard Self.isHostName(node.value.node), let name = DNSName(node.value.node, suffix: zone.nodeSuffix)?.lowercased else {
                 continue

@@ -1,10 +1,8 @@
 // Services: which instances are answered with, and by which records. Spec: dns §6, §7.
 extension DNSLookup {
     mutating func answerService(_ service: String, tag: String = "", connect: Bool = false, ingress: Bool = false) {
-        if !readable { return fail(DNSCode.serverFailure) }
-        var instances = DNSInstances(
-            store: store, authorizer: authorizer, onlyPassing: zone.config.onlyPassing, service: service, tag: tag, connect: connect,
-            ingress: ingress)
+        let question = DNSServiceQuestion(service: service, tag: tag, connect: connect, ingress: ingress)
+        guard var instances = try? source.instances(of: question) else { return fail(DNSCode.serverFailure) }
         guard let first = instances.draw(&random) else { return notFound() }
         let ttl = zone.serviceTTL(service)
         let wasCut = type == DNSType.srv ? addServices(first, &instances, ttl) : addAddresses(first, &instances, ttl)
@@ -13,7 +11,7 @@ extension DNSLookup {
     }
 
     /// Answers to all types but SRV (dns §6.1). True if answers were cut.
-    private mutating func addAddresses(_ first: CheckServiceNode, _ instances: inout DNSInstances, _ ttl: UInt32) -> Bool {
+    private mutating func addAddresses(_ first: CheckServiceNode, _ instances: inout Source.Instances, _ ttl: UInt32) -> Bool {
         var seen = Seen<DNSAddress>()
         var alias: [DNSRecord] = []
         var next: CheckServiceNode? = first
@@ -34,10 +32,6 @@ extension DNSLookup {
         return truncate(isCut: false)
     }
 
-    private struct Endpoint: Hashable {
-        var node: String, address: String, port: Int
-    }
-
     /// One SRV record to be.
     private struct Service {
         var instance: CheckServiceNode
@@ -47,8 +41,8 @@ extension DNSLookup {
     }
 
     /// SRV records with the addresses of their targets (dns §6.2). True if answers were cut.
-    private mutating func addServices(_ first: CheckServiceNode, _ instances: inout DNSInstances, _ ttl: UInt32) -> Bool {
-        var seen = Seen<Endpoint>(), targets = Seen<DNSName>()
+    private mutating func addServices(_ first: CheckServiceNode, _ instances: inout Source.Instances, _ ttl: UInt32) -> Bool {
+        var seen = Seen<ServiceEndpoint>(), targets = Seen<DNSName>()
         var services: [Service] = []
         var next: CheckServiceNode? = first
         let wanted = answersWanted
@@ -56,7 +50,7 @@ extension DNSLookup {
         var size = 12 + question.name.wire.count + 4
         while let instance = next, services.count < wanted, size <= sizeLimit {
             let port = instance.service.value.service.port
-            let endpoint = Endpoint(node: instance.node.value.node, address: serviceAddress(of: instance), port: port)
+            let endpoint = ServiceEndpoint(node: instance.node.value.node, address: serviceAddress(of: instance), port: port)
             if seen.insert(endpoint), let service = service(instance) {
                 services.append(service)
                 size += 18 + service.target.wire.count
@@ -167,6 +161,11 @@ extension DNSLookup {
         }
         return isWarning ? weights.warning : weights.passing
     }
+}
+
+/// What makes two instances one SRV record.
+private struct ServiceEndpoint: Hashable {
+    var node: String, address: String, port: Int
 }
 
 /// What has occurred before: a list while it is short.

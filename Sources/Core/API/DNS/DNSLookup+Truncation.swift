@@ -1,28 +1,20 @@
 // How much of an answer fits. Spec: dns §12.
 extension DNSLookup {
-    private static let plainSize = 512
-    private static let tcpSize = 65_523
-    /// What is kept free of a UDP payload.
-    private static let reserve = 7
-    private static let answerLimit = 8
-    private static let tcpAnswerLimit = 4_096
-    private static let tcpServiceLimit = 1_024
-
     var hasOptions: Bool { transport.options != nil }
 
     /// The payload that the client takes.
     var sizeLimit: Int {
-        transport.tcp ? Self.tcpSize : max(Self.plainSize, Int(transport.options?.payloadSize ?? 0))
+        transport.tcp ? DNSLimits.tcpSize : max(DNSLimits.plainSize, Int(transport.options?.payloadSize ?? 0))
     }
 
     /// How many answers a client without EDNS gets at most, or one that takes no more than such a client.
     var plainAnswerLimit: Int {
-        transport.tcp || sizeLimit > Self.plainSize ? .max : min(Self.answerLimit, zone.config.udpAnswerLimit)
+        transport.tcp || sizeLimit > DNSLimits.plainSize ? .max : min(DNSLimits.answerLimit, zone.config.udpAnswerLimit)
     }
 
     /// How many answers are worth making: one more than can be sent shows that some were cut. A record has at least 16 bytes.
     var answersWanted: Int {
-        if transport.tcp { return type == DNSType.srv ? Self.tcpServiceLimit : Self.tcpAnswerLimit }
+        if transport.tcp { return type == DNSType.srv ? DNSLimits.tcpServiceLimit : DNSLimits.tcpAnswerLimit }
         return plainAnswerLimit < .max ? plainAnswerLimit + 1 : sizeLimit / 16 + 2
     }
 
@@ -36,7 +28,7 @@ extension DNSLookup {
             shortener.cut(&self, to: min(count, plainAnswerLimit))
             compressing = false
         }
-        let room = transport.tcp ? sizeLimit : sizeLimit - Self.reserve
+        let room = transport.tcp ? sizeLimit : sizeLimit - DNSLimits.reserve
         while answers.count > 1 {
             let size = size(compressing, room)
             if size <= room { break }
@@ -78,6 +70,16 @@ extension DNSLookup {
     }
 }
 
+private enum DNSLimits {
+    static let plainSize = 512
+    static let tcpSize = 65_523
+    /// What is kept free of a UDP payload.
+    static let reserve = 7
+    static let answerLimit = 8
+    static let tcpAnswerLimit = 4_096
+    static let tcpServiceLimit = 1_024
+}
+
 /// Cuts answers together with what the additional section says about them.
 private struct Shortener {
     private let additional: [DNSRecord]
@@ -89,7 +91,7 @@ private struct Shortener {
     init(_ additional: [DNSRecord]) { self.additional = additional }
 
     /// Keeps the first answers, and of the additional records the first one of each target of a kept SRV, with the aliases it leads to.
-    mutating func cut(_ lookup: inout DNSLookup, to count: Int) {
+    mutating func cut<Source>(_ lookup: inout DNSLookup<Source>, to count: Int) {
         lookup.answers.removeLast(lookup.answers.count - count)
         if additional.isEmpty { return }
         if index == nil && additional.count > Self.few { index = makeIndex() }

@@ -1,24 +1,13 @@
 /// Works out the answer to one question in one of our zones (dns §3, §4.4, §5, §9, §11.1).
-struct DNSLookup {
-    struct Transport {
-        var tcp: Bool
-        /// What the client says of itself, if it speaks EDNS.
-        var options: DNSOptions?
-    }
-
-    /// How often a host name that is itself a name of ours is looked up again.
-    static let depthLimit = 3
-
+struct DNSLookup<Source: DNSSource> {
     let zone: DNSZone
-    let store: Store
-    let authorizer: Authorizer
-    let readable: Bool
+    var source: Source
     let unixSeconds: Int64
     let question: DNSQuestion
-    let transport: Transport
+    let transport: DNSTransport
     var random: Random
     /// How often host names may still be looked up.
-    var depth = DNSLookup.depthLimit
+    var depth = DNSTransport.depthLimit
 
     /// To be added to the header: authority, truncation, the response code.
     var flags = DNSFlag.authoritative
@@ -26,15 +15,9 @@ struct DNSLookup {
     var authority: [DNSRecord] = []
     var additional: [DNSRecord] = []
 
-    init(
-        zone: DNSZone, store: Store, authorizer: Authorizer, readable: Bool, unixSeconds: Int64, question: DNSQuestion,
-        transport: Transport,
-        random: Random
-    ) {
+    init(zone: DNSZone, source: Source, unixSeconds: Int64, question: DNSQuestion, transport: DNSTransport, random: Random) {
         self.zone = zone
-        self.store = store
-        self.authorizer = authorizer
-        self.readable = readable
+        self.source = source
         self.unixSeconds = unixSeconds
         self.question = question
         self.transport = transport
@@ -172,10 +155,13 @@ struct DNSLookup {
 
     private mutating func answerNode(_ name: String) {
         if !Self.isNodeType(type) { return }
-        if !readable { return fail(DNSCode.serverFailure) }
-        guard let found = store.findNode(name), case .nodes(let nodes) = authorizer.filter(.nodes([found])), let node = nodes.first else {
-            return notFound()
+        let found: Row<Node>?
+        do throws(DNSUnreadable) {
+            found = try source.node(named: name)
+        } catch {
+            return fail(DNSCode.serverFailure)
         }
+        guard let node = found else { return notFound() }
         let ttl = zone.nodeTTL
         if type != DNSType.txt { answers = nodeRecords(node, owner: question.name, type: type, ttl: ttl) }
         if type == DNSType.txt || type == DNSType.any {
@@ -213,11 +199,22 @@ struct DNSLookup {
     mutating func resolve(_ name: DNSName) -> [DNSRecord] {
         guard depth > 0, zone.resolves(name) else { return [] }
         var inner = DNSLookup(
-            zone: zone, store: store, authorizer: authorizer, readable: readable, unixSeconds: unixSeconds,
-            question: DNSQuestion(name: name, type: DNSType.any), transport: Transport(tcp: false), random: random)
+            zone: zone, source: source, unixSeconds: unixSeconds, question: DNSQuestion(name: name, type: DNSType.any),
+            transport: DNSTransport(tcp: false), random: random)
         inner.depth = depth - 1
         inner.dispatch()
         random = inner.random
+        source = inner.source
         return inner.answers
     }
+}
+
+/// How a question came in, and what there is to hold the answer against.
+struct DNSTransport {
+    var tcp: Bool
+    /// What the client says of itself, if it speaks EDNS.
+    var options: DNSOptions?
+
+    /// How often a host name that is itself a name of ours is looked up again.
+    static let depthLimit = 3
 }

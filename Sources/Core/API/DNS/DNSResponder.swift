@@ -8,15 +8,23 @@ public struct DNSResponder: Sendable {
 
     public init(_ config: AgentConfig) { self.init(config: config.dns, datacenter: config.datacenter) }
 
-    /// The answer to a packet; nil when it must be dropped.
+    /// The answer to a packet from the store at hand; nil when it must be dropped.
     ///
     /// - Parameters:
-    ///   - readable: false when the configuration asks for consistent reads and there is no leader: look-ups then fail with SERVFAIL.
+    ///   - readable: false when the store must not be answered from: look-ups then fail with SERVFAIL.
     ///   - unixSeconds: the time, for the serial number of the zone.
     ///   - random: shuffles the instances of services.
     public func answer(
         _ packet: [UInt8], tcp: Bool, store: Store, authorizer: Authorizer = .allowAll, readable: Bool = true, unixSeconds: Int64,
         random: inout Random
+    ) -> [UInt8]? {
+        var source = StoredCatalog(store: store, authorizer: authorizer, onlyPassing: zone.config.onlyPassing, readable: readable)
+        return answer(packet, tcp: tcp, from: &source, unixSeconds: unixSeconds, random: &random)
+    }
+
+    /// The answer to a packet from any source; nil when it must be dropped.
+    func answer<Source: DNSSource>(
+        _ packet: [UInt8], tcp: Bool, from source: inout Source, unixSeconds: Int64, random: inout Random
     ) -> [UInt8]? {
         guard let (id, flags, counts) = DNSMessage.header(packet), flags & DNSFlag.response == 0 else { return nil }
         let opcode = (flags & DNSFlag.opcodeMask) >> 11
@@ -48,10 +56,11 @@ public struct DNSResponder: Sendable {
             return reply.encoded(compressed: zone.compressing)
         }
         var lookup = DNSLookup(
-            zone: zone, store: store, authorizer: authorizer, readable: readable, unixSeconds: unixSeconds, question: question,
-            transport: DNSLookup.Transport(tcp: tcp, options: query.options), random: random)
+            zone: zone, source: source, unixSeconds: unixSeconds, question: question,
+            transport: DNSTransport(tcp: tcp, options: query.options), random: random)
         if kind == .reverse { lookup.answerReverse() } else { lookup.answer() }
         random = lookup.random
+        source = lookup.source
         reply.flags |= lookup.flags
         reply.answers = lookup.answers
         reply.authority = lookup.authority

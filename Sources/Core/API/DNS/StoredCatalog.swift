@@ -1,0 +1,108 @@
+/// A catalog that is at hand.
+struct StoredCatalog: DNSSource {
+    let store: Store
+    let authorizer: Authorizer
+    let onlyPassing: Bool
+    /// False when what is at hand must not be answered from.
+    let readable: Bool
+    /// Whether something was asked for that must not be answered from here.
+    private(set) var hasRefused = false
+
+    init(store: Store, authorizer: Authorizer, onlyPassing: Bool, readable: Bool) {
+        self.store = store
+        self.authorizer = authorizer
+        self.onlyPassing = onlyPassing
+        self.readable = readable
+    }
+
+    private mutating func check() throws(DNSUnreadable) {
+        if readable { return }
+        hasRefused = true
+        throw DNSUnreadable()
+    }
+
+    mutating func node(named name: String) throws(DNSUnreadable) -> Row<Node>? {
+        try check()
+        guard let found = store.findNode(name), case .nodes(let nodes) = authorizer.filter(.nodes([found])) else { return nil }
+        return nodes.first
+    }
+
+    mutating func node(at address: DNSAddress, _ text: String) throws(DNSUnreadable) -> Row<Node>? {
+        try check()
+        var found: Row<Node>?
+        store.nodes.scan(from: ByteString([])) { _, node in
+            if address.isAddress(of: node.value, text), case .nodes(let visible) = authorizer.filter(.nodes([node])), !visible.isEmpty {
+                found = node
+                return false
+            }
+            return true
+        }
+        return found
+    }
+
+    mutating func service(at text: String) throws(DNSUnreadable) -> String? {
+        try check()
+        guard case .success(let found) = store.evaluate(.serviceByAddress(text), options: QueryOptions()),
+            case .serviceNodes(let rows) = authorizer.filter(found.result)
+        else { return nil }
+        return rows.first?.service.value.service.service
+    }
+
+    mutating func instances(of question: DNSServiceQuestion) throws(DNSUnreadable) -> StoredInstances {
+        try check()
+        return StoredInstances(store: store, authorizer: authorizer, onlyPassing: onlyPassing, question)
+    }
+}
+
+/// Of a thousand instances a plain client gets three: only those are put together.
+struct StoredInstances: DNSInstances {
+    private let store: Store
+    private let authorizer: Authorizer
+    private let onlyPassing: Bool
+    private var rows: [Row<ServiceInstance>]
+    private let tags: [ByteString]
+
+    init(store: Store, authorizer: Authorizer, onlyPassing: Bool, _ question: DNSServiceQuestion) {
+        self.store = store
+        self.authorizer = authorizer
+        self.onlyPassing = onlyPassing
+        tags = question.tag.isEmpty || question.connect ? [] : [TableKey.lowerCased(question.tag)]
+        if question.ingress {
+            // Config entries are kept, not interpreted: no ingress gateway exposes a service yet.
+            rows = []
+        } else {
+            rows = (question.connect ? store.servicesByConnect : store.servicesByName).values(withPrefix: TableKey.of(question.service))
+        }
+    }
+
+    mutating func draw(_ random: inout Random) -> CheckServiceNode? {
+        while let last = rows.indices.last {
+            if last > 0 { rows.swapAt(last, Int.random(in: 0...last, using: &random)) }
+            let row = rows.removeLast()
+            if !tags.isEmpty && !row.value.service.has(tags) { continue }
+            if let instance = usable(row) { return instance }
+        }
+        return nil
+    }
+
+    /// With its node and checks, unless they or the access rules keep it from being answered with.
+    private func usable(_ row: Row<ServiceInstance>) -> CheckServiceNode? {
+        let key = TableKey.of(row.value.node)
+        guard let node = store.nodes[key] else { return nil }
+        var checks: [Row<HealthCheck>] = []
+        var isUsable = true
+        func look(_ key: ByteString, _ check: Row<HealthCheck>) -> Bool {
+            isUsable = check.value.status != CheckStatus.critical && (!onlyPassing || check.value.status == CheckStatus.passing)
+            if isUsable { checks.append(check) }
+            return isUsable
+        }
+        store.checksByInstance.scan(prefix: TableKey.join(key, Self.noService), look)
+        if isUsable { store.checksByInstance.scan(prefix: TableKey.join(key, TableKey.of(row.value.service.id)), look) }
+        guard isUsable,
+            case .healthNodes(let visible) = authorizer.filter(.healthNodes([CheckServiceNode(node: node, service: row, checks: checks)]))
+        else { return nil }
+        return visible.first
+    }
+
+    private static let noService = TableKey.of("")
+}
