@@ -3,7 +3,7 @@ import Testing
 @testable import Core
 
 /// A catalog to ask, and the text of its answers.
-private struct Catalog {
+struct DNSTestCatalog {
     var store = Store()
     var index: UInt64 = 0
     var config = DNSConfig()
@@ -99,8 +99,8 @@ private let authority = ["consul. 0 SOA ns.consul. hostmaster.consul. 1795237407
     /// Flags of an ordinary answer to a question with RD.
     private let usual: UInt16 = 0x8500
 
-    private func sample() -> Catalog {
-        var catalog = Catalog()
+    private func sample() -> DNSTestCatalog {
+        var catalog = DNSTestCatalog()
         catalog.node("n1", "10.2.0.1", meta: ["k": "v"])
         catalog.node("n2", "10.2.0.2")
         catalog.node("Up.P", "10.2.0.9")
@@ -196,7 +196,7 @@ private let authority = ["consul. 0 SOA ns.consul. hostmaster.consul. 1795237407
     }
 
     @Test func `metadata is written as RFC 1464 has it and read like a master file`() {
-        var catalog = Catalog()
+        var catalog = DNSTestCatalog()
         catalog.node("esc", "10.0.0.1", meta: ["a=b": "c", "d": "e`f", "RFC1035-x": "plain \"quoted\" back\\slash\\065", " s ": "t"])
         #expect(
             catalog.answers("esc.node.consul", DNSType.txt) == [
@@ -208,7 +208,7 @@ private let authority = ["consul. 0 SOA ns.consul. hostmaster.consul. 1795237407
     }
 
     @Test func `tagged addresses of the local network are preferred`() {
-        var catalog = Catalog()
+        var catalog = DNSTestCatalog()
         catalog.node("dual", "10.8.0.3", tagged: ["lan_ipv4": "10.8.0.3", "lan_ipv6": "fd00::33"])
         catalog.service(
             "dualsvc", on: "dual", port: 77, address: "10.8.1.3", tagged: ["lan_ipv6": ServiceAddress(address: "fd00::133", port: 78)])
@@ -226,7 +226,7 @@ private let authority = ["consul. 0 SOA ns.consul. hostmaster.consul. 1795237407
     }
 
     @Test func `addresses in names are given back for every type`() {
-        var catalog = Catalog()
+        var catalog = DNSTestCatalog()
         #expect(catalog.answers("0A050001.ADDR.dc9.x.consul", DNSType.aaaa) == ["0a050001.addr.dc9.x.consul. 0 A 10.5.0.1"])
         #expect(catalog.answers("fd000000000000000000000000000005.addr.consul", DNSType.a).first?.hasSuffix(" AAAA fd00::5") == true)
         for name in ["zz050001.addr.consul", "0a0500011.addr.consul", "x.0a050001.addr.consul", "addr.consul"] {
@@ -299,7 +299,7 @@ private let authority = ["consul. 0 SOA ns.consul. hostmaster.consul. 1795237407
     }
 
     @Test func `host names become aliases, followed within our own zones`() {
-        var catalog = Catalog()
+        var catalog = DNSTestCatalog()
         catalog.node("e1", "www.example.net")
         catalog.node("e3", "10.15.0.3")
         catalog.node("e4", "db.example.net")
@@ -351,8 +351,8 @@ private let authority = ["consul. 0 SOA ns.consul. hostmaster.consul. 1795237407
     // MARK: Sizes
 
     /// Forty instances, as in dns §12.5.
-    private func crowd() -> Catalog {
-        var catalog = Catalog()
+    private func crowd() -> DNSTestCatalog {
+        var catalog = DNSTestCatalog()
         for number in 1...40 {
             catalog.node("big\(number)", "10.7.0.\(number)")
             catalog.service("bign", on: "big\(number)", port: number)
