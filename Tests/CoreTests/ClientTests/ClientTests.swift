@@ -3,7 +3,7 @@ import Testing
 @testable import Core
 
 /// A client whose calls the test answers.
-private final class Harness {
+private final class ClientHarness {
     let client: Client
     var now = Instant(nanoseconds: 1_000_000_000)
     /// Calls that are not answered yet.
@@ -86,7 +86,7 @@ private final class Harness {
     private let unreachable = "dial tcp 127.0.0.1:0->10.0.0.1:8300: connect: connection refused"
 
     @Test func `a read is a call to the first server and its answer`() throws {
-        let h = Harness(servers: ["s1", "s2"])
+        let h = ClientHarness(servers: ["s1", "s2"])
         h.read(.kvGet(key: "a")) { $0.datacenter = "dc1" }
         #expect(h.calls.map(\.to) == ["s1:8300"] && h.calls.map(\.method) == ["KVS.Get"])
         let (query, options) = try #require(try ReadQuery.decodeRequest(method: "KVS.Get", body: h.calls[0].body))
@@ -105,7 +105,7 @@ private final class Harness {
     }
 
     @Test func `writes are calls too`() throws {
-        let h = Harness()
+        let h = ClientHarness()
         var request = KVSRequest()
         request.op = "cas"
         h.client.execute(.write(.kv(request)), for: .local(4), at: h.now)
@@ -119,7 +119,7 @@ private final class Harness {
     }
 
     @Test func `without servers nothing works`() {
-        let h = Harness(servers: [])
+        let h = ClientHarness(servers: [])
         h.read()
         #expect(h.error == "No known Consul servers" && h.calls.isEmpty)
         h.write()
@@ -127,7 +127,7 @@ private final class Harness {
     }
 
     @Test func `errors of servers tell that they came by a call`() {
-        let h = Harness(servers: ["s1", "s2"])
+        let h = ClientHarness(servers: ["s1", "s2"])
         h.write()
         h.refuse("rpc error making call: Invalid Session TTL")
         #expect(h.error == "rpc error making call: rpc error making call: Invalid Session TTL")
@@ -136,7 +136,7 @@ private final class Harness {
     }
 
     @Test func `a missing leader is waited for, until the hold time is over`() {
-        let h = Harness(servers: ["s1", "s2"])
+        let h = ClientHarness(servers: ["s1", "s2"])
         let began = h.now
         h.write()
         var asked: [Address] = []
@@ -151,7 +151,7 @@ private final class Harness {
     }
 
     @Test func `a server that cannot be reached is passed over`() {
-        let h = Harness(servers: ["s1", "s2", "s3"])
+        let h = ClientHarness(servers: ["s1", "s2", "s3"])
         h.write()
         h.fail(unreachable)
         #expect(h.calls.map(\.to) == ["s2:8300"] && h.answers.isEmpty)
@@ -162,7 +162,7 @@ private final class Harness {
     }
 
     @Test func `reads are repeated when their connection breaks, writes are not`() {
-        let h = Harness(servers: ["s1", "s2"])
+        let h = ClientHarness(servers: ["s1", "s2"])
         h.read()
         h.fail("EOF")
         #expect(h.answers.isEmpty)
@@ -179,7 +179,7 @@ private final class Harness {
     }
 
     @Test func `a broken connection ends a read that has waited for long`() {
-        let h = Harness()
+        let h = ClientHarness()
         h.read { $0.minQueryIndex = 5 }
         h.now += .seconds(60)
         h.fail("EOF")
@@ -187,7 +187,7 @@ private final class Harness {
     }
 
     @Test func `calls may take as long as their query waits`() {
-        let h = Harness { $0.rpcHoldTimeout = .seconds(7) }
+        let h = ClientHarness { $0.rpcHoldTimeout = .seconds(7) }
         h.read()
         h.read { $0.minQueryIndex = 1 }
         h.read {
@@ -200,7 +200,7 @@ private final class Harness {
     }
 
     @Test func `what is cancelled is forgotten`() {
-        let h = Harness()
+        let h = ClientHarness()
         h.read(for: 1)
         h.read(for: 2)
         h.client.cancel(.client(RequestID(1)))
@@ -214,7 +214,7 @@ private final class Harness {
     }
 
     @Test func `calls beyond the limit are refused`() {
-        let h = Harness {
+        let h = ClientHarness {
             $0.rpcRate = 2
             $0.rpcMaxBurst = 3
         }
@@ -233,7 +233,7 @@ private final class Harness {
     }
 
     @Test func `an answer that makes no sense is an error`() {
-        let h = Harness()
+        let h = ClientHarness()
         h.read()
         h.client.answered(h.calls.removeFirst().id, [0xFF, 0x00], at: h.now)
         h.take()
@@ -244,7 +244,7 @@ private final class Harness {
     }
 
     @Test func `servers are pinged before one becomes the head`() {
-        let h = Harness(servers: ["s1", "s2", "s3"])
+        let h = ClientHarness(servers: ["s1", "s2", "s3"])
         h.proceed(upTo: .minutes(3))
         #expect(h.calls.map(\.method) == ["Status.Ping"] && h.client.deadline == nil)
         let first = h.calls[0].to
