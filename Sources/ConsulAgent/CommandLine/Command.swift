@@ -50,4 +50,19 @@ struct CommandContext {
         console.error(text)
         return 1
     }
+    /// A mistake in the arguments: the line, an empty one, and the help.
+    func failWithHelp(_ text: String) -> Int32 {
+        console.error(text)
+        console.error("")
+        return fail(help)
+    }
+    /// Reports the failure itself.
+    func client(_ arguments: Arguments, orFail prefix: String = "Error connecting to Consul agent") -> APIClient? {
+        do {
+            return try APIClient(arguments, console, transport)
+        } catch {
+            console.error("\(prefix): \(error.text)")
+            return nil
+        }
+    }
 }

@@ -3,13 +3,17 @@ extension Dispatcher {
     static func all(startAgent: @escaping (AgentStart) -> Int32) -> Dispatcher {
         Dispatcher(
             commands: [
-                AgentCommand(start: startAgent), CatalogDatacenters(), CatalogNodes(), CatalogServices(), Info(), KVDelete(), KVExport(),
-                KVGet(), KVImport(), KVPut(), Leave(), Members(), RaftListPeers(), RaftRemovePeer(), Reload(), Validate(), Version(),
+                AgentCommand(start: startAgent), AutopilotGetConfig(), AutopilotSetConfig(), CatalogDatacenters(), CatalogNodes(),
+                CatalogServices(), EventCommand(), ForceLeave(), Info(), Join(), Keygen(), KeyringCommand(), KVDelete(), KVExport(),
+                KVGet(), KVImport(), KVPut(), Leave(), Maint(), Members(), RaftListPeers(), RaftRemovePeer(), Reload(), RTT(),
+                ServicesDeregister(), ServicesRegister(), Validate(), Version(),
             ],
-            groups: [CatalogCommands.group, KVCommands.group, OperatorCommands.group, OperatorCommands.raftGroup],
+            groups: [
+                CatalogCommands.group, KVCommands.group, OperatorCommands.group, OperatorCommands.autopilotGroup,
+                OperatorCommands.raftGroup, ServicesCommands.group,
+            ],
             unsupported: [
-                "acl", "config", "connect", "debug", "event", "exec", "force-leave", "intention", "join", "keygen", "keyring", "lock",
-                "login", "logout", "maint", "monitor", "operator autopilot", "rtt", "services", "snapshot", "tls", "watch",
+                "acl", "config", "connect", "debug", "exec", "intention", "lock", "login", "logout", "monitor", "snapshot", "tls", "watch",
             ])
     }
 }

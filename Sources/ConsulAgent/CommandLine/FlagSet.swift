@@ -10,9 +10,14 @@ struct Flag {
         /// A string that the help shows as `value`.
         case value
         case uint
+        case int
         /// A signed number, reported on like a `value`.
         case number
+        /// An unsigned number, reported on like a `value`.
+        case looseUint
         case duration
+        /// A duration, reported on like a `value`.
+        case looseDuration
         /// May be given several times.
         case list
         /// `key=value`, may be given several times.
@@ -49,6 +54,7 @@ struct Flag {
         switch kind {
         case .string: return "string"
         case .uint: return "uint"
+        case .int: return "int"
         case .duration: return "duration"
         default: return "value"
         }
@@ -71,6 +77,10 @@ struct Arguments {
     func value(_ name: String) -> String? { values[name]?.last }
     func string(_ name: String, default initial: String = "") -> String { values[name]?.last ?? initial }
     func isSet(_ name: String) -> Bool { values[name]?.last == "true" }
+    /// The value of a flag of kind `.int` or `.number`.
+    func integer(_ name: String, default initial: Int = 0) -> Int { values[name]?.last.flatMap { Int($0) } ?? initial }
+    /// nil: not given.
+    func duration(_ name: String) -> Duration? { values[name]?.last.flatMap { try? GoDuration.parse($0) } }
     func number(_ name: String) -> UInt64 { values[name]?.last.flatMap { UInt64($0) } ?? 0 }
     func list(_ name: String) -> [String] { values[name] ?? [] }
     /// `key=value` flags; the last value of a key counts.
@@ -130,11 +140,24 @@ extension Flag {
             if ["0", "f", "F", "false", "FALSE", "False"].contains(text) { return "false" }
             let reason = kind == .bool ? "parse error" : "strconv.ParseBool: parsing \(quoted): invalid syntax"
             throw GoError("invalid boolean value \(quoted) for -\(name): \(reason)")
-        case .uint:
+        case .uint, .looseUint:
+            let isLoose = kind == .looseUint
+            func failure(_ reason: String, _ looseReason: String) -> GoError {
+                let looseText = "strconv.ParseUint: parsing \(quoted): \(looseReason)"
+                return GoError("invalid value \(quoted) for flag -\(name): \(isLoose ? looseText : reason)")
+            }
             switch GoInteger.parse(text) {
             case .value(let magnitude, let isNegative) where !isNegative || magnitude == 0: return String(magnitude)
+            case .outOfRange: throw failure("value out of range", "value out of range")
+            default: throw failure("parse error", "invalid syntax")
+            }
+        case .int:
+            switch GoInteger.parse(text) {
+            case .value(let magnitude, let isNegative):
+                if let number = Int(exactly: magnitude) { return String(isNegative ? -number : number) }
+                throw GoError("invalid value \(quoted) for flag -\(name): value out of range")
             case .outOfRange: throw GoError("invalid value \(quoted) for flag -\(name): value out of range")
-            default: throw GoError("invalid value \(quoted) for flag -\(name): parse error")
+            case .invalid: throw GoError("invalid value \(quoted) for flag -\(name): parse error")
             }
         case .number:
             let digits = text.utf8.first == UInt8(ascii: "+") ? text.dropFirst() : text[...]
@@ -147,6 +170,9 @@ extension Flag {
             throw GoError("invalid value \(quoted) for flag -\(name): strconv.Atoi: parsing \(quoted): invalid syntax")
         case .duration:
             do { _ = try GoDuration.parse(text) } catch { throw GoError("invalid value \(quoted) for flag -\(name): parse error") }
+            return text
+        case .looseDuration:
+            do { _ = try GoDuration.parse(text) } catch { throw GoError("invalid value \(quoted) for flag -\(name): \(error.text)") }
             return text
         case .pairs:
             if text.utf8.contains(UInt8(ascii: "=")) { return text }
