@@ -80,8 +80,11 @@ public final class Agent: AgentMachine {
     }
 
     public func flush(at now: Instant, into effects: inout [AgentEffect]) {
-        backend.flush(at: now)
-        settle(at: now, into: &effects)
+        repeat {
+            backend.flush(at: now)
+            settle(at: now, into: &effects)
+            // An answer may have led to another write, for which nobody would wake the agent.
+        } while backend.server?.hasProposals ?? false
     }
 
     public var deadline: Instant? {

@@ -175,6 +175,9 @@ public final class Server {
         publish(at: now)
     }
 
+    /// Whether there are writes that wait for `flush`.
+    var hasProposals: Bool { !proposals.isEmpty }
+
     public var deadline: Instant? {
         var earliest = raft.deadline
         for other in [blocked.deadline, heldDeadlines.first, retryDeadlines.first, dutyDeadline] {
