@@ -42,8 +42,8 @@ public enum GossipMath {
     /// By way of the logarithm to base 2, which is exact for the powers of two.
     static func log10(_ x: Double) -> Double {
         let (fraction, exponent) = split(x)
-        let log2 = fraction == 0.5 ? Double(exponent - 1) : log(fraction) * (1 / 0.693147180559945309417232121458176568) + Double(exponent)
-        return log2 * (0.693147180559945309417232121458176568 / 2.30258509299404568401799145468436421)
+        let log2 = fraction == 0.5 ? Double(exponent - 1) : log(fraction) * 1.44269504088896340735992468100189214 + Double(exponent)
+        return log2 * 0.301029995663981195213738894724493027
     }
 
     /// x = fraction × 2^exponent with the fraction in [0.5, 1); for positive normal numbers.
