@@ -268,7 +268,7 @@ private final class ClientHarness {
             now += .milliseconds(10)
             if limiter.allows(at: now) { allowed += 1 }
         }
-        #expect(allowed == 12)
+        #expect(allowed == 11)
         now += .hours(1)
         let burst = (0..<5).map { _ in limiter.allows(at: now) }
         #expect(burst == [true, true, false, false, false])
