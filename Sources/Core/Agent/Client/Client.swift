@@ -38,6 +38,10 @@ public final class Client {
         servers = ServerManager(seed: random.next(), at: now)
         limiter = Self.limiter(config, at: now)
         self.random = random
+        // Those of a cluster without gossip are there from the start.
+        for server in config.initialServers {
+            servers.add(ServerEntry(name: server.name, address: server.address, datacenter: config.datacenter))
+        }
     }
 
     private static func limiter(_ config: AgentConfig, at now: Instant) -> RateLimiter? {

@@ -1,0 +1,114 @@
+import Testing
+
+@testable import Core
+
+/// A client agent answers as its server does.
+@Suite struct ClientAgentTests {
+    private func question(_ name: String, _ type: UInt16) throws -> [UInt8] {
+        DNSMessage(id: 3, flags: DNSFlag.recursionDesired, question: DNSQuestion(name: try #require(DNSName(name)), type: type)).encoded()
+    }
+
+    @Test func `reads through a client are those of the server`() throws {
+        let cluster = try AgentCluster(clients: 1)
+        #expect(cluster.ask(1, "PUT /v1/kv/a/b?flags=7", body: "one")?.text == "true")
+        #expect(cluster.ask(1, "PUT /v1/kv/a/c?cas=0", body: "two")?.text == "true")
+        #expect(cluster.ask(1, "PUT /v1/kv/a/c?cas=1", body: "two")?.text == "false")
+        let service = #"{"Name":"web","Port":80,"Tags":["v1"],"Check":{"TTL":"1h","Status":"passing"}}"#
+        #expect(cluster.ask(1, "PUT /v1/agent/service/register", body: service)?.status == 200)
+        cluster.run(for: .seconds(3))
+        let session = try #require(cluster.ask(1, "PUT /v1/session/create", body: #"{"Node":"c1","TTL":"30s","NodeChecks":[]}"#))
+        let id = String(try #require(session.text.split(separator: "\"").dropFirst(3).first, "\(session.text)"))
+        let targets = [
+            "kv/a/b", "kv/a?recurse", "kv/a?keys&separator=/", "kv/a/b?raw", "kv/none", "session/info/\(id)", "session/list",
+            "session/node/c1", "catalog/nodes", "catalog/nodes?filter=Node==c1", "catalog/nodes?pretty", "catalog/services",
+            "catalog/service/web", "catalog/service/web?tag=v2", "catalog/node/c1", "catalog/node/none", "catalog/node-services/c1",
+            "health/node/c1", "health/checks/web", "health/state/any", "health/service/web?passing",
+            "health/service/web?filter=Service.Port==80", "health/service/web?consistent", "health/service/web?stale",
+            "internal/ui/nodes", "internal/ui/node/c1", "kv/a/b?dc=other&stale",
+        ]
+        for target in targets {
+            let here = try #require(cluster.ask(1, "GET /v1/\(target)")), there = try #require(cluster.ask(0, "GET /v1/\(target)"))
+            #expect(
+                here.status == there.status && here.headers.map(\.name) == there.headers.map(\.name),
+                "\(target): \(here.status) \(here.text)")
+            if there.status == 500 {
+                #expect(here.text == "rpc error making call: \(there.text)", "\(target): \(here.status) \(here.text)")
+            } else {
+                #expect(here.text == there.text, "\(target): \(here.status) \(here.text)")
+                #expect(here.headers.map(\.value) == there.headers.map(\.value), "\(target)")
+            }
+        }
+        #expect(cluster.ask(1, "PUT /v1/session/renew/\(id)")?.text == cluster.ask(0, "PUT /v1/session/renew/\(id)")?.text)
+        let txn = #"[{"KV":{"Verb":"get","Key":"a/b"}},{"KV":{"Verb":"set","Key":"a/d","Value":"eA=="}}]"#
+        #expect(cluster.ask(1, "PUT /v1/txn", body: txn)?.status == 200)
+        #expect(cluster.ask(1, "GET /v1/kv/a/d?raw")?.text == "x")
+    }
+
+    @Test func `questions to a client are answered as the server answers them`() throws {
+        let cluster = try AgentCluster(clients: 1)
+        let service = #"{"Name":"web","Port":80,"Tags":["v1"],"Address":"10.9.0.1"}"#
+        #expect(cluster.ask(1, "PUT /v1/agent/service/register", body: service)?.status == 200)
+        cluster.run(for: .seconds(3))
+        for (name, type) in [
+            ("web.service.consul", DNSType.a), ("web.service.consul", DNSType.srv), ("v1.web.service.consul", DNSType.any),
+            ("c1.node.consul", DNSType.a), ("none.node.consul", DNSType.a), ("consul", DNSType.soa), ("consul", DNSType.ns),
+            ("1.1.0.10.in-addr.arpa", DNSType.ptr), ("1.0.9.10.in-addr.arpa", DNSType.ptr), ("example.com", DNSType.a),
+        ] {
+            let packet = try question(name, type)
+            let here = try #require(cluster.ask(1, question: packet)), there = try #require(cluster.ask(0, question: packet))
+            #expect(here == there, "\(name)")
+        }
+        #expect(cluster.members[1].agent.questions.isEmpty)
+        let answer = try DNSMessage(decoding: try #require(cluster.ask(1, question: try question("web.service.consul", DNSType.a))))
+        #expect(answer.answers.count == 1)
+        cluster.members[0].isDown = true
+        let failed = try DNSMessage(decoding: try #require(cluster.ask(1, question: try question("web.service.consul", DNSType.a))))
+        #expect(failed.flags & DNSFlag.codeMask == DNSCode.serverFailure)
+    }
+
+    @Test func `a blocking query through a client ends with the change`() throws {
+        let cluster = try AgentCluster(clients: 1)
+        #expect(cluster.ask(0, "PUT /v1/kv/k", body: "1")?.status == 200)
+        let index = try #require(cluster.ask(1, "GET /v1/kv/k")?["X-Consul-Index"])
+        let waiting = cluster.start(1, "GET /v1/kv/k?raw&index=\(index)")
+        cluster.run(for: .seconds(20))
+        #expect(cluster.response(1, waiting) == nil)
+        #expect(cluster.ask(0, "PUT /v1/kv/k", body: "2")?.status == 200)
+        cluster.run(for: .zero)
+        #expect(cluster.response(1, waiting)?.text == "2")
+        let gone = cluster.start(1, "GET /v1/kv/k?raw&index=1000")
+        cluster.cancel(1, gone)
+        #expect(cluster.members[1].agent.backend.client?.isIdle == true)
+    }
+
+    @Test func `without its server a client says so, and its registrations reach it later`() throws {
+        let cluster = try AgentCluster(clients: 1)
+        cluster.members[0].isDown = true
+        let expected = "rpc error getting client: failed to get conn: dial tcp 127.0.0.1:0->10.0.0.1:8300: connect: connection refused"
+        let answer = cluster.ask(1, "GET /v1/catalog/nodes")
+        #expect(answer?.status == 500 && answer?.text == expected && answer?["X-Consul-Index"] == "1")
+        #expect(cluster.ask(1, "GET /v1/kv/a")?.text == expected)
+        #expect(cluster.ask(1, "PUT /v1/agent/service/register", body: #"{"Name":"late"}"#)?.status == 200)
+        cluster.members[0].isDown = false
+        cluster.run(for: .minutes(2))
+        #expect(cluster.ask(0, "GET /v1/catalog/service/late")?.text.contains(#""Node":"c1""#) == true)
+    }
+
+    @Test func `an agent that knows no server cannot answer`() throws {
+        let cluster = try AgentCluster(clients: 1)
+        cluster.members[1].agent.backend.client?.servers.remove("s1")
+        #expect(cluster.ask(1, "GET /v1/kv/a")?.text == "No known Consul servers")
+        #expect(
+            cluster.ask(1, "GET /v1/agent/self")?.text.contains(#""consul":{"acl":"disabled","known_servers":"0","server":"false"}"#)
+                == true)
+    }
+
+    @Test func `limited agents answer 429`() throws {
+        let cluster = try AgentCluster(clients: 1) {
+            $0.rpcRate = 0
+            $0.rpcMaxBurst = 0
+        }
+        let answer = cluster.ask(1, "GET /v1/kv/a")
+        #expect(answer?.status == 429 && answer?.body.isEmpty == true)
+    }
+}
