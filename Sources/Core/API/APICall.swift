@@ -10,9 +10,8 @@ public enum APICall: Sendable {
     case sessionRenew(id: String, QueryOptions, pretty: Bool)
     /// A transaction; one without writes makes no log entry and obeys the consistency options. Answered by `Renderer.txn`.
     case txn(TxnRequest, readOnly: Bool, QueryOptions, pretty: Bool)
-    case status(StatusQuery, QueryOptions, pretty: Bool)
-    /// `/v1/operator/raft/configuration`
-    case raftConfiguration(QueryOptions, pretty: Bool)
+    /// About the servers themselves, or of them as a whole; answered by `Renderer.render(_:of:)`.
+    case operation(ServerOperation, QueryOptions, pretty: Bool)
     /// `/v1/catalog/datacenters`
     case datacenters(CacheOptions?, pretty: Bool)
     /// Below `/v1/agent/`: this agent itself, not the catalog.
@@ -22,8 +21,7 @@ public enum APICall: Sendable {
     public var datacenter: String? {
         let name: String
         switch self {
-        case .read(_, let options, _), .sessionRenew(_, let options, _), .txn(_, true, let options, _), .status(_, let options, _),
-            .raftConfiguration(let options, _):
+        case .read(_, let options, _), .sessionRenew(_, let options, _), .txn(_, true, let options, _), .operation(_, let options, _):
             name = options.datacenter
         case .txn(let request, false, _, _): name = request.datacenter
         case .write(let request, _): name = request.datacenter
@@ -47,11 +45,6 @@ extension WriteRequest {
         case .coordinates: ""
         }
     }
-}
-
-public enum StatusQuery: Hashable, Sendable {
-    case leader
-    case peers
 }
 
 /// `?cached` on an endpoint that honours it (http-1 §1.12).
@@ -89,6 +82,12 @@ public struct ReadShape: Sendable {
         case healthNodes(PassingFilter)
         /// Nodes with all they have: of one node as an object, 404 for an unknown one.
         case nodeDump(single: Bool)
+        /// One row for each service name, made of all instances.
+        case serviceSummaries
+        /// Of one segment, or of all for nil. Those of one node: 404 when there are none.
+        case coordinates(segment: String?, ofNode: Bool)
+        /// Without metadata.
+        case autopilotConfiguration
     }
 
     public var form: Form

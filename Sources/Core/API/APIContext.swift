@@ -1,6 +1,7 @@
 /// What the routes and the renderer need to know of the agent's configuration. Cheap to copy.
 public struct APIContext: Sendable {
     public var nodeName = "node"
+    public var isServer = true
     public var datacenter = "dc1"
     /// `-dev`: every JSON answer is indented (http-1 §1.5).
     public var devMode = false
@@ -17,6 +18,7 @@ public struct APIContext: Sendable {
     public var uiContentPath = "/ui/"
     public var useCache = true
     public var enableDebug = false
+    public var disableCoordinates = false
     /// On every answer of a wrapped endpoint: `Vary`, the configured headers, address translation. Sorted by name, names canonical.
     public private(set) var commonHeaders: [(name: String, value: String)] = [("Vary", "Accept-Encoding")]
 
@@ -24,6 +26,7 @@ public struct APIContext: Sendable {
 
     public init(from config: AgentConfig) {
         nodeName = config.nodeName
+        isServer = config.server
         datacenter = config.datacenter
         devMode = config.devMode
         kvMaxValueSize = config.kvMaxValueSize
@@ -36,13 +39,14 @@ public struct APIContext: Sendable {
         uiContentPath = config.uiContentPath
         useCache = config.httpUseCache
         enableDebug = config.enableDebug
+        disableCoordinates = config.disableCoordinates
         setCommonHeaders(configured: config.responseHeaders, translates: config.translateWANAddresses)
     }
 
     private mutating func setCommonHeaders(configured: StringMap, translates: Bool) {
         var headers = configured.map { (name: HeaderName.canonical($0.key), value: $0.value) }
-        headers.removeAll { $0.name == "Vary" }
-        headers.append(("Vary", "Accept-Encoding"))
+        // A configured value takes the place of this one.
+        if !headers.contains(where: { $0.name == "Vary" }) { headers.append(("Vary", "Accept-Encoding")) }
         if translates { headers.append(("X-Consul-Translate-Addresses", "true")) }
         headers.sort { $0.name < $1.name }
         commonHeaders = headers

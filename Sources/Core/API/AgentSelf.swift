@@ -90,7 +90,7 @@ public enum AgentRenderer {
 
     /// `GET self`. `coordinate` is nil while coordinates are disabled; sections come out sorted by name.
     public static func selfDescription(
-        _ config: AgentConfig, member: AgentMember, statistics: [AgentStatistics], coordinate: AgentCoordinate?, pretty: Bool
+        _ config: AgentConfig, member: AgentMember, statistics: [AgentStatistics], coordinate: Coordinate?, pretty: Bool
     ) -> HTTPResponse {
         var json = JSONWriter(pretty: pretty, reservingCapacity: 4096)
         json.beginObject()
@@ -132,15 +132,6 @@ public enum AgentRenderer {
     public static func unknownMember(_ name: String) -> HTTPResponse { Answer.failure("agent: No node found with name '\(name)'") }
 }
 
-/// A network coordinate (http-1 §4.17).
-public struct AgentCoordinate: Hashable, Sendable {
-    public var vector = [Double](repeating: 0, count: 8)
-    public var error = 1.5
-    public var adjustment = 0.0
-    public var height = 0.00001
-    public init() {}
-}
-
 extension JSONWriter {
     fileprivate mutating func agentMember(_ member: AgentMember) {
         beginObject()
@@ -156,21 +147,6 @@ extension JSONWriter {
         self.member("DelegateMin", 2)
         self.member("DelegateMax", 5)
         self.member("DelegateCur", 4)
-        endObject()
-    }
-
-    fileprivate mutating func coordinate(_ coordinate: AgentCoordinate) {
-        beginObject()
-        key("Vec")
-        beginArray()
-        for value in coordinate.vector { double(value) }
-        endArray()
-        key("Error")
-        double(coordinate.error)
-        key("Adjustment")
-        double(coordinate.adjustment)
-        key("Height")
-        double(coordinate.height)
         endObject()
     }
 }

@@ -37,12 +37,13 @@ struct AllowedMethods: Hashable, Sendable {
 enum Endpoint: Hashable, Sendable {
     case kv, txn
     case sessionCreate, sessionDestroy, sessionRenew, sessionInfo, sessionNode, sessionList
-    case uiNodes, uiNode
+    case uiNodes, uiNode, uiServices
     case statusLeader, statusPeers
     case catalogRegister, catalogDeregister, catalogDatacenters, catalogNodes, catalogServices, catalogService, catalogConnect
     case catalogNode, catalogNodeServices, catalogGatewayServices
     case healthNode, healthChecks, healthState, healthService, healthConnect, healthIngress
-    case raftConfiguration
+    case raftConfiguration, raftPeer, keyring, autopilotConfiguration, autopilotHealth
+    case coordinateDatacenters, coordinateNodes, coordinateNode, coordinateUpdate
     case agent
     case eventFire, eventList
     case acl
@@ -173,14 +174,18 @@ struct EndpointTable: Sendable {
         + all(["/v1/discovery-chain/"], below: "", .getPost, .unavailable)
         + all(
             [
-                "federation-states", "federation-states/mesh-gateways", "federation-state/", "ui/services",
-                "ui/gateway-services-nodes/",
+                "federation-states", "federation-states/mesh-gateways", "federation-state/", "ui/gateway-services-nodes/",
             ], below: "/v1/internal/", .get, .unavailable)
 
     private static let serving: [EndpointPattern] =
         [
             EndpointPattern("/v1/internal/ui/nodes", .get, .uiNodes),
             EndpointPattern("/v1/internal/ui/node/", .get, .uiNode),
+            EndpointPattern("/v1/internal/ui/services", .get, .uiServices),
+            EndpointPattern("/v1/coordinate/datacenters", .get, .coordinateDatacenters),
+            EndpointPattern("/v1/coordinate/nodes", .get, .coordinateNodes),
+            EndpointPattern("/v1/coordinate/node/", .get, .coordinateNode),
+            EndpointPattern("/v1/coordinate/update", .put, .coordinateUpdate),
             EndpointPattern("/v1/event/fire/", .put, .eventFire),
             EndpointPattern("/v1/event/list", .get, .eventList),
             EndpointPattern("/v1/kv/", .getPutDelete, .kv),
@@ -194,16 +199,17 @@ struct EndpointTable: Sendable {
             EndpointPattern("/v1/status/peers", .get, .statusPeers),
             EndpointPattern("/v1/txn", .put, .txn),
         ]
-        + all(["/v1/coordinate/update"], below: "", .put, .unavailable)
-        + all(["datacenters", "nodes", "node/"], below: "/v1/coordinate/", .get, .unavailable)
         + all(["/v1/query"], below: "", .getPost, .unavailable)
         + all(["/v1/query/"], below: "", .none, .unavailable)
 
     private static let operating: [EndpointPattern] =
-        [EndpointPattern("/v1/operator/raft/configuration", .get, .raftConfiguration)]
-        + all(["/v1/operator/autopilot/health"], below: "", .get, .unavailable)
-        + all(["/v1/operator/raft/peer"], below: "", .delete, .unavailable)
-        + all(["/v1/operator/keyring"], below: "", .getPostPutDelete, .unavailable)
-        + all(["/v1/operator/autopilot/configuration", "/v1/snapshot"], below: "", .getPut, .unavailable)
+        [
+            EndpointPattern("/v1/operator/raft/configuration", .get, .raftConfiguration),
+            EndpointPattern("/v1/operator/raft/peer", .delete, .raftPeer),
+            EndpointPattern("/v1/operator/keyring", .getPostPutDelete, .keyring),
+            EndpointPattern("/v1/operator/autopilot/configuration", .getPut, .autopilotConfiguration),
+            EndpointPattern("/v1/operator/autopilot/health", .get, .autopilotHealth),
+        ]
+        + all(["/v1/snapshot"], below: "", .getPut, .unavailable)
         + all(["", "cmdline", "profile", "symbol", "trace"], below: "/debug/pprof/", .none, .profiling)
 }

@@ -22,6 +22,10 @@ extension Renderer {
         case .nodeServices(let found): nodeServices(found, shape, &json)
         case .gatewayServices(let rows): gatewayServices(rows, &json)
         case .checks(let rows): json.checks(rows)
+        case .healthNodes(let rows) where shape.form == .serviceSummaries:
+            json.beginArray()
+            for summary in ServiceSummary.all(of: rows) { json.summary(summary) }
+            json.endArray()
         case .healthNodes(let rows): healthNodes(rows, shape, &json)
         case .entries, .keys, .sessions, .nodeDump, .txn, .coordinates, .autopilot: json.null()
         }
@@ -164,8 +168,9 @@ extension ReadShape.Form {
         case .serviceNodes: ServiceNodeRow.filterSchema
         case .nodeServices, .nodeServiceList: NodeService.filterSchema
         case .checks: HealthCheck.filterSchema
-        case .healthNodes: CheckServiceNode.filterSchema
-        case .kvEntries, .kvRaw, .kvKeys, .sessions, .services, .gatewayServices, .nodeDump: nil
+        case .healthNodes, .serviceSummaries: CheckServiceNode.filterSchema
+        case .nodeDump(single: false): NodeDump.filterSchema
+        case .kvEntries, .kvRaw, .kvKeys, .sessions, .services, .gatewayServices, .nodeDump, .coordinates, .autopilotConfiguration: nil
         }
     }
 }

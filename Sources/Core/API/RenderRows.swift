@@ -19,14 +19,14 @@ extension JSONWriter {
         stringMap(node.meta)
     }
 
-    /// §3.2
-    mutating func nodeService(_ service: NodeService) {
+    /// §3.2. `absentTags`: shows the absence of tags as `null`, as only the internal UI does.
+    mutating func nodeService(_ service: NodeService, absentTags: Bool = false) {
         beginObject()
         optionalMember("Kind", service.kind)
         member("ID", service.id)
         member("Service", service.service)
         key("Tags")
-        strings(service.tags ?? [])
+        strings(service.tags ?? (absentTags ? nil : []))
         member("Address", service.address)
         taggedAddresses("TaggedAddresses", service.taggedAddresses)
         key("Meta")
@@ -67,7 +67,7 @@ extension JSONWriter {
     }
 
     /// §3.6
-    mutating func healthCheck(_ check: HealthCheck) {
+    mutating func healthCheck(_ check: HealthCheck, absentTags: Bool = false) {
         beginObject()
         member("Node", check.node)
         member("CheckID", check.checkID)
@@ -78,7 +78,7 @@ extension JSONWriter {
         member("ServiceID", check.serviceID)
         member("ServiceName", check.serviceName)
         key("ServiceTags")
-        strings(check.serviceTags ?? [])
+        strings(check.serviceTags ?? (absentTags ? nil : []))
         member("Type", check.type)
         key("Definition")
         definition(check.definition)

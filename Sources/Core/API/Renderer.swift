@@ -6,15 +6,18 @@ public enum Renderer {
     ) -> HTTPResponse {
         var response = HTTPResponse(status: 200)
         var type: String? = Answer.json
+        if shape.isMissing(from: result) {
+            response = HTTPResponse(status: 404)
+            context.finish(&response)
+            return response
+        }
         switch shape.form {
         case .kvEntries, .kvRaw, .kvKeys: type = keyValue(result, shape, &response)
         case .sessions: response.body = sessions(result, shape)
+        case .coordinates(let segment, _): response.body = coordinates(result, segment: segment, pretty: shape.pretty)
+        case .autopilotConfiguration: return autopilot(result, pretty: shape.pretty, context: context)
         case .nodeDump(single: true):
-            guard case .nodeDump(let rows) = result, !rows.isEmpty else {
-                response = HTTPResponse(status: 404)
-                context.finish(&response)
-                return response
-            }
+            guard case .nodeDump(let rows) = result else { break }
             response.body = nodeDump(rows, shape)
         case .nodeDump(single: false):
             guard case .nodeDump(let rows) = result else { break }
@@ -88,14 +91,32 @@ extension ReadShape {
     /// Catalog and health reads name the consistency they were answered with.
     var tellsConsistency: Bool {
         switch form {
-        case .kvEntries, .kvRaw, .kvKeys, .sessions, .nodeDump: false
+        case .kvEntries, .kvRaw, .kvKeys, .sessions, .nodeDump, .serviceSummaries, .coordinates, .autopilotConfiguration: false
         default: true
+        }
+    }
+
+    /// Whether what was found is answered with 404, and without metadata.
+    func isMissing(from result: QueryResult) -> Bool {
+        switch (form, result) {
+        case (.nodeDump(single: true), .nodeDump(let rows)): rows.isEmpty
+        case (.coordinates(let segment, ofNode: true), .coordinates(let rows)):
+            !rows.contains { segment == nil || $0.value.segment == segment }
+        default: false
+        }
+    }
+
+    /// Where the leader is unknown, the web page is content with what any server knows.
+    var isRepeatedStale: Bool {
+        switch form {
+        case .nodeDump, .serviceSummaries: true
+        default: false
         }
     }
 
     var carriesMetadataOnError: Bool {
         switch form {
-        case .kvEntries, .kvRaw, .kvKeys: false
+        case .kvEntries, .kvRaw, .kvKeys, .autopilotConfiguration: false
         default: true
         }
     }

@@ -229,15 +229,16 @@ extension APIRequest {
 
     /// Decodes the body strictly. On catalog endpoints an unknown `Namespace` is told to be an Enterprise feature.
     func decodeBody<T>(
-        type: String, rewordsNamespace: Bool = false, _ decode: (JSONField) throws(GoError) -> T
+        type: String, prefix: String = "Request decode failed: ", rewordsNamespace: Bool = false,
+        _ decode: (JSONField) throws(GoError) -> T
     ) throws(Refusal) -> T {
-        let document = JSONField(document: try decodeBody(), type: type)
+        let document = JSONField(document: try decodeBody(prefix: prefix), type: type)
         do {
             return try decode(document)
         } catch {
             let isNamespace = rewordsNamespace && error.text.hasPrefix("json: unknown field \"Namespace\"")
             throw Refusal(
-                400, "Request decode failed: " + error.text + (isNamespace ? " - Namespaces are a Consul Enterprise feature" : ""))
+                400, prefix + error.text + (isNamespace ? " - Namespaces are a Consul Enterprise feature" : ""))
         }
     }
 }

@@ -1,12 +1,13 @@
-/// `/v1/internal/ui/nodes` and `node/`: what the web page of the reference shows. Spec: http-2 §13.1, §13.2.
+/// `/v1/internal/ui/`: what the web page of the reference shows. Spec: http-2 §13.
 extension APIRequest {
     func uiNodes() throws(Refusal) -> APICall {
         try refuseNamespaces()
-        let options = try readOptions()
-        if parameters.value("filter")?.isEmpty == false {
-            throw Refusal(500, "Failed to create boolean expression evaluator: filters are not supported here by this version")
-        }
-        return .read(.nodeDump(node: nil), options, ReadShape(.nodeDump(single: false), pretty: pretty))
+        return try read(.nodeDump(node: nil), try readOptions(), .nodeDump(single: false))
+    }
+
+    func uiServices() throws(Refusal) -> APICall {
+        try refuseNamespaces()
+        return try read(.serviceDump(kind: nil), try readOptions(), .serviceSummaries)
     }
 
     func uiNode() throws(Refusal) -> APICall {
@@ -24,7 +25,7 @@ extension Renderer {
             if let row = rows.first { json.nodeDump(row) }
         } else {
             json.beginArray()
-            for row in rows { json.nodeDump(row) }
+            for row in rows where shape.filter?.matches(row) ?? true { json.nodeDump(row) }
             json.endArray()
         }
         return json.finish()
@@ -44,10 +45,12 @@ extension JSONWriter {
         stringMap(node.meta)
         key("Services")
         beginArray()
-        for service in row.services { nodeService(service.value.service) }
+        for service in row.services { nodeService(service.value.service, absentTags: true) }
         endArray()
         key("Checks")
-        checks(row.checks)
+        beginArray()
+        for check in row.checks { healthCheck(check.value, absentTags: true) }
+        endArray()
         endObject()
     }
 }

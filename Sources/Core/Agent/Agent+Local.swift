@@ -71,26 +71,12 @@ extension Agent {
         return response
     }
 
-    // MARK: Status
+    // MARK: Datacenters
 
-    func answerStatus(_ call: APICall, for id: RequestID, into effects: inout [AgentEffect]) {
-        if let datacenter = call.datacenter, datacenter != config.datacenter {
-            return effects.append(.respond(id, Renderer.error(ServerError.noPath.text, context: context)))
-        }
-        guard let server else { return effects.append(.respond(id, Renderer.error(ServerError.noServers.text, context: context))) }
-        switch call {
-        case .status(.leader, _, let pretty):
-            effects.append(.respond(id, Renderer.leader(server.leaderAddress ?? "", pretty: pretty, context: context)))
-        case .status(.peers, _, let pretty):
-            let addresses = server.raft.configuration.servers.map(\.address)
-            effects.append(.respond(id, Renderer.peers(addresses, pretty: pretty, context: context)))
-        case .raftConfiguration(_, let pretty):
-            effects.append(.respond(id, Renderer.raftConfiguration(server.describeServers(), pretty: pretty, context: context)))
-        case .datacenters(let cache, let pretty):
-            let state = cache.map { cached.state($0, .services, QueryOptions()) }
-            effects.append(.respond(id, Renderer.datacenters([config.datacenter], cache: state, pretty: pretty, context: context)))
-        default: break
-        }
+    func answerDatacenters(_ cache: CacheOptions?, pretty: Bool, for id: RequestID, into effects: inout [AgentEffect]) {
+        guard server != nil else { return effects.append(.respond(id, Renderer.error(ServerError.noServers.text, context: context))) }
+        let state = cache.map { cached.state($0, .services, QueryOptions()) }
+        effects.append(.respond(id, Renderer.datacenters([config.datacenter], cache: state, pretty: pretty, context: context)))
     }
 
     // MARK: The end

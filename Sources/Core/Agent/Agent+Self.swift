@@ -7,7 +7,8 @@ extension Agent {
             let statistics = AgentStatistics.local(local.statistics) + backend.statistics(at: now) + [runtimeStatistics]
             return finished(
                 AgentRenderer.selfDescription(
-                    config, member: AgentMember(of: config), statistics: statistics, coordinate: AgentCoordinate(),
+                    config, member: AgentMember(of: config), statistics: statistics,
+                    coordinate: Coordinate(vec: Array(repeating: 0, count: 8), error: 1.5, adjustment: 0, height: 10e-6),
                     pretty: pretty || config.devMode))
         case .members(let wan): return finished(AgentRenderer.members(members(wan: wan), pretty: pretty || config.devMode))
         case .join(let address, _): return finished(AgentRenderer.failure(joinFailure(address)))

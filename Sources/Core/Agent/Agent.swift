@@ -33,6 +33,7 @@ public final class Agent: AgentMachine {
         case write(WriteShape)
         case renew(id: String, pretty: Bool)
         case txn(readOnly: Bool, pretty: Bool)
+        case operation(ServerOperation, pretty: Bool)
         /// Answered by `local`.
         case local
     }
@@ -124,7 +125,10 @@ public final class Agent: AgentMachine {
         case .txn(let request, let readOnly, let options, let pretty):
             pending[id] = .txn(readOnly: readOnly, pretty: pretty)
             backend.execute(readOnly ? .read(.txnRead(request.ops), options) : .write(.txn(request)), for: .client(id), at: now)
-        case .status, .raftConfiguration, .datacenters: answerStatus(call, for: id, into: &effects)
+        case .operation(let operation, let options, let pretty):
+            pending[id] = .operation(operation, pretty: pretty)
+            backend.execute(.operation(operation, options), for: .client(id), at: now)
+        case .datacenters(let cache, let pretty): answerDatacenters(cache, pretty: pretty, for: id, into: &effects)
         case .agent(let request, let pretty): execute(request, pretty: pretty, for: id, at: now, into: &effects)
         }
     }
@@ -139,6 +143,9 @@ public final class Agent: AgentMachine {
         case .write(.local(let token), let result):
             local.handle(.writeResult(token, result.mapError { Complaint($0.text) }), at: now, into: &localEffects)
         case .read(.question(let id), let result): fetched(result, for: id, at: now, into: &effects)
+        case .operation(.client(let id), let result): respond(to: id, result, into: &effects)
+        case .wish(.operation(let token, _, _)):
+            server?.operated(token, .failure(ServerError("this server is in no gossip pool")), at: now)
         case .read, .write, .operation, .wish: break
         }
     }
@@ -154,6 +161,10 @@ public final class Agent: AgentMachine {
                 return backend.execute(.read(query, options), for: .client(id), at: now)
             }
             effects.append(.respond(id, render(answer, options, shape, cache)))
+        case (.read(let query, var options, let shape, let cache), .failure(.noLeader)) where shape.isRepeatedStale && !options.allowStale:
+            options.allowStale = true
+            pending[id] = .read(query, options, shape, cache)
+            backend.execute(.read(query, options), for: .client(id), at: now)
         case (.read(_, _, let shape, _), .failure(let error)):
             effects.append(.respond(id, Renderer.error(error.text, shape: shape, context: context)))
         case (.renew(let session, let pretty), .success(let answer)):
@@ -163,7 +174,7 @@ public final class Agent: AgentMachine {
             guard case .txn(let outcome) = answer.result else { return }
             effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
         case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
-        case (.write, _), (.local, _): preconditionFailure("a read is answered as what it was asked as")
+        case (.write, _), (.operation, _), (.local, _): preconditionFailure("a read is answered as what it was asked as")
         }
     }
 
@@ -187,6 +198,15 @@ public final class Agent: AgentMachine {
         case (_, .success): preconditionFailure("a write is answered as what it was asked as")
         }
         effects.append(.respond(id, response))
+    }
+
+    private func respond(to id: RequestID, _ result: Result<ServerOperationResult, ServerError>, into effects: inout [AgentEffect]) {
+        guard case .operation(let operation, let pretty)? = pending.removeValue(forKey: id) else { return }
+        switch result {
+        case .success(let found):
+            effects.append(.respond(id, Renderer.render(found, of: operation, pretty: pretty, context: context)))
+        case .failure(let error): effects.append(.respond(id, Renderer.error(error.text, context: context)))
+        }
     }
 
     private func cancel(_ id: RequestID, at now: Instant) {

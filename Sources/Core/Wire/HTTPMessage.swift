@@ -48,6 +48,8 @@ public struct HTTPResponse: Sendable {
     public var wrapped: Bool
     /// Close the connection after this answer.
     public var close = false
+    /// A body of no bytes that is one all the same: to who takes gzip it is sent as an empty stream, with a type.
+    public var hasEmptyBody = false
 
     public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [], wrapped: Bool = true) {
         self.status = status

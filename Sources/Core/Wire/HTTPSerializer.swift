@@ -14,7 +14,12 @@ public enum HTTPSerializer {
     public static func append(
         _ response: HTTPResponse, framing: HTTPFraming, date: [UInt8], to out: inout [UInt8], compressor: inout some Compressor
     ) -> Bool {
-        if framing.acceptsGzip && response.wrapped && !response.body.isEmpty {
+        if framing.acceptsGzip && response.wrapped && (!response.body.isEmpty || response.hasEmptyBody) {
+            var response = response
+            if response.hasEmptyBody {
+                response.headers.append(("Content-Type", "text/plain; charset=utf-8"))
+                response.headers.sort { $0.name < $1.name }
+            }
             var compressed: [UInt8] = []
             compressor.gzip(response.body, into: &compressed)
             return append(response, body: compressed, isCompressed: true, framing, date, &out)

@@ -62,7 +62,8 @@ import Testing
         }
         let statistics = AgentStatistics.local(LocalStatistics()) + [AgentStatistics("a", ["x": "y"])]
         let answer = AgentRenderer.selfDescription(
-            config, member: AgentMember(of: config), statistics: statistics, coordinate: AgentCoordinate(), pretty: false)
+            config, member: AgentMember(of: config), statistics: statistics,
+            coordinate: Coordinate(vec: Array(repeating: 0, count: 8), error: 1.5, adjustment: 0, height: 10e-6), pretty: false)
         #expect(
             answer.text.hasPrefix(
                 #"{"Config":{"Datacenter":"dc1","NodeName":"n1","NodeID":"deadbeef-0000-4000-8000-00000000c0de","Revision":"\#(AgentConfig.revision)","Server":true,"Version":"1.8.6"},"DebugConfig":{"Datacenter":"dc1"},"Coord":{"Vec":[0,0,0,0,0,0,0,0],"Error":1.5,"Adjustment":0,"Height":0.00001},"Member":{"Name":"n1","#

@@ -314,3 +314,28 @@ extension CheckServiceNode: FilterRow {
         }
     }
 }
+
+extension NodeDump: FilterRow {
+    private enum Name: Int {
+        case id, node, address, taggedAddresses, meta, services, checks
+    }
+
+    public static let filterSchema = FilterSchema([
+        ("ID", Name.id, .string), ("Node", .node, .string), ("Address", .address, .string),
+        ("TaggedAddresses", .taggedAddresses, .stringMap),
+        ("Meta", .meta, .stringMap), ("Services", .services, .list(NodeService.filterSchema)),
+        ("Checks", .checks, .list(HealthCheck.filterSchema)),
+    ])
+
+    public func satisfies(_ term: FilterTerm, _ at: Int) -> Bool {
+        switch term.field(at) as Name {
+        case .id: term.test(node.value.id)
+        case .node: term.test(node.value.node)
+        case .address: term.test(node.value.address)
+        case .taggedAddresses: term.test(node.value.taggedAddresses, at + 1)
+        case .meta: term.test(node.value.meta, at + 1)
+        case .services: term.test(services.map(\.value.service), at + 1)
+        case .checks: term.test(checks, at + 1)
+        }
+    }
+}
