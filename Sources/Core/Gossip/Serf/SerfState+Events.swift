@@ -1,0 +1,40 @@
+// User events (gossip §12.6).
+
+extension SerfState {
+    /// Whether the message is to be passed on.
+    mutating func handle(_ event: UserEventMessage, at now: Instant) -> Bool {
+        eventClock.witness(event.ltime)
+        guard event.ltime >= eventTimeMin else { return false }
+        let current = eventClock.time
+        if isTooOld(event.ltime, current, config.eventBuffer) {
+            log(.warn, "received old event \(event.name) from time \(event.ltime) (current: \(current))")
+            return false
+        }
+        guard recentEvents.insert(PushPullState.Event(name: event.name, payload: event.payload), at: event.ltime) else { return false }
+        counters.events += 1
+        output.append(
+            .userEvent(UserEvent(ltime: event.ltime, name: event.name, payload: event.payload ?? [], coalesce: event.coalesce)))
+        snapshot?.recordEvent(event.ltime)
+        armSnapshot(at: now)
+        return true
+    }
+
+    /// Whether what was seen at a time is forgotten already.
+    func isTooOld(_ time: UInt64, _ current: UInt64, _ buffer: Int) -> Bool {
+        current > UInt64(buffer) && time < current - UInt64(buffer)
+    }
+
+    /// Throws the reference's text for events that are too large.
+    mutating func send(event name: String, payload: [UInt8], coalesce: Bool, at now: Instant) throws(GoError) {
+        let limit = config.userEventSizeLimit
+        if name.utf8.count + payload.count > limit {
+            throw GoError("user event exceeds configured limit of \(limit) bytes before encoding")
+        }
+        let event = UserEventMessage(ltime: eventClock.time, name: name, payload: payload, coalesce: coalesce)
+        let message = event.message()
+        if message.count > limit { throw GoError("encoded user event exceeds configured limit of \(limit) bytes after encoding") }
+        eventClock.increment()
+        _ = handle(event, at: now)
+        broadcast(message, on: \.eventQueue, at: now)
+    }
+}
