@@ -66,7 +66,8 @@ import Testing
     }
 
     @Test func `only servers are in a WAN`() throws {
-        let client = Member(name: "c1.dc1", address: [10, 0, 0, 2], port: 8302, tags: SerfTags.decode(try gossipVector("tags_client").bytes))
+        let client = Member(
+            name: "c1.dc1", address: [10, 0, 0, 2], port: 8302, tags: SerfTags.decode(try gossipVector("tags_client").bytes))
         #expect(MergeCheck.wan.veto([try server()]) == nil)
         #expect(MergeCheck.wan.veto([try server(), client]) == "Member 'c1.dc1' is not a server")
     }

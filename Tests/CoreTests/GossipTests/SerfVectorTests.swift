@@ -100,7 +100,9 @@ import Testing
     }
 
     @Test func `damaged messages are errors and nothing worse`() throws {
-        let names = ["serf_leave_intent", "serf_user_event_consul", "serf_query", "serf_query_response", "serf_pushpull_state", "serf_relay"]
+        let names = [
+            "serf_leave_intent", "serf_user_event_consul", "serf_query", "serf_query_response", "serf_pushpull_state", "serf_relay",
+        ]
         var random = Random(seed: 7)
         for name in names {
             let whole = try bytes(name)

@@ -249,10 +249,12 @@ enum ConflictAnswer {
     static func decode(_ body: ArraySlice<UInt8>) throws(MessagePackError) -> Member {
         var reader = MessagePackReader(body)
         var member = Member(
-            name: "", address: [], port: 0, status: .none, protocolMin: 0, protocolMax: 0, protocolCurrent: 0, delegateMin: 0, delegateMax: 0,
+            name: "", address: [], port: 0, status: .none, protocolMin: 0, protocolMax: 0, protocolCurrent: 0, delegateMin: 0,
+            delegateMax: 0,
             delegateCurrent: 0)
         let order: [StaticString] = [
-            "Name", "Addr", "Port", "Tags", "Status", "ProtocolMin", "ProtocolMax", "ProtocolCur", "DelegateMin", "DelegateMax", "DelegateCur",
+            "Name", "Addr", "Port", "Tags", "Status", "ProtocolMin", "ProtocolMax", "ProtocolCur", "DelegateMin", "DelegateMax",
+            "DelegateCur",
         ]
         var fields = try GossipFields(&reader, order: order)
         while let key = try fields.next(&reader) {

@@ -21,7 +21,7 @@ extension Serf {
         name == config.name ? state.coordinates.coordinate : state.knownCoordinates[name]
     }
 
-    public var keyring: Keyring { memberlist.keyring }
+    public var keyring: GossipKeyring { memberlist.keyring }
     public var tags: StringMap { state.tags }
     public var healthScore: Int { memberlist.healthScore }
     public var counters: SerfCounters { state.counters }

@@ -79,11 +79,12 @@ extension Serf {
 
     /// Gossip §12.11.
     func resolveConflict() {
-        guard state.lifecycle == .alive, !isResolvingConflict else { return }
-        isResolvingConflict = true
+        guard state.lifecycle == .alive, !state.isResolvingConflict else { return }
+        state.isResolvingConflict = true
         do throws(GoError) {
             try ask("_serf_conflict", Array(config.name.utf8), QueryParameters(), .conflict(responses: 0, matching: 0))
         } catch {
+            state.isResolvingConflict = false
             state.log(.error, "Failed to start name resolution query: \(error.text)")
         }
     }
@@ -127,7 +128,7 @@ extension Serf {
             state.log(.error, answer.message)
             return send(answer, to: query)
         }
-        do throws(Keyring.Failure) {
+        do throws(GossipKeyring.Failure) {
             switch query.name {
             case "_serf_install-key": try memberlist.keyring.add(request.key)
             case "_serf_use-key": try memberlist.keyring.use(request.key)

@@ -39,8 +39,6 @@ public final class Serf {
     /// Answers about keys that wait for the keyring file, by the numbers of batches.
     var keyAnswers = LookupTable<UInt64, (query: ReceivedQuery, answer: KeyAnswer)>()
     var departure = Departure.none
-    /// Members are being asked which of two of our name is known.
-    var isResolvingConflict = false
     private var restored: [JoinTarget] = []
 
     /// - Parameters:
@@ -48,7 +46,7 @@ public final class Serf {
     ///   - cipher: needed where there are keys.
     ///   - pool: shares what many members hold alike; for simulations.
     public init(
-        config: SerfConfig, snapshot: SerfSnapshot? = nil, keyring: Keyring = Keyring(), cipher: (any GossipCipher)? = nil,
+        config: SerfConfig, snapshot: SerfSnapshot? = nil, keyring: GossipKeyring = GossipKeyring(), cipher: (any GossipCipher)? = nil,
         pool: MetaPool? = nil, seed: UInt64, at now: Instant
     ) {
         var random = Random(seed: seed)
@@ -64,7 +62,10 @@ public final class Serf {
     }
 
     public var config: SerfConfig { memberlist.delegate.config }
-    var state: SerfState { _read { yield memberlist.delegate } _modify { yield &memberlist.delegate } }
+    var state: SerfState {
+        _read { yield memberlist.delegate }
+        _modify { yield &memberlist.delegate }
+    }
 
     /// Becomes a member, alone at first; then joins the members of the snapshot, one after the other until one answers. Returns why it
     /// cannot be.
@@ -195,7 +196,8 @@ public final class Serf {
     }
 
     func flushSnapshot(isLast: Bool) {
-        let operations = state.snapshot?.flush(clock: state.clock.time, isLast: isLast, at: now) ?? []
+        let clock = state.clock.time
+        let operations = state.snapshot?.flush(clock: clock, isLast: isLast, at: now) ?? []
         if !operations.isEmpty { state.output.append(.disk(DiskBatch(token: newToken(), operations: operations))) }
         if let next = state.snapshot?.recoveryAt { state.arm(.snapshot, at: next) }
     }

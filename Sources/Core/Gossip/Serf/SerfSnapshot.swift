@@ -33,11 +33,11 @@ public struct SerfSnapshot: Hashable, Sendable {
         } else if let rest = Self.rest(line, behind: "not-alive: ") {
             alive[String(repairing: rest)] = nil
         } else if let rest = Self.rest(line, behind: "clock: ") {
-            number(rest, line, &clock)
+            clock = number(rest, line) ?? clock
         } else if let rest = Self.rest(line, behind: "event-clock: ") {
-            number(rest, line, &eventClock)
+            eventClock = number(rest, line) ?? eventClock
         } else if let rest = Self.rest(line, behind: "query-clock: ") {
-            number(rest, line, &queryClock)
+            queryClock = number(rest, line) ?? queryClock
         } else if line.elementsEqual("leave".utf8) {
             if rejoinAfterLeave { return }
             alive = [:]
@@ -51,9 +51,10 @@ public struct SerfSnapshot: Hashable, Sendable {
         prefix.withUTF8Buffer { line.starts(with: $0) ? line.dropFirst($0.count) : nil }
     }
 
-    private mutating func number(_ text: ArraySlice<UInt8>, _ line: ArraySlice<UInt8>, _ value: inout UInt64) {
-        guard let number = UInt64(String(repairing: text)) else { return warn("Failed to convert clock time", line) }
-        value = number
+    private mutating func number(_ text: ArraySlice<UInt8>, _ line: ArraySlice<UInt8>) -> UInt64? {
+        let number = UInt64(String(repairing: text))
+        if number == nil { warn("Failed to convert clock time", line) }
+        return number
     }
 
     private mutating func warn(_ reason: String, _ line: ArraySlice<UInt8>) {

@@ -152,8 +152,10 @@ extension SerfState: MemberlistDelegate {
         guard existing.name == config.name else {
             return log(.warn, "Name conflict for '\(existing.name)' both \(existing.address.text) and \(other.address.text) are claiming")
         }
-        log(.error, "Node name conflicts with another node at \(other.address.text). Names must be unique! "
-            + "(Resolution enabled: \(config.resolvesNameConflicts))")
+        log(
+            .error,
+            "Node name conflicts with another node at \(other.address.text). Names must be unique! "
+                + "(Resolution enabled: \(config.resolvesNameConflicts))")
         if config.resolvesNameConflicts { requests.append(.resolveConflict) }
     }
 

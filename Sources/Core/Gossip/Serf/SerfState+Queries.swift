@@ -119,7 +119,8 @@ extension SerfState {
             break
         case let name where name.elementsEqual("conflict".utf8):
             answerConflict(query)
-        case let name where name.elementsEqual("install-key".utf8) || name.elementsEqual("use-key".utf8)
+        case let name
+        where name.elementsEqual("install-key".utf8) || name.elementsEqual("use-key".utf8)
             || name.elementsEqual("remove-key".utf8) || name.elementsEqual("list-keys".utf8):
             requests.append(.keys(query))
         default:
@@ -194,6 +195,7 @@ extension SerfState {
             answer.conclude()
             output.append(.keys(token: token, answer))
         case .conflict(let responses, let matching):
+            isResolvingConflict = false
             let majority = responses / 2 + 1
             if matching >= majority { return log(.info, "majority in name conflict resolution [\(matching) / \(responses)]") }
             log(.warn, "minority in name conflict resolution, quiting [\(matching) / \(responses)]")

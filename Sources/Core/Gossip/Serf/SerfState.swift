@@ -49,7 +49,10 @@ struct SerfState {
     /// How many joins are under way whose targets' old events are not wanted.
     var joinsIgnoringOldEvents = 0
 
+    /// By Lamport time.
     var collectors = LookupTable<UInt64, QueryCollector>()
+    /// Members are being asked which of two of our name is known.
+    var isResolvingConflict = false
 
     var coordinates: CoordinateClient
     /// What others, and we, said of where they are.
@@ -154,7 +157,7 @@ struct SerfState {
     private mutating func armReap(at now: Instant) {
         if let oldest = intents.oldest { armReap(after: oldest + config.recentIntentTimeout) }
         for (names, timeout) in [(members.failed, config.reconnectTimeout), (members.left, config.tombstoneTimeout)] {
-            let first = names.lazy.compactMap { members[$0]?.leftAt }.min()
+            let first = names.compactMap { members[$0]?.leftAt }.min()
             if let first { armReap(after: first + timeout) }
         }
     }

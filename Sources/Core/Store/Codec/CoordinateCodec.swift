@@ -1,30 +1,6 @@
 // Coordinates on the wire, in the log and in snapshots. Spec: rpc-raft-wire §4.4.
 
-extension Coordinate: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init(vec: [], error: 0, adjustment: 0, height: 0)
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Adjustment": adjustment = try reader.double()
-            case "Error": error = try reader.double()
-            case "Height": height = try reader.double()
-            case "Vec": vec = try reader.array { (reader) throws(MessagePackError) in try reader.double() } ?? []
-            default: try reader.skip()
-            }
-        }
-    }
-
-    func encode(into writer: inout MessagePackWriter) {
-        writer.mapHeader(4)
-        writer.field("Adjustment", adjustment)
-        writer.field("Error", error)
-        writer.field("Height", height)
-        writer.key("Vec")
-        writer.arrayHeader(vec.count)
-        for component in vec { writer.double(component) }
-    }
-}
+extension Coordinate: WireStruct {}
 
 extension NodeCoordinate: WireStruct {
     init(from reader: inout MessagePackReader) throws(MessagePackError) {
