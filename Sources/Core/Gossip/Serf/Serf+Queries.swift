@@ -18,7 +18,7 @@ extension Serf {
 
     /// Asks all members that match; acks, answers and the end come under the token. Throws for queries that are too large.
     public func query(
-        _ name: String, payload: [UInt8], parameters: QueryParameters = QueryParameters(), token: UInt64, at time: Instant,
+        _ name: String, payload: [UInt8], parameters: SerfQueryParameters = SerfQueryParameters(), token: UInt64, at time: Instant,
         into effects: inout [SerfEffect]
     ) throws(GoError) {
         var failure: GoError?
@@ -53,7 +53,7 @@ extension Serf {
     }
 
     private func ask(
-        _ name: String, _ payload: [UInt8], _ parameters: QueryParameters, _ purpose: QueryCollector.Purpose
+        _ name: String, _ payload: [UInt8], _ parameters: SerfQueryParameters, _ purpose: QueryCollector.Purpose
     ) throws(GoError) {
         let address = config.memberlist.advertise
         var query = QueryMessage()
@@ -82,7 +82,7 @@ extension Serf {
         guard state.lifecycle == .alive, !state.isResolvingConflict else { return }
         state.isResolvingConflict = true
         do throws(GoError) {
-            try ask("_serf_conflict", Array(config.name.utf8), QueryParameters(), .conflict(responses: 0, matching: 0))
+            try ask("_serf_conflict", Array(config.name.utf8), SerfQueryParameters(), .conflict(responses: 0, matching: 0))
         } catch {
             state.isResolvingConflict = false
             state.log(.error, "Failed to start name resolution query: \(error.text)")
@@ -96,7 +96,7 @@ extension Serf {
         keys operation: KeyOperation, relayFactor: UInt8 = 0, token: UInt64, at time: Instant, into effects: inout [SerfEffect]
     ) {
         run(at: time, into: &effects) {
-            var parameters = QueryParameters()
+            var parameters = SerfQueryParameters()
             parameters.relayFactor = relayFactor
             var response = KeyResponse()
             do throws(GoError) {

@@ -70,7 +70,7 @@ public struct ReceivedQuery: Sendable {
 }
 
 /// How a query is asked.
-public struct QueryParameters: Sendable {
+public struct SerfQueryParameters: Sendable {
     /// All must match.
     public var filters: [QueryFilter] = []
     /// Whether receivers tell that they got it.
