@@ -91,6 +91,7 @@ extension Agent {
         }
         effects.append(.log(.info, "agent.server", "server starting leave"))
         server.beginLeaving(at: now)
+        server.stopServing()
         exitAt = server.raft.isSoleVoter ? now : now + config.leaveDrainTime
     }
 
@@ -103,21 +104,4 @@ extension Agent {
 extension Server {
     /// Known to be the leader's, nil without one.
     public var leaderAddress: Address? { raft.isLeader ? raft.identity.address : raft.leaderAddress }
-
-    /// The servers of the Raft configuration, with the names under which they are registered.
-    func describeServers() -> [RaftServerDescription] {
-        raft.configuration.servers.map { server in
-            let known = config.initialServers.first { $0.id == server.id }?.name ?? (server.id == config.nodeID ? config.nodeName : nil)
-            return RaftServerDescription(
-                id: server.id, node: known ?? "(unknown)", address: server.address, isLeader: server.address == leaderAddress,
-                protocolVersion: known == nil ? "unknown" : "3", isVoter: server.suffrage == .voter)
-        }
-    }
-
-    /// No more work is taken from others; a leader among several hands its place over by removing itself.
-    func beginLeaving(at now: Instant) {
-        isLeaving = true
-        guard raft.isLeader, !raft.isSoleVoter else { return }
-        drive(.changeMembership(token: takeToken(), .removeServer(id: config.nodeID)), at: now)
-    }
 }

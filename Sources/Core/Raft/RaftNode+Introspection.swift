@@ -40,6 +40,11 @@ extension RaftNode {
         if case .leader(let leadership) = state { leadership.peer(server)?.match } else { nil }
     }
 
+    /// When another server last answered; nil unless this node leads and replicates to it.
+    public func lastContact(with server: String) -> Instant? {
+        if case .leader(let leadership) = state { leadership.peer(server)?.lastContact } else { nil }
+    }
+
     /// A number that differs, most likely, when any of the state above does; the same in every process.
     public var digest: UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325

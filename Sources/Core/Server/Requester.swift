@@ -64,6 +64,16 @@ public enum ServerWork: Sendable {
         }
     }
 
+    /// Without a node to sort by that is in another datacenter: of those nothing is known here.
+    func localized(_ datacenter: String) -> ServerWork {
+        guard case .read(let query, var options) = self, !options.sourceDatacenter.isEmpty, options.sourceDatacenter != datacenter else {
+            return self
+        }
+        options.sourceNode = ""
+        options.sourceDatacenter = ""
+        return .read(query, options)
+    }
+
     /// Whether it may be done twice: what it changes, if anything, does not add up.
     var isRead: Bool {
         switch self {

@@ -3,7 +3,8 @@
 extension Server {
     func perform(_ effect: RaftEffect, at now: Instant) {
         switch effect {
-        case .call(let id, _, let address, let bytes, let timeout): effects.append(.call(id, to: address, .raft, bytes, timeout: timeout))
+        case .call(let id, let server, let address, let bytes, let timeout):
+            effects.append(.call(id, to: knownAddress(of: server) ?? address, .raft, bytes, timeout: timeout))
         case .reply(let id, let bytes): effects.append(.reply(id, bytes))
         case .close(let id): effects.append(.refuse(id))
         case .disk(let batch): effects.append(.disk(batch))
@@ -17,6 +18,8 @@ extension Server {
         case .becameLeader(let term):
             leadership = .establishing(term: term)
             log(.info, "cluster leadership acquired")
+            answers.append(.wish(.announceLeader))
+            drive(.barrier(token: takeToken()), at: now)
         case .lostLeadership: loseLeadership(at: now)
         case .leaderChanged(let leader):
             publishes = true

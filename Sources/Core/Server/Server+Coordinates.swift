@@ -4,12 +4,18 @@
 struct CoordinateUpdates {
     private var updates = PersistentMap<ByteString, NodeCoordinate>()
     private(set) var deadline: Instant?
-    var period: Duration = .seconds(5)
+    private let period: Duration
+    private let batchSize: Int
+    private let batchesMax: Int
 
-    static let batchSize = 128
-    static let batchesMax = 5
     /// What is waiting beyond what one period can write; more is not taken in.
     static let waitingMax = 65_536
+
+    init(_ config: AgentConfig) {
+        period = config.coordinateUpdatePeriod
+        batchSize = max(1, config.coordinateUpdateBatchSize)
+        batchesMax = max(1, config.coordinateUpdateMaxBatches)
+    }
 
     mutating func add(_ update: NodeCoordinate, at now: Instant) {
         let key = TableKey.of(update.node, update.segment)
@@ -23,11 +29,11 @@ struct CoordinateUpdates {
         guard let due = deadline, due <= now else { return ([], 0) }
         var batches: [[NodeCoordinate]] = []
         var batch: [NodeCoordinate] = []
-        let limit = Self.batchSize * Self.batchesMax
+        let limit = batchSize * batchesMax
         for (_, update) in updates {
-            if batches.count == Self.batchesMax { break }
+            if batches.count == batchesMax { break }
             batch.append(update)
-            if batch.count == Self.batchSize {
+            if batch.count == batchSize {
                 batches.append(batch)
                 batch = []
             }

@@ -37,7 +37,10 @@ extension Server {
             let token = takeToken()
             consensusPurposes[token] = .operation(requester)
             drive(.transferLeadership(token: token, to: target), at: now)
-        case .serverHealth: finishOperation(requester, .success(.health(health)), at: now)
+        case .serverHealth where minimumRaftProtocol < 3:
+            let text = "all servers must have raft_protocol set to 3 or higher to use this endpoint"
+            finishOperation(requester, .failure(ServerError(text)), at: now)
+        case .serverHealth: finishOperation(requester, .success(.health(autopilot.health)), at: now)
         case .updateCoordinate(let update): updateCoordinate(update, for: requester, at: now)
         default: perform(operation, options, for: requester, at: now)
         }
@@ -57,7 +60,7 @@ extension Server {
         }
     }
 
-    private func raftStatistics(at now: Instant) -> RaftStatistics {
+    func raftStatistics(at now: Instant) -> RaftStatistics {
         var statistics = RaftStatistics()
         statistics.lastContact = raft.isLeader ? "0" : raft.lastContact.map { GoDuration.format(max(.zero, now - $0)) } ?? "never"
         statistics.lastIndex = raft.lastLogIndex
@@ -94,8 +97,12 @@ extension Server {
         switch purpose {
         case .operation(let requester):
             finishOperation(requester, result.map { .done }.mapError { ServerError($0.text) }, at: now)
+        case .membership(let change, let what):
+            changesUnderWay.remove(change)
+            if case .failure(let error) = result { log(.error, "\(what): error=\(GoQuote.quote(error.text))") }
+        case .leaving: leadershipHandedOver(result, at: now)
         case .duty(let what):
-            if case .failure(let error) = result { log(.error, "\(what): error=\"\(error.text)\"") }
+            if case .failure(let error) = result { log(.error, "\(what): error=\(GoQuote.quote(error.text))") }
         }
     }
 }

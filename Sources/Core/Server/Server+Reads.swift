@@ -10,6 +10,7 @@ extension Server {
     func route(_ work: ServerWork, for requester: Requester, giveUpAt: Instant?, at now: Instant) {
         let datacenter = work.datacenter
         if !datacenter.isEmpty && datacenter != config.datacenter { return fail(work, requester, .noPath, at: now) }
+        let work = work.localized(config.datacenter)
         if case .read(let query, let options) = work, options.allowStale, raft.isLeader || raft.lastContact != nil {
             return evaluate(query, options, for: requester, deadline: nil, at: now)
         }

@@ -2,7 +2,14 @@
 
 extension Server {
     /// Reads term, vote, log and the newest snapshot, and loads the latter.
-    static func recover(_ disk: some Disk) throws(ServerError) -> (RecoveredRaftState, Store) {
+    ///
+    /// An operator may have put a file there that replaces the configuration of the cluster; `milliseconds` since 1970 names its snapshot.
+    static func recover(_ disk: some Disk, milliseconds: Int64) throws(ServerError) -> (RecoveredRaftState, Store) {
+        let (recovered, store) = try recover(disk)
+        return try applyPeersFile(recovered, store, disk, milliseconds: milliseconds)
+    }
+
+    private static func recover(_ disk: some Disk) throws(ServerError) -> (RecoveredRaftState, Store) {
         let recovered: RecoveredRaftState
         do throws(RecoveryError) {
             recovered = try RaftRecovery.recover(disk)

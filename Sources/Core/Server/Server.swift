@@ -47,8 +47,30 @@ public final class Server {
     var duties = LookupTable<UInt64, Duty>()
     var reconcileAt: Instant?
     var isLeaving = false
-    var health = ClusterHealth()
-    var coordinateUpdates = CoordinateUpdates()
+    var coordinateUpdates: CoordinateUpdates
+    var reconciliation = Reconciliation()
+    var autopilot = Autopilot()
+    /// Changes of the Raft configuration that the leader has asked for on its own behalf.
+    var changesUnderWay = LookupSet<MembershipChange>()
+
+    // The pool.
+
+    /// The LAN pool, in the order of names. The owner sets it whenever it changes, before it tells of the change by `memberEvent`; before
+    /// it is set for the first time it consists of the servers that the configuration names.
+    public var lanMembers: [Member] {
+        didSet {
+            hasGossip = true
+            lanServers = Self.servers(of: lanMembers, datacenter: config.datacenter)
+        }
+    }
+    /// Those of the members that are servers of this datacenter.
+    private(set) var lanServers: [ServerTags]
+    private(set) var hasGossip = false
+    /// How many servers a new cluster waits for; 0: it does not, or not any more.
+    var bootstrapExpect = 0
+    var bootstrapRound: BootstrapRound?
+    /// What this server has asked others for itself.
+    var ownCalls = LookupTable<CallID, (purpose: OwnCall, operation: ServerOperation)>()
 
     // The state machine.
     public internal(set) var appliedIndex: UInt64 = 0
@@ -95,13 +117,19 @@ public final class Server {
     enum Duty {
         case expireSession(String)
         case reapTombstones(UInt64)
-        case registerServer(String)
+        /// Of the member of that name.
+        case reconcile(String)
         case updateCoordinates
+        case configureAutopilot
     }
 
     enum ConsensusPurpose {
         case operation(Requester)
         /// The leader's own; the text begins the message about its failure.
+        case membership(MembershipChange, String)
+        /// This server leaves.
+        case leaving
+        /// Nobody waits for it; the text begins the message about its failure.
         case duty(String)
     }
 
@@ -109,9 +137,11 @@ public final class Server {
     public init(config: AgentConfig, disk: some Disk, seed: UInt64, at now: Instant) throws(ServerError) {
         self.config = config
         var random = Random(seed: seed)
-        coordinateUpdates.period = config.coordinateUpdatePeriod
+        coordinateUpdates = CoordinateUpdates(config)
+        lanMembers = Self.configuredMembers(config)
+        lanServers = Self.servers(of: lanMembers, datacenter: config.datacenter)
         tombstones = TombstoneSchedule(ttl: config.tombstoneTTL, granularity: config.tombstoneGranularity)
-        let (recovered, store) = try Server.recover(disk)
+        let (recovered, store) = try Server.recover(disk, milliseconds: (now.nanoseconds &+ config.wallClockOffset) / 1_000_000)
         self.store = store
         appliedIndex = recovered.snapshot?.index ?? 0
         appliedTerm = recovered.snapshot?.term ?? 0
@@ -122,6 +152,7 @@ public final class Server {
         self.random = random
         for note in recovered.notes { log(.warn, note) }
         if recovered.isPristine { bootstrap(at: now) }
+        if config.initialServers.isEmpty && !config.bootstrap { bootstrapExpect = config.bootstrapExpect }
         publishes = true
     }
 
@@ -139,6 +170,8 @@ public final class Server {
     public func answered(_ id: CallID, _ bytes: [UInt8], at now: Instant) {
         if let work = forwarded.removeValue(forKey: id) {
             forwardAnswered(work, bytes, at: now)
+        } else if let call = ownCalls.removeValue(forKey: id) {
+            ownCallEnded(call, .success(bytes), at: now)
         } else {
             drive(.answered(id, bytes), at: now)
         }
@@ -147,6 +180,8 @@ public final class Server {
     public func callFailed(_ id: CallID, _ reason: String, at now: Instant) {
         if let work = forwarded.removeValue(forKey: id) {
             forwardFailed(work, reason, at: now)
+        } else if let call = ownCalls.removeValue(forKey: id) {
+            ownCallEnded(call, .failure(ServerError(failedCall: reason)), at: now)
         } else {
             drive(.callFailed(id, reason), at: now)
         }
@@ -160,6 +195,7 @@ public final class Server {
         expireBlocked(at: now)
         expireHeld(at: now)
         performRetries(at: now)
+        continueBootstrap(at: now)
         performDueDuties(at: now)
     }
 
@@ -180,7 +216,7 @@ public final class Server {
 
     public var deadline: Instant? {
         var earliest = raft.deadline
-        for other in [blocked.deadline, heldDeadlines.first, retryDeadlines.first, dutyDeadline] {
+        for other in [blocked.deadline, heldDeadlines.first, retryDeadlines.first, dutyDeadline, bootstrapRound?.questions.first] {
             if let other { earliest = min(earliest ?? other, other) }
         }
         return earliest

@@ -1,0 +1,193 @@
+// The catalog follows the LAN pool (behaviour §4.3).
+
+/// Members whose registration is on its way through the log. Until it is there, what else happens to them waits, so that the last word
+/// is what the catalog ends with.
+struct Reconciliation {
+    private var underWay = LookupSet<String>()
+    private var waiting = LookupTable<String, (member: Member, isReaped: Bool)>()
+
+    /// Whether this member is to be waited for. The latest news of it is kept.
+    mutating func defers(_ member: Member, isReaped: Bool) -> Bool {
+        guard underWay.contains(member.name) else { return false }
+        waiting[member.name] = (member, isReaped)
+        return true
+    }
+
+    mutating func begin(_ name: String) { underWay.insert(name) }
+
+    /// What happened meanwhile.
+    mutating func end(_ name: String) -> (member: Member, isReaped: Bool)? {
+        underWay.remove(name)
+        return waiting.removeValue(forKey: name)
+    }
+
+    mutating func removeAll() {
+        underWay.removeAll()
+        waiting.removeAll()
+    }
+}
+
+extension Server {
+    static let aliveOutput = "Agent alive and reachable"
+    static let failedOutput = "Agent not live or unreachable"
+
+    /// Compares the whole pool with the catalog. With `reaps`, nodes whose check says that they were in the pool, and which are not, go.
+    ///
+    /// A new leader does not reap at once: the pool that it sees may still be incomplete when it has been started lately.
+    func reconcileAll(reaps: Bool, at now: Instant) {
+        reconcileAt = now + config.reconcileInterval
+        for member in lanMembers { reconcile(member, at: now) }
+        guard reaps else { return }
+        var known = LookupSet<ByteString>()
+        for member in lanMembers { known.insert(TableKey.of(member.name)) }
+        for name in store.nodesInPool where !known.contains(TableKey.of(name)) {
+            reconcile(lostMember(name), isReaped: true, at: now)
+        }
+    }
+
+    /// Brings what the catalog says of a member in line with gossip. The leader's duty.
+    func reconcile(_ member: Member, isReaped: Bool = false, at now: Instant) {
+        guard isHandled(member) else { return log(.warn, "skipping reconcile of node: member=\(member.name)") }
+        if reconciliation.defers(member, isReaped: isReaped) { return }
+        if isReaped { return memberLeft(member, "reaped", at: now) }
+        switch member.status {
+        case .alive: memberIsAlive(member, at: now)
+        case .failed: memberFailed(member, at: now)
+        case .left: memberLeft(member, "left", at: now)
+        case .none, .leaving: break
+        }
+    }
+
+    private func isHandled(_ member: Member) -> Bool {
+        if member.tags["role"] == "node" { return member.tags["dc"] == config.datacenter }
+        guard let server = ServerTags(member) else { return false }
+        return server.datacenter == config.datacenter && server.segment.isEmpty
+    }
+
+    /// What was decided for a member has gone through the log, or come to nothing.
+    func reconciled(_ name: String, _ problem: String?, at now: Instant) {
+        if let problem { log(.error, "failed to reconcile member: member=\(name) error=\(GoQuote.quote(problem))") }
+        guard let (member, isReaped) = reconciliation.end(name), isEstablished else { return }
+        reconcile(member, isReaped: isReaped, at: now)
+    }
+
+    private func write(_ request: WriteRequest, for member: Member, at now: Instant) {
+        reconciliation.begin(member.name)
+        perform(.reconcile(member.name), request, at: now)
+    }
+
+    // MARK: Alive
+
+    private func memberIsAlive(_ member: Member, at now: Instant) {
+        let server = ServerTags(member)
+        if let server { addPeer(server, at: now) }
+        let request = registration(of: member, server)
+        if isRegistered(request) { return }
+        log(.info, "member joined, marking health alive: member=\(member.name)")
+        write(.register(request), for: member, at: now)
+    }
+
+    private func registration(of member: Member, _ server: ServerTags?) -> RegisterRequest {
+        var request = RegisterRequest()
+        request.datacenter = config.datacenter
+        request.id = member.tags["id"] ?? ""
+        request.node = member.name
+        request.address = IPAddress(bytes: member.address)?.text ?? ""
+        if let known = store.node(member.name)?.value {
+            request.taggedAddresses = known.taggedAddresses
+            request.nodeMeta = known.meta
+        }
+        request.service = server.map { Self.service(of: member, $0) }
+        request.check = Self.check(member, CheckStatus.passing, Self.aliveOutput)
+        return request
+    }
+
+    private static func service(of member: Member, _ server: ServerTags) -> NodeService {
+        var service = NodeService()
+        service.id = "consul"
+        service.service = "consul"
+        service.tags = []
+        service.port = server.port
+        service.weights = Weights()
+        service.meta = [
+            "non_voter": String(member.tags["non_voter"] == "true"), "raft_version": String(server.raftVersion),
+            "serf_protocol_current": String(member.protocolCurrent), "serf_protocol_max": String(member.protocolMax),
+            "serf_protocol_min": String(member.protocolMin), "version": server.build.text,
+        ]
+        return service
+    }
+
+    private static func check(_ member: Member, _ status: String, _ output: String) -> HealthCheck {
+        var check = HealthCheck()
+        check.node = member.name
+        check.checkID = CheckStatus.serfHealth
+        check.name = "Serf Health Status"
+        check.status = status
+        check.output = output
+        return check
+    }
+
+    private func isRegistered(_ request: RegisterRequest) -> Bool {
+        guard let node = store.node(request.node)?.value, node.address == request.address else { return false }
+        if let service = request.service, store.service("consul", onNode: request.node)?.value.service.meta != service.meta { return false }
+        return store.check(CheckStatus.serfHealth, onNode: request.node)?.value.status == CheckStatus.passing
+    }
+
+    // MARK: Failed and gone
+
+    private func memberFailed(_ member: Member, at now: Instant) {
+        guard let node = store.node(member.name)?.value else {
+            return log(.info, "ignoring failed event for member because it does not exist in the catalog: member=\(member.name)")
+        }
+        let address = IPAddress(bytes: member.address)?.text ?? ""
+        if node.address == address,
+            store.check(CheckStatus.serfHealth, onNode: member.name)?.value.status == CheckStatus.critical
+        {
+            return
+        }
+        log(.info, "member failed, marking health critical: member=\(member.name)")
+        var request = RegisterRequest()
+        request.datacenter = config.datacenter
+        request.node = member.name
+        request.id = member.tags["id"] ?? ""
+        request.address = address
+        request.check = Self.check(member, CheckStatus.critical, Self.failedOutput)
+        // The node may be back under another address by the time this is applied.
+        request.skipNodeUpdate = true
+        write(.register(request), for: member, at: now)
+    }
+
+    private func memberLeft(_ member: Member, _ reason: String, at now: Instant) {
+        if member.name == config.nodeName {
+            return log(.warn, "deregistering self should be done by follower: name=\(config.nodeName)")
+        }
+        if let server = ServerTags(member) { removePeer(server, at: now) }
+        guard store.node(member.name) != nil else { return }
+        log(.info, "deregistering member: member=\(member.name) reason=\(reason)")
+        var request = DeregisterRequest()
+        request.datacenter = config.datacenter
+        request.node = member.name
+        write(.deregister(request), for: member, at: now)
+    }
+
+    /// A member that gossip has forgotten, as far as the catalog can tell.
+    private func lostMember(_ name: String) -> Member {
+        let node = store.node(name)?.value
+        let address = node.flatMap { IPAddress($0.address) }.map { NodeAddress($0, port: 0).bytes } ?? []
+        guard let service = store.service("consul", onNode: name)?.value.service else {
+            return Member(name: name, address: address, port: 0, tags: ["role": "node", "dc": config.datacenter], status: .left)
+        }
+        var tags = AgentTags(datacenter: config.datacenter, nodeID: node?.id ?? "", build: service.meta?["version"] ?? "0.0.0")
+        tags.server = AgentTags.Server(port: service.port, wanJoinPort: nil)
+        return Member(name: name, address: address, port: 0, tags: tags.tags(in: .lan), status: .left)
+    }
+}
+
+extension Store {
+    /// The nodes that have the check which the leader keeps for members of the pool.
+    fileprivate var nodesInPool: [String] {
+        var names: [String] = []
+        for (_, check) in checks where check.value.checkID == CheckStatus.serfHealth { names.append(check.value.node) }
+        return names
+    }
+}
