@@ -1,0 +1,121 @@
+import Testing
+
+@testable import Core
+
+@Suite struct OperationTests {
+    @Test func `every server answers of itself, the leader of the cluster`() throws {
+        let cluster = try ServerCluster.formed()
+        cluster.run(for: .seconds(1))
+        let leader = try #require(cluster.leader)
+        for name in cluster.names {
+            #expect(try cluster.operate(.leader, at: name)?.get() == .text(ServerCluster.address(leader) + ":8300"))
+            #expect(try cluster.operate(.peers, at: name)?.get() == .texts((1...3).map { "10.0.0.\($0):8300" }))
+            guard case .raftStatistics(let statistics)? = try cluster.operate(.raftStatistics, at: name)?.get(),
+                case .raftConfiguration(let servers)? = try cluster.operate(.raftConfiguration, at: name)?.get()
+            else {
+                Issue.record("another answer")
+                continue
+            }
+            #expect((statistics.lastContact == "0") == (name == leader))
+            #expect(servers.map(\.node) == ["s1", "s2", "s3"] && servers.filter(\.isLeader).map(\.node) == [leader])
+        }
+    }
+
+    @Test func `an operator removes a server from the configuration`() throws {
+        let cluster = try ServerCluster.formed()
+        let leader = try #require(cluster.leader)
+        let other = cluster.names.first { $0 != leader }!
+        let unknown = cluster.operate(.removeRaftPeer(.id("x")), at: leader)
+        #expect(unknown == .failure(ServerError("id \"x\" was not found in the Raft configuration")))
+        #expect(
+            cluster.operate(.removeRaftPeer(.address("1.2.3.4:1")), at: other)
+                == .failure(ServerError("address \"1.2.3.4:1\" was not found in the Raft configuration").called))
+        #expect(cluster.operate(.removeRaftPeer(.id(ServerCluster.id(other))), at: leader) == .success(.done))
+        #expect(cluster.server(leader).raft.configuration.voterCount == 2)
+    }
+
+    @Test func `leadership goes where an operator wants it`() throws {
+        let cluster = try ServerCluster.formed()
+        let leader = try #require(cluster.leader)
+        let other = cluster.names.first { $0 != leader }!
+        #expect(cluster.operate(.transferLeadership(to: ServerCluster.id(other)), at: leader) == .success(.done))
+        cluster.run(for: .milliseconds(100))
+        #expect(cluster.leader == other)
+    }
+
+    @Test func `coordinates are collected and written together`() throws {
+        let cluster = try ServerCluster.formed()
+        cluster.run(for: .seconds(1))
+        let leader = try #require(cluster.leader)
+        let other = cluster.names.first { $0 != leader }!
+        func update(_ node: String, _ vec: [Double]) -> ServerOperation {
+            .updateCoordinate(NodeCoordinate(node: node, coordinate: Coordinate(vec: vec, error: 1, adjustment: 0, height: 0)))
+        }
+        let flat = [Double](repeating: 0, count: 8)
+        #expect(cluster.operate(update("s1", [1, 2]), at: leader) == .failure(ServerError("incompatible coordinate")))
+        #expect(cluster.operate(update("s1", flat.dropLast() + [.nan]), at: leader) == .failure(ServerError("invalid coordinate")))
+        #expect(cluster.operate(.updateCoordinate(NodeCoordinate(node: "s1")), at: leader) == .failure(ServerError("invalid coordinate")))
+        for node in ["s1", "s2", "s1"] { #expect(cluster.operate(update(node, flat), at: other) == .success(.done)) }
+        guard case .coordinates(let none)? = cluster.read(.coordinates, at: leader) else {
+            Issue.record("another answer")
+            return
+        }
+        #expect(none.isEmpty)
+        cluster.run(for: .seconds(6))
+        guard case .coordinates(let rows)? = cluster.read(.coordinates, at: other) else {
+            Issue.record("another answer")
+            return
+        }
+        #expect(rows.map(\.value.node) == ["s1", "s2"])
+    }
+
+    @Test func `what concerns gossip is asked of the agent`() throws {
+        let cluster = try ServerCluster.formed()
+        let leader = try #require(cluster.leader)
+        #expect(cluster.wishes.contains { if case .announceLeader = $0.wish { $0.name == leader } else { false } })
+        cluster.wishes = []
+        let id = RequestID(1 << 40)
+        cluster.server(leader).execute(.operation(.datacenters, QueryOptions()), for: .client(id), at: cluster.now)
+        var effects: [AgentEffect] = []
+        let asked = cluster.server(leader).takeOutput(into: &effects)
+        guard case .wish(.operation(let token, .datacenters, _))? = asked.first else {
+            Issue.record("no wish")
+            return
+        }
+        cluster.server(leader).operated(token, .success(.texts(["dc1"])), at: cluster.now)
+        guard case .operation(.client(id), .success(.texts(["dc1"])))? = cluster.server(leader).takeOutput(into: &effects).first else {
+            Issue.record("no answer")
+            return
+        }
+    }
+
+    @Test func `an operator's file gives a cluster without a quorum a new configuration`() throws {
+        let cluster = try ServerCluster.formed()
+        let leader = try #require(cluster.leader)
+        #expect(cluster.put("kept", at: leader))
+        cluster.run(for: .seconds(1))
+        for name in cluster.names { cluster.kill(name) }
+        let machine = cluster.machines["s2"]!
+        let json = "[{\"id\": \"\(ServerCluster.id("s2"))\", \"address\": \"10.0.0.2:8300\"}]"
+        try machine.disk.perform([.write(file: "raft/peers.json", offset: 0, bytes: Array(json.utf8))])
+        cluster.pool = []
+        try cluster.start(machine.config)
+        #expect(cluster.run(upTo: .seconds(10)) { cluster.leader == "s2" })
+        #expect(cluster.server("s2").raft.configuration.servers.map(\.id) == [ServerCluster.id("s2")])
+        guard case .entries(let entries)? = cluster.read(.kvGet(key: "kept"), at: "s2") else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(entries.count == 1)
+        #expect(try machine.disk.list("raft").contains("raft/peers.info"))
+        #expect(try !machine.disk.list("raft").contains("raft/peers.json"))
+    }
+
+    @Test func `a file that cannot be read stops the start`() throws {
+        let cluster = try ServerCluster.formed()
+        cluster.kill("s1")
+        let machine = cluster.machines["s1"]!
+        try machine.disk.perform([.write(file: "raft/peers.json", offset: 0, bytes: Array("[".utf8))])
+        #expect(throws: ServerError.self) { try cluster.start(machine.config) }
+    }
+}

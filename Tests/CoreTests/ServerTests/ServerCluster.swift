@@ -1,0 +1,260 @@
+@testable import Core
+
+/// Servers with disks in memory, a network without loss, and a pool whose members the test moves about.
+final class ServerCluster {
+    final class Machine {
+        let config: AgentConfig
+        let disk = TestDisk()
+        var server: Server?
+        init(_ config: AgentConfig) { self.config = config }
+    }
+
+    private struct Happening: Comparable {
+        var at: Instant
+        var number: Int
+        var name: String
+        var event: Event
+        static func < (a: Self, b: Self) -> Bool { (a.at, a.number) < (b.at, b.number) }
+        static func == (a: Self, b: Self) -> Bool { a.number == b.number }
+    }
+
+    private enum Event {
+        case call(CallID, caller: String, Channel, [UInt8])
+        case answered(CallID, [UInt8])
+        case callFailed(CallID, String)
+        case disk(DiskCompletion)
+    }
+
+    var now = Instant.zero + .seconds(1)
+    private(set) var machines: [String: Machine] = [:]
+    var pool: [Member] = []
+    /// Machines that nothing reaches and that reach nobody.
+    var isolated: Set<String> = []
+    private var agenda: [Happening] = []
+    private var counter = 0
+    private var callers: [UInt64: (name: String, call: CallID)] = [:]
+    var wishes: [(name: String, wish: ServerWish)] = []
+    private(set) var logs: [String] = []
+    private var answers: [UInt64: ServerAnswer] = [:]
+    var latency: Duration = .microseconds(500)
+
+    static func id(_ name: String) -> String {
+        let number = name.utf8.reduce(0) { $0 * 31 + Int($1) }
+        let hex = String(number, radix: 16)
+        return "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - hex.count) + hex
+    }
+
+    static func address(_ name: String) -> String { "10.0.0." + String(name.drop { !$0.isNumber }) }
+
+    // MARK: Machines
+
+    func config(_ name: String, expect: Int = 0, bootstrap: Bool = false) -> AgentConfig {
+        var config = AgentConfig()
+        config.nodeName = name
+        config.nodeID = Self.id(name)
+        config.advertiseAddress = Self.address(name)
+        config.bootstrap = bootstrap
+        config.bootstrapExpect = expect
+        config.raftHeartbeatTimeout = .milliseconds(1000)
+        config.raftElectionTimeout = .milliseconds(1000)
+        config.raftLeaderLeaseTimeout = .milliseconds(500)
+        return config
+    }
+
+    func member(_ config: AgentConfig, status: MemberStatus = .alive) -> Member {
+        var tags = AgentTags(datacenter: config.datacenter, nodeID: config.nodeID, build: "1.8.6:0123abcd")
+        tags.server = AgentTags.Server(port: 8300, wanJoinPort: nil)
+        tags.server?.bootstrap = config.bootstrap
+        tags.server?.expect = config.bootstrapExpect
+        let address = NodeAddress(config.raftAddress)!
+        return Member(name: config.nodeName, address: address.bytes, port: 8301, tags: tags.tags(in: .lan), status: status)
+    }
+
+    static func client(_ name: String, status: MemberStatus = .alive) -> Member {
+        let tags = AgentTags(datacenter: "dc1", nodeID: id(name), build: "1.8.6:0123abcd")
+        return Member(name: name, address: NodeAddress(address(name) + ":1")!.bytes, port: 8301, tags: tags.tags(in: .lan), status: status)
+    }
+
+    /// Starts a server, or starts one again from its disk, and lets it join the pool.
+    func start(_ config: AgentConfig) throws {
+        let machine = machines[config.nodeName] ?? Machine(config)
+        machines[config.nodeName] = machine
+        machine.server = try Server(config: config, disk: machine.disk, seed: UInt64(config.nodeName.utf8.last!), at: now)
+        flush(config.nodeName)
+        change(.joined, member(config))
+    }
+
+    func kill(_ name: String) { machines[name]?.server = nil }
+
+    func server(_ name: String) -> Server { machines[name]!.server! }
+
+    var names: [String] { machines.keys.sorted().filter { machines[$0]?.server != nil } }
+
+    var leader: String? {
+        names.filter { server($0).isEstablished && !isolated.contains($0) }.max {
+            server($0).raft.currentTerm < server($1).raft.currentTerm
+        }
+    }
+
+    // MARK: The pool
+
+    /// Every server learns of it at once.
+    func change(_ kind: MemberEventKind, _ member: Member) {
+        pool.removeAll { $0.name == member.name }
+        if kind != .reaped { pool.append(member) }
+        pool.sort { $0.name < $1.name }
+        for name in names {
+            server(name).lanMembers = pool
+            server(name).memberEvent(kind, [member], at: now)
+            flush(name)
+        }
+    }
+
+    func setStatus(_ name: String, _ status: MemberStatus) {
+        var member = pool.first { $0.name == name }!
+        member.status = status
+        change(status == .failed ? .failed : status == .left ? .left : .joined, member)
+    }
+
+    // MARK: Time
+
+    private func schedule(_ name: String, after delay: Duration, _ event: Event) {
+        counter += 1
+        agenda.append(Happening(at: now + delay, number: counter, name: name, event: event))
+    }
+
+    private func flush(_ name: String) {
+        guard let server = machines[name]?.server else { return }
+        server.flush(at: now)
+        var effects: [AgentEffect] = []
+        for answer in server.takeOutput(into: &effects) { take(answer, from: name) }
+        for effect in effects { perform(effect, of: name) }
+    }
+
+    private func take(_ answer: ServerAnswer, from name: String) {
+        switch answer {
+        case .wish(let wish): wishes.append((name, wish))
+        case .read(.client(let id), _), .write(.client(let id), _), .operation(.client(let id), _): answers[id.raw] = answer
+        default: break
+        }
+    }
+
+    private func perform(_ effect: AgentEffect, of name: String) {
+        switch effect {
+        case .call(let id, let to, let channel, let bytes, let timeout):
+            let callee = machines.values.first { $0.config.raftAddress == to }?.config.nodeName
+            guard let callee, !isolated.contains(name), !isolated.contains(callee) else {
+                return schedule(name, after: timeout, .callFailed(id, "i/o timeout"))
+            }
+            guard machines[callee]?.server != nil else {
+                return schedule(name, after: latency * 2, .callFailed(id, "dial tcp \(to): connect: connection refused"))
+            }
+            counter += 1
+            callers[UInt64(counter)] = (name, id)
+            let incoming = CallID(UInt64(counter))
+            schedule(callee, after: latency, .call(incoming, caller: name, channel, bytes))
+        case .reply(let id, let bytes):
+            guard let caller = callers.removeValue(forKey: id.raw) else { return }
+            if !isolated.contains(name), !isolated.contains(caller.name) {
+                schedule(caller.name, after: latency, .answered(caller.call, bytes))
+            }
+        case .refuse(let id):
+            guard let caller = callers.removeValue(forKey: id.raw) else { return }
+            schedule(caller.name, after: latency, .callFailed(caller.call, "EOF"))
+        case .disk(let batch):
+            if let machine = machines[name] { schedule(name, after: .microseconds(200), .disk(machine.disk.perform(batch))) }
+        case .log(_, _, let text): logs.append("\(name): \(text)")
+        case .exit(let text): logs.append("\(name): exit \(text ?? "")")
+        default: break
+        }
+    }
+
+    private func step(until end: Instant) -> Bool {
+        let next = agenda.min()
+        let deadlines = names.compactMap { name in server(name).deadline.map { ($0, name) } }
+        let wake = deadlines.min { ($0.0, $0.1) < ($1.0, $1.1) }
+        guard let at = [next?.at, wake?.0].compactMap({ $0 }).min(), at <= end else {
+            now = end
+            return false
+        }
+        now = max(now, at)
+        if let next, next.at == at {
+            agenda.removeAll { $0.number == next.number }
+            deliver(next)
+        } else if let wake {
+            server(wake.1).wake(at: now)
+            flush(wake.1)
+        }
+        return true
+    }
+
+    private func deliver(_ happening: Happening) {
+        guard let server = machines[happening.name]?.server else {
+            if case .call(let id, let caller, _, _) = happening.event, let call = callers.removeValue(forKey: id.raw) {
+                schedule(caller, after: latency, .callFailed(call.call, "connection reset by peer"))
+            }
+            return
+        }
+        switch happening.event {
+        case .call(let id, let caller, let channel, let bytes):
+            server.called(id, from: machines[caller]!.config.raftAddress, channel, bytes, at: now)
+        case .answered(let id, let bytes): server.answered(id, bytes, at: now)
+        case .callFailed(let id, let reason): server.callFailed(id, reason, at: now)
+        case .disk(let completion): server.diskCompleted(completion, at: now)
+        }
+        flush(happening.name)
+    }
+
+    func run(for time: Duration) {
+        let end = now + time
+        while step(until: end) {}
+    }
+
+    /// Whether the condition came true in time.
+    @discardableResult
+    func run(upTo time: Duration, until condition: () -> Bool) -> Bool {
+        let end = now + time
+        while !condition() {
+            if !step(until: end) { return condition() }
+        }
+        return true
+    }
+
+    // MARK: Clients
+
+    func ask(_ work: ServerWork, at name: String, within time: Duration = .seconds(10)) -> ServerAnswer? {
+        counter += 1
+        let id = UInt64(counter)
+        server(name).execute(work, for: .client(RequestID(id)), at: now)
+        flush(name)
+        run(upTo: time) { answers[id] != nil }
+        return answers.removeValue(forKey: id)
+    }
+
+    func operate(_ operation: ServerOperation, at name: String) -> Result<ServerOperationResult, ServerError>? {
+        guard case .operation(_, let result) = ask(.operation(operation, QueryOptions()), at: name) else { return nil }
+        return result
+    }
+
+    func read(_ query: ReadQuery, at name: String) -> QueryResult? {
+        guard case .read(_, .success(let answer)) = ask(.read(query, QueryOptions()), at: name) else { return nil }
+        return answer.result
+    }
+
+    @discardableResult
+    func put(_ key: String, at name: String) -> Bool {
+        var request = KVSRequest()
+        request.op = "set"
+        request.dirEnt = DirEntry(key: ByteString(key))
+        guard case .write(_, .success) = ask(.write(.kv(request)), at: name) else { return false }
+        return true
+    }
+
+    /// Three servers (or as many as said) that have found each other and have a leader.
+    static func formed(_ count: Int = 3) throws -> ServerCluster {
+        let cluster = ServerCluster()
+        for number in 1...count { try cluster.start(cluster.config("s\(number)", expect: count)) }
+        cluster.run(upTo: .seconds(30)) { cluster.leader != nil }
+        return cluster
+    }
+}
