@@ -156,8 +156,9 @@ import Testing
         #expect(throws: MessagePackError.outOfRange) { try NackMessage(tooLarge[...]) }
         let negative: [UInt8] = [0x81, 0xA5] + "SeqNo".utf8 + [0xFF]
         #expect(throws: MessagePackError.outOfRange) { try NackMessage(negative[...]) }
-        let many: [UInt8] = [0x82, 0xA5] + "Nodes".utf8 + [0xCE, 0xFF, 0xFF, 0xFF, 0xFF, 0xA4] + "Join".utf8 + [0xC2]
-        #expect(throws: MessagePackError.truncated) { try PushPull(many[...]) }
+        func state(_ nodes: [UInt8]) -> [UInt8] { [0x82, 0xA5] + "Nodes".utf8 + nodes + [0xA4] + "Join".utf8 + [0xC2] }
+        #expect(throws: MessagePackError.outOfRange) { try PushPull(state([0xCE, 0xFF, 0xFF, 0xFF, 0xFF])[...]) }
+        #expect(throws: MessagePackError.truncated) { try PushPull(state([0xCD, 0xFF, 0xFF])[...]) }
     }
 }
 

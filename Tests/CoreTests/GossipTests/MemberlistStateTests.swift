@@ -56,6 +56,12 @@ import Testing
         #expect(bench.logs.count == 1)
     }
 
+    @Test func `names and metadata beyond all measure are not believed`() {
+        bench.alive(String(repeating: "n", count: 1_025))
+        bench.alive("a", meta: [UInt8](repeating: 0, count: 20_000))
+        #expect(bench.machine.knownCount == 1)
+    }
+
     @Test func `the delegate may refuse a member`() {
         bench.machine.delegate.vetoedMember = "a"
         bench.alive("a")

@@ -50,7 +50,7 @@ public enum GossipStream {
         switch type {
         case .pushPull:
             let header = try PushPullHeader(from: &reader)
-            guard header.nodes >= 0 else { throw .outOfRange }
+            guard 0...MemberTable.limit ~= header.nodes else { throw .outOfRange }
             for _ in 0..<header.nodes { try reader.skip() }
             following = header.userStateLength
         case .user:

@@ -2,6 +2,12 @@
 ///
 /// An entry is 64 bytes and its share of the index: a simulation holds a million of them.
 struct MemberTable {
+    /// More nodes than any pool has.
+    static let limit = 1 << 17
+    /// Longer names and metadata than any node has; they come from others.
+    static let nameLimit = 1_024
+    static let metaLimit = 16 << 10
+
     struct Entry {
         var name: String
         var address: NodeAddress

@@ -3,7 +3,8 @@
 extension Memberlist {
     /// Queues a message about a node for gossip; what was queued under the same name is out of date.
     private mutating func broadcast(_ message: some MemberlistMessage, about name: String, token: UInt64 = 0) {
-        broadcasts.enqueue(message.encoded, name: name, token: token)
+        let bytes = message.encoded
+        broadcasts.enqueue(pool?.shared(bytes) ?? bytes, name: name, token: token)
     }
 
     // MARK: alive
@@ -20,6 +21,9 @@ extension Memberlist {
         let known = table.slot(alive.node)
         // Before the own node is in the table, nobody else can put it there.
         if isAboutSelf, known == nil, !isOwn { return }
+        guard known != nil || table.count < MemberTable.limit, alive.node.utf8.count <= MemberTable.nameLimit,
+            alive.meta.count <= MemberTable.metaLimit
+        else { return log(.warn, "Ignoring an alive message (\(colonPort(address))) because it goes over a limit") }
         // Old news needs no veto: nothing would come of it.
         if let known, !isAboutSelf, table[known].address == address, alive.incarnation <= table[known].incarnation { return }
         var peer = MemberlistNode(

@@ -94,7 +94,7 @@ struct PushPull: Hashable {
         var reader = MessagePackReader(bytes)
         let header = try PushPullHeader(from: &reader)
         // Each node takes a byte at least.
-        guard header.nodes >= 0, header.userStateLength >= 0 else { throw .outOfRange }
+        guard 0...MemberTable.limit ~= header.nodes, header.userStateLength >= 0 else { throw .outOfRange }
         guard header.nodes <= reader.rest.count else { throw .truncated }
         join = header.join
         nodes.reserveCapacity(min(header.nodes, 4_096))
