@@ -33,6 +33,21 @@ import Testing
         }
     }
 
+    @Test func `absurd settings do no harm`() {
+        let bench = MemberlistBench { config in
+            config.probeInterval = .hours(1_000_000)
+            config.suspicionMult = 1_000_000
+            config.suspicionMaxTimeoutMult = 1_000_000
+            config.awarenessMaxMultiplier = 1_000_000
+        }
+        bench.alive("a")
+        for incarnation in 1...9 { bench.dead("me", UInt32(incarnation)) }
+        bench.suspect("a")
+        #expect(bench.state("a") == .suspect)
+        bench.pass(.hours(3_000_000))
+        #expect(bench.state("a") == .suspect)
+    }
+
     @Test func `logarithms agree with the system's`() {
         for n in 1...20_000 {
             let x = Double(n) * 0.37

@@ -7,5 +7,5 @@ struct Awareness {
 
     mutating func apply(_ delta: Int) { score = min(max(0, score + delta), maximum) }
 
-    func scale(_ interval: Duration) -> Duration { .nanoseconds(interval.nanoseconds * Int64(score + 1)) }
+    func scale(_ interval: Duration) -> Duration { interval * (score + 1) }
 }

@@ -20,15 +20,21 @@ public enum GossipMath {
     /// The least time that a node stays suspected.
     static func suspicionTimeout(mult: Int, nodes n: Int, interval: Duration) -> Duration {
         let scale = max(1, log10(Double(max(1, n))))
-        return .nanoseconds(interval.nanoseconds * Int64(mult) * Int64(scale * 1000) / 1000)
+        return .nanoseconds((interval * mult * Int(scale * 1000) / 1000).nanoseconds)
     }
 
     /// The whole length of a suspicion after `confirmations` of `k`, between `least` and `longest`.
     static func suspicionTimeout(confirmations: Int, of k: Int, least: Duration, longest: Duration) -> Duration {
         guard k > 0 else { return least }
         let fraction = log(Double(confirmations) + 1) / log(Double(k) + 1)
-        let low = Double(least.nanoseconds) / 1e9, high = Double(longest.nanoseconds) / 1e9
+        let low = seconds(least), high = seconds(longest)
         return max(least, .milliseconds(Int64(max(0, 1000 * (high - fraction * (high - low))))))
+    }
+
+    /// Rounded as the reference rounds.
+    private static func seconds(_ length: Duration) -> Double {
+        let (whole, rest) = length.nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        return Double(whole) + Double(rest) / 1e9
     }
 
     /// The interval of the push/pull in a pool of `n`.
@@ -36,7 +42,7 @@ public enum GossipMath {
         guard n > 32 else { return base }
         // ceil(log2(n)) − log2(32) + 1
         let doublings = Int.bitWidth - (n - 1).leadingZeroBitCount - 5
-        return .nanoseconds(base.nanoseconds * Int64(doublings + 1))
+        return base * (doublings + 1)
     }
 
     /// By way of the logarithm to base 2, which is exact for the powers of two.

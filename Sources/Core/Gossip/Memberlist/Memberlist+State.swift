@@ -167,8 +167,8 @@ extension Memberlist {
         // Neither this node nor the suspected one confirms.
         if n - 2 < needed { needed = 0 }
         let least = GossipMath.suspicionTimeout(mult: config.suspicionMult, nodes: n, interval: config.probeInterval)
-        let longest = Duration.nanoseconds(least.nanoseconds * Int64(config.suspicionMaxTimeoutMult))
-        let suspicion = Suspicion(from: accuser, needed: needed, least: least, longest: longest, at: now)
+        let suspicion = Suspicion(
+            from: accuser, needed: needed, least: least, longest: least * config.suspicionMaxTimeoutMult, at: now)
         suspicions[slot] = suspicion
         suspicionDeadlines[slot] = suspicion.deadline
     }
