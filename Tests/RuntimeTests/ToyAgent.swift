@@ -45,7 +45,7 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
             case .leave:
                 seen.append("leave")
                 effects.append(.exit(nil))
-            case .call, .answered, .packet, .resolved, .reload: seen.append("\(event)")
+            case .call, .answered, .packet, .resolved, .reload, .reloadFailed, .wallClock: seen.append("\(event)")
             }
         }
     }

@@ -55,9 +55,7 @@ extension Agent {
         case .leave:
             effects.append(.respond(id, finished(HTTPResponse(status: 200))))
             leave(at: now, into: &effects)
-        case .reload:
-            effects.append(.respond(id, finished(HTTPResponse(status: 200))))
-            effects.append(.readConfiguration)
+        case .reload: askForReload(id, into: &effects)
         case .selfDescription, .members, .join, .forceLeave:
             effects.append(.respond(id, describe(request, pretty: pretty, at: now)))
         case .metrics, .monitor, .host, .fireEvent, .events:

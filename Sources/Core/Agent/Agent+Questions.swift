@@ -25,7 +25,7 @@ extension Agent {
     /// Answers, or fetches what is missing for it.
     private func advance(_ question: PendingQuestion, _ id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
         var question = question, random = question.random
-        let unixSeconds = (now.nanoseconds &+ config.wallClockOffset) / 1_000_000_000
+        let unixSeconds = (now.nanoseconds &+ wallClockOffset) / 1_000_000_000
         let reply = dns.answer(question.packet, tcp: question.tcp, from: &question.catalog, unixSeconds: unixSeconds, random: &random)
         if let missing = question.catalog.missing {
             question.query = missing

@@ -1,4 +1,4 @@
-// What the agent tells of itself (http-1 §4.12-4.17), and a new configuration.
+// What the agent tells of itself (http-1 §4.12-4.17).
 
 extension Agent {
     func describe(_ request: AgentRequest, pretty: Bool, at now: Instant) -> HTTPResponse {
@@ -30,13 +30,6 @@ extension Agent {
         return AgentStatistics(
             "runtime",
             ["arch": config.architecture, "cpu_count": cores, "goroutines": "0", "max_procs": cores, "os": "linux", "version": "swift6"])
-    }
-
-    /// Definitions of services and checks, and metadata, take effect at once (config §21); the rest needs a restart.
-    func reload(_ new: AgentConfig, at now: Instant, into effects: inout [AgentEffect]) {
-        if let complaint = local.reload(new, at: now, into: &localEffects) {
-            effects.append(.log(.error, "agent", "Failed to reload the configuration: error=\"\(complaint.text)\""))
-        }
     }
 
     /// Registrations that the data directory and the configuration hold. A broken definition in the configuration stops the start.

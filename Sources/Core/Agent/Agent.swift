@@ -25,6 +25,10 @@ public final class Agent: AgentMachine {
     var nextDiskToken: UInt64 = 1
     /// Files being replaced, for the message when that fails.
     var persisting = LookupTable<UInt64, String>()
+    /// Who waits for the configuration to be read again.
+    var reloads: [RequestID] = []
+    /// As in the configuration, until the clock is set.
+    var wallClockOffset: Int64
     /// When a leaving agent stops.
     var exitAt: Instant?
 
@@ -36,6 +40,8 @@ public final class Agent: AgentMachine {
         case operation(ServerOperation, pretty: Bool)
         /// Answered by `local`.
         case local
+        /// Answered when the configuration has been read again.
+        case reload
     }
 
     /// Recovers from `disk` and starts. `disk` is not used afterwards; `md5Hex` names the files of registrations.
@@ -44,6 +50,7 @@ public final class Agent: AgentMachine {
     ) throws(ServerError) {
         var random = Random(seed: seed)
         self.config = config
+        wallClockOffset = config.wallClockOffset
         context = APIContext(from: config)
         router = Router(context)
         dns = DNSResponder(config)
@@ -76,6 +83,8 @@ public final class Agent: AgentMachine {
             if let exitAt, exitAt <= now { exit(into: &effects) }
         case .leave: leave(at: now, into: &effects)
         case .reload(let config): reload(config, at: now, into: &effects)
+        case .reloadFailed(let reason): reloaded(reason, into: &effects)
+        case .wallClock(let offset): setWallClock(offset, at: now)
         }
         settle(at: now, into: &effects)
     }
@@ -174,7 +183,7 @@ public final class Agent: AgentMachine {
             guard case .txn(let outcome) = answer.result else { return }
             effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
         case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
-        case (.write, _), (.operation, _), (.local, _): preconditionFailure("a read is answered as what it was asked as")
+        case (.write, _), (.operation, _), (.local, _), (.reload, _): preconditionFailure("a read is answered as what it was asked as")
         }
     }
 

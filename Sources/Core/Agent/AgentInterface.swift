@@ -57,11 +57,19 @@ public struct DiskBatch: Sendable {
     }
 }
 
-public enum DiskError: Error, Hashable, Sendable {
+public enum DiskError: Error, Hashable, Sendable, CustomStringConvertible {
     case noSpace
     case notFound(String)
     /// The text of the system's error, with file and operation.
     case failed(String)
+
+    public var description: String {
+        switch self {
+        case .noSpace: "no space left on device"
+        case .notFound(let file): "\(file): no such file or directory"
+        case .failed(let text): text
+        }
+    }
 }
 
 /// The answer to a `DiskBatch`: what its reads found, in order, or the first failure.
@@ -147,8 +155,12 @@ public enum AgentEvent: Sendable {
     case wake
     /// Leave gracefully, then `.exit`.
     case leave
-    /// SIGHUP, with what the configuration files say now.
+    /// SIGHUP, or the answer to `.readConfiguration`: what the configuration files say now.
     case reload(AgentConfig)
+    /// The configuration files cannot be used, and why. Everything stays as it is.
+    case reloadFailed(String)
+    /// The wall clock was set: the new `AgentConfig.wallClockOffset`.
+    case wallClock(Int64)
 }
 
 /// What an agent asks of its driver.
@@ -169,7 +181,7 @@ public enum AgentEffect: Sendable {
     /// Readers answer from this state from now on. Comes before the responses to the writes that it contains.
     case publish(PublishedState)
     case log(LogLevel, String, String)
-    /// Read the configuration files again and answer with `.reload`.
+    /// Read the configuration files again and answer with `.reload` or `.reloadFailed`.
     case readConfiguration
     /// Stop the process; a text means failure and its reason.
     case exit(String?)

@@ -36,6 +36,9 @@ final class ControlLoop: @unchecked Sendable {
     private var leaveDeadline: Instant?
 
     static let leaveTimeout = Duration.seconds(15)
+    private var wallOffset = SystemClock.wallOffset()
+    /// In nanoseconds; what is less may come from reading two clocks one after the other.
+    private static let wallClockTolerance: Int64 = 500_000_000
 
     /// `afterCore` is called when the machine may have run on this thread.
     init(
@@ -82,6 +85,7 @@ final class ControlLoop: @unchecked Sendable {
             takeInbox()
             let now = SystemClock.now()
             probes.expire(at: now)
+            watchWallClock()
             if let leaveDeadline, now >= leaveDeadline {
                 logger.log(.error, "agent", "Timeout on graceful leave. Exiting")
                 exitCode = 1
@@ -129,11 +133,20 @@ final class ControlLoop: @unchecked Sendable {
     }
 
     private func reload() {
-        guard let readConfiguration else { return }
-        switch readConfiguration() {
+        switch readConfiguration?() ?? .failure(ConfigurationFailure("there is no configuration to read again")) {
         case .success(let config): outgoing.append(.reload(config))
-        case .failure(let failure): logger.log(.error, "agent", "Reload config failed: error=\(GoQuote.quote(failure.description))")
+        case .failure(let failure):
+            logger.log(.error, "agent", "Reload config failed: error=\(GoQuote.quote(failure.description))")
+            outgoing.append(.reloadFailed(failure.description))
         }
+    }
+
+    /// Tells the machine when somebody has set the wall clock.
+    private func watchWallClock() {
+        let offset = SystemClock.wallOffset()
+        if abs(offset &- wallOffset) < Self.wallClockTolerance { return }
+        wallOffset = offset
+        outgoing.append(.wallClock(offset))
     }
 
     /// config §22.

@@ -111,4 +111,46 @@ import Testing
         let answer = cluster.ask(1, "GET /v1/kv/a")
         #expect(answer?.status == 429 && answer?.body.isEmpty == true)
     }
+
+    @Test func `a reload is answered when the files have been read, with what is wrong with them`() throws {
+        let cluster = try AgentCluster(clients: 0)
+        let first = cluster.start(0, "PUT /v1/agent/reload"), second = cluster.start(0, "PUT /v1/agent/reload")
+        let gone = cluster.start(0, "PUT /v1/agent/reload")
+        cluster.cancel(0, gone)
+        #expect(cluster.response(0, first) == nil)
+        cluster.tell(0, .reloadFailed("no such file"))
+        #expect(cluster.response(0, first)?.status == 500 && cluster.response(0, first)?.text == "no such file")
+        #expect(cluster.response(0, second)?.text == "no such file" && cluster.response(0, gone) == nil)
+        let third = cluster.start(0, "PUT /v1/agent/reload")
+        var config = cluster.members[0].config
+        cluster.tell(0, .reload(config))
+        #expect(cluster.response(0, third)?.status == 200 && cluster.response(0, third)?.body.isEmpty == true)
+        let fourth = cluster.start(0, "PUT /v1/agent/reload")
+        var service = ServiceDefinition()
+        service.name = "bad"
+        var check = CheckDefinition()
+        check.scriptArgs = ["true"]
+        check.interval = .seconds(10)
+        service.checks = [check]
+        config.services = [service]
+        cluster.tell(0, .reload(config))
+        #expect(cluster.response(0, fourth)?.status == 500)
+    }
+
+    @Test func `a clock that was set shows in the serial numbers of answers`() throws {
+        let cluster = try AgentCluster(clients: 1)
+        cluster.tell(1, .wallClock(5_000_000_000 - cluster.now.nanoseconds))
+        let answer = try DNSMessage(decoding: try #require(cluster.ask(1, question: try question("none.node.consul", DNSType.a))))
+        guard case .soa(let soa)? = answer.authority.first?.data else {
+            Issue.record("no authority")
+            return
+        }
+        #expect(soa.serial == 5)
+    }
+
+    @Test func `errors of the disk are told in words`() {
+        #expect("\(DiskError.noSpace)" == "no space left on device")
+        #expect("\(DiskError.notFound("a/b"))" == "a/b: no such file or directory")
+        #expect("\(DiskError.failed("sync x: input/output error"))" == "sync x: input/output error")
+    }
 }

@@ -1,0 +1,35 @@
+// A new configuration, and a new wall clock (config §21, http-1 §4.16).
+
+extension Agent {
+    /// Definitions of services and checks, metadata and limits take effect at once; the rest needs a restart.
+    func reload(_ new: AgentConfig, at now: Instant, into effects: inout [AgentEffect]) {
+        backend.client?.reload(new, at: now)
+        let complaint = local.reload(new, at: now, into: &localEffects)
+        if let complaint {
+            effects.append(.log(.error, "agent", "Failed to reload the configuration: error=\(GoQuote.quote(complaint.text))"))
+        }
+        reloaded(complaint?.text, into: &effects)
+    }
+
+    /// Answered when the files have been read.
+    func askForReload(_ id: RequestID, into effects: inout [AgentEffect]) {
+        pending[id] = .reload
+        reloads.append(id)
+        effects.append(.readConfiguration)
+    }
+
+    /// Answers those who asked for it.
+    func reloaded(_ problem: String?, into effects: inout [AgentEffect]) {
+        let waiting = reloads
+        reloads = []
+        for id in waiting where pending.removeValue(forKey: id) != nil {
+            effects.append(.respond(id, finished(problem.map { AgentRenderer.failure($0) } ?? AgentRenderer.done())))
+        }
+    }
+
+    func setWallClock(_ offset: Int64, at now: Instant) {
+        wallClockOffset = offset
+        server?.raft.wallClockOffset = offset
+        local.handle(.wallClock(offset: offset), at: now, into: &localEffects)
+    }
+}
