@@ -2,7 +2,7 @@ import Testing
 
 @testable import Core
 
-@Suite struct CoordinateTests {
+@Suite struct StoredCoordinateTests {
     private static func at(_ node: String, _ milliseconds: Double, segment: String = "") -> NodeCoordinate {
         NodeCoordinate(
             node: node, segment: segment,
