@@ -71,9 +71,12 @@ extension Agent {
 
     // MARK: Datacenters
 
-    func answerDatacenters(_ cache: CacheOptions?, pretty: Bool, for id: RequestID, into effects: inout [AgentEffect]) {
-        guard server != nil else { return effects.append(.respond(id, Renderer.error(ServerError.noServers.text, context: context))) }
+    func answerDatacenters(_ cache: CacheOptions?, pretty: Bool, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
         let state = cache.map { cached.state($0, .services, QueryOptions()) }
+        guard server != nil else {
+            pending[id] = .datacenters(state, pretty: pretty)
+            return backend.execute(.operation(.datacenters, QueryOptions()), for: .client(id), at: now)
+        }
         effects.append(.respond(id, Renderer.datacenters([config.datacenter], cache: state, pretty: pretty, context: context)))
     }
 

@@ -38,6 +38,7 @@ public final class Agent: AgentMachine {
         case renew(id: String, pretty: Bool)
         case txn(readOnly: Bool, pretty: Bool)
         case operation(ServerOperation, pretty: Bool)
+        case datacenters(CacheState?, pretty: Bool)
         /// Answered by `local`.
         case local
         /// Answered when the configuration has been read again.
@@ -137,7 +138,7 @@ public final class Agent: AgentMachine {
         case .operation(let operation, let options, let pretty):
             pending[id] = .operation(operation, pretty: pretty)
             backend.execute(.operation(operation, options), for: .client(id), at: now)
-        case .datacenters(let cache, let pretty): answerDatacenters(cache, pretty: pretty, for: id, into: &effects)
+        case .datacenters(let cache, let pretty): answerDatacenters(cache, pretty: pretty, for: id, at: now, into: &effects)
         case .agent(let request, let pretty): execute(request, pretty: pretty, for: id, at: now, into: &effects)
         }
     }
@@ -153,6 +154,7 @@ public final class Agent: AgentMachine {
             local.handle(.writeResult(token, result.mapError { Complaint($0.text) }), at: now, into: &localEffects)
         case .read(.question(let id), let result): fetched(result, for: id, at: now, into: &effects)
         case .operation(.client(let id), let result): respond(to: id, result, into: &effects)
+        case .wish(.operation(let token, .datacenters, _)): server?.operated(token, .success(.texts([config.datacenter])), at: now)
         case .wish(.operation(let token, _, _)):
             server?.operated(token, .failure(ServerError("this server is in no gossip pool")), at: now)
         case .read, .write, .operation, .wish: break
@@ -183,7 +185,8 @@ public final class Agent: AgentMachine {
             guard case .txn(let outcome) = answer.result else { return }
             effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
         case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
-        case (.write, _), (.operation, _), (.local, _), (.reload, _): preconditionFailure("a read is answered as what it was asked as")
+        case (.write, _), (.operation, _), (.datacenters, _), (.local, _), (.reload, _):
+            preconditionFailure("a read is answered as what it was asked as")
         }
     }
 
@@ -210,12 +213,17 @@ public final class Agent: AgentMachine {
     }
 
     private func respond(to id: RequestID, _ result: Result<ServerOperationResult, ServerError>, into effects: inout [AgentEffect]) {
-        guard case .operation(let operation, let pretty)? = pending.removeValue(forKey: id) else { return }
-        switch result {
-        case .success(let found):
-            effects.append(.respond(id, Renderer.render(found, of: operation, pretty: pretty, context: context)))
-        case .failure(let error): effects.append(.respond(id, Renderer.error(error.text, context: context)))
-        }
+        guard let request = pending.removeValue(forKey: id) else { return }
+        let response =
+            switch (request, result) {
+            case (.operation(let operation, let pretty), .success(let found)):
+                Renderer.render(found, of: operation, pretty: pretty, context: context)
+            case (.datacenters(let cache, let pretty), .success(.texts(let names))):
+                Renderer.datacenters(names, cache: cache, pretty: pretty, context: context)
+            case (_, .failure(let error)): Renderer.error(error.text, context: context)
+            case (_, .success): preconditionFailure("an operation is answered as what it was asked as")
+            }
+        effects.append(.respond(id, response))
     }
 
     private func cancel(_ id: RequestID, at now: Instant) {

@@ -24,7 +24,7 @@ import Testing
             "catalog/service/web", "catalog/service/web?tag=v2", "catalog/node/c1", "catalog/node/none", "catalog/node-services/c1",
             "health/node/c1", "health/checks/web", "health/state/any", "health/service/web?passing",
             "health/service/web?filter=Service.Port==80", "health/service/web?consistent", "health/service/web?stale",
-            "internal/ui/nodes", "internal/ui/node/c1", "kv/a/b?dc=other&stale",
+            "internal/ui/nodes", "internal/ui/node/c1", "catalog/datacenters", "status/leader", "status/peers", "kv/a/b?dc=other&stale",
         ]
         for target in targets {
             let here = try #require(cluster.ask(1, "GET /v1/\(target)")), there = try #require(cluster.ask(0, "GET /v1/\(target)"))
