@@ -129,6 +129,11 @@ import Testing
         #expect(router.answer("GET /nope")?.headers.isEmpty == true)
     }
 
+    @Test func `a configured Vary takes the place of the usual one`() throws {
+        let router = context { $0.responseHeaders = ["vary": "Origin"] }
+        #expect(try #require(router.answer("POST /v1/kv/a"))["Vary"] == "Origin")
+    }
+
     @Test(arguments: [
         ("GET /v1/kv/a?stale&consistent", "Cannot specify ?stale with ?consistent, conflicting semantics."),
         ("GET /v1/kv/a?max_stale=1s&consistent", "Cannot specify ?stale with ?consistent, conflicting semantics."),

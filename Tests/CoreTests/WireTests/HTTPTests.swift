@@ -210,6 +210,16 @@ private struct Upper: Compressor {
         #expect(written(response).contains("Connection: close\r\n"))
     }
 
+    @Test func `an empty body is compressed where it is one`() {
+        var response = HTTPResponse(status: 200, headers: [("Vary", "Accept-Encoding")])
+        var framing = HTTPFraming()
+        framing.acceptsGzip = true
+        #expect(!written(response, framing).contains("Content-Type"))
+        response.hasEmptyBody = true
+        #expect(written(response, framing).contains("Content-Encoding: gzip\r\nContent-Type: text/plain; charset=utf-8\r\nVary"))
+        #expect(!written(response).contains("Content-Type"))
+    }
+
     @Test func `a client reads what the server writes, in pieces of every size`() {
         var out: [UInt8] = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
         let bodies = [0, 3, 2_048, 2_049, 70_000].map { count in (0..<count).map { UInt8(truncatingIfNeeded: $0) } }

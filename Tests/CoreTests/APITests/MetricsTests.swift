@@ -1,0 +1,131 @@
+import Testing
+
+@testable import Core
+
+@Suite struct MetricsTests {
+    private let context = APIContext()
+    private let router = Router(APIContext())
+
+    private func at(_ seconds: Double) -> Instant { .zero + .milliseconds(Int64(seconds * 1000)) }
+
+    @Test func `the last complete interval is shown`() {
+        // The wall clock says 05:11:45 at the beginning, so the first interval ends after five seconds.
+        var metrics = Metrics(wallClockOffset: 1_795_237_905_000_000_000)
+        metrics.count(.rpcRequest, at: at(1))
+        metrics.count(.rpcRequest, by: 5, at: at(2))
+        let first = metrics.snapshot(at: at(3))
+        #expect(first.entries.map(\.key.name) == ["consul.rpc.request"] && first.entries[0].value.sum == 6)
+        metrics.count(.rpcQuery, at: at(6))
+        let second = metrics.snapshot(at: at(7))
+        #expect(second.start.unixSeconds == 1_795_237_900 && second.entries.map(\.key.name) == ["consul.rpc.request"])
+        #expect(metrics.snapshot(at: at(16)).entries.map(\.key.name) == ["consul.rpc.query"])
+        // Nothing new: what was complete last stays.
+        #expect(metrics.snapshot(at: at(60)).entries.map(\.key.name) == ["consul.rpc.query"])
+    }
+
+    @Test func `values come with rate, extremes, mean and deviation`() {
+        var metrics = Metrics()
+        for value in [1.0, 2, 3, 6] { metrics.add(value, to: .raftCommitCount, at: at(1)) }
+        metrics.set(.autopilotHealthy, to: 0, at: at(1))
+        metrics.set(.autopilotHealthy, to: 1, at: at(2))
+        metrics.add(.microseconds(1500), to: "http.GET.v1.kv._", at: at(2))
+        metrics.count("rpc.cross-dc", labels: [MetricLabel("datacenter", "dc2")], at: at(2))
+        let answer = Renderer.metrics(metrics.snapshot(at: at(3)), pretty: false, context: context)
+        #expect(
+            answer.text
+                == #"{"Timestamp":"1970-01-01 00:00:00 +0000 UTC","Gauges":[{"Name":"consul.autopilot.healthy","Value":1,"Labels":{}}],"#
+                + #""Points":[],"Counters":[{"Name":"consul.rpc.cross-dc","Count":1,"Rate":0.1,"Sum":1,"Min":1,"Max":1,"Mean":1,"Stddev":0,"#
+                + #""Labels":{"datacenter":"dc2"}}],"Samples":[{"Name":"consul.http.GET.v1.kv._","Count":1,"Rate":0.15,"Sum":1.5,"Min":1.5,"#
+                + #""Max":1.5,"Mean":1.5,"Stddev":0,"Labels":{}},{"Name":"consul.raft.commitNumLogs","Count":4,"Rate":1.2,"Sum":12,"Min":1,"#
+                + #""Max":6,"Mean":3,"Stddev":2.160246899469287,"Labels":{}}]}"#)
+    }
+
+    @Test func `all names are different`() {
+        var names = CounterMetric.allCases.map(\.name.description) + GaugeMetric.allCases.map(\.name.description)
+        names += SampleMetric.allCases.map(\.name.description)
+        #expect(Set(names).count == names.count)
+    }
+
+    @Test func `names without end are not measured without end`() {
+        var metrics = Metrics()
+        for number in 0..<Metrics.dynamicCountMax + 10 { metrics.count("serf.events.\(number)", at: at(1)) }
+        #expect(metrics.snapshot(at: at(2)).entries.count == Metrics.dynamicCountMax)
+    }
+
+    // MARK: Prometheus
+
+    @Test func `Prometheus must be switched on`() {
+        var metrics = Metrics()
+        metrics.count(.rpcRequest, at: at(1))
+        let answer = Renderer.prometheus(metrics.prometheusSnapshot(at: at(2)), context: context)
+        #expect(answer.status == 415 && answer.text == "Prometheus is not enabled since its retention time is not positive")
+    }
+
+    @Test func `Prometheus sees sums since the start`() {
+        var metrics = Metrics(prometheusRetention: .minutes(1))
+        metrics.count(.rpcRequest, by: 2, at: at(1))
+        metrics.count(.rpcRequest, by: 3, at: at(25))
+        for value in 1...100 { metrics.add(Double(value), to: .kvApply, at: at(26)) }
+        metrics.set("a-b", labels: [MetricLabel("n", "x\"y")], to: 7, at: at(26))
+        let answer = Renderer.prometheus(metrics.prometheusSnapshot(at: at(30)), context: context)
+        #expect(answer["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
+        #expect(
+            answer.text == """
+                # HELP consul_a_b consul_a_b
+                # TYPE consul_a_b gauge
+                consul_a_b{n="x\\"y"} 7
+                # HELP consul_kvs_apply consul_kvs_apply
+                # TYPE consul_kvs_apply summary
+                consul_kvs_apply{quantile="0.5"} 51
+                consul_kvs_apply{quantile="0.9"} 91
+                consul_kvs_apply{quantile="0.99"} 100
+                consul_kvs_apply_sum 5050
+                consul_kvs_apply_count 100
+                # HELP consul_rpc_request consul_rpc_request
+                # TYPE consul_rpc_request counter
+                consul_rpc_request 5
+
+                """)
+        let later = Renderer.prometheus(metrics.prometheusSnapshot(at: at(86)), context: context).text
+        #expect(later.contains("consul_kvs_apply{quantile=\"0.5\"} NaN\n") && !later.contains("rpc_request"))
+    }
+
+    @Test(arguments: [
+        ("?format=prometheus", "", true), ("", "text/plain;version=0.4.0;charset=utf-8", true),
+        ("", "application/openmetrics-text; version=1", true),
+        ("", "text/plain", false), ("?format=json", "", false),
+    ])
+    func `Prometheus asks by parameter or header`(query: String, accept: String, wanted: Bool) {
+        guard case .agent(.metrics(let prometheus), _) = router.call("GET /v1/agent/metrics\(query)", headers: [("accept", accept)]) else {
+            Issue.record("no metrics")
+            return
+        }
+        #expect(prometheus == wanted)
+    }
+
+    // MARK: The log
+
+    @Test func `log lines as a follower sees them`() {
+        let time = GoTime(unixSeconds: 1_795_237_925, nanoseconds: 19_988_123)
+        func line(_ level: LogLevel, json: Bool = false) -> String? {
+            LogStream(level: .info, json: json).line(level, module: "agent.http", "a\nb: x=\"1\"", at: time).map {
+                String(decoding: $0, as: UTF8.self)
+            }
+        }
+        #expect(line(.debug) == nil)
+        #expect(line(.info) == "2026-11-21T05:12:05.019Z [INFO]  agent.http: a b: x=\"1\"\n")
+        #expect(line(.error)?.contains(" [ERROR] agent.http: ") == true)
+        #expect(
+            line(.warn, json: true) == #"{"@level":"warn","@message":"a\nb: x=\"1\"","@module":"agent.http","#
+                + "\"@timestamp\":\"2026-11-21T05:12:05.019988Z\"}\n")
+    }
+
+    @Test func `a follower names a level and a form`() {
+        guard case .agent(.monitor(let level, let json), _) = router.call("GET /v1/agent/monitor?loglevel=WARN&logjson") else {
+            Issue.record("no monitor")
+            return
+        }
+        #expect(level == .warn && json)
+        #expect(router.answer("GET /v1/agent/monitor?loglevel=bogus")?.text == "Bad request: Unknown log level: bogus")
+    }
+}
