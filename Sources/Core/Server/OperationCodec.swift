@@ -17,14 +17,14 @@ extension ServerOperation {
         case .removeRaftPeer(.address): "Operator.RaftRemovePeerByAddress"
         case .serverHealth: "Operator.ServerHealth"
         case .updateCoordinate: "Coordinate.Update"
-        case .transferLeadership: nil
+        case .transferLeadership, .restore: nil
         }
     }
 
     /// The body of the request.
     func encodeRequest(_ options: QueryOptions) -> [UInt8] {
         switch self {
-        case .ping, .raftStatistics, .datacenterCoordinates, .transferLeadership: return [0x80]
+        case .ping, .raftStatistics, .datacenterCoordinates, .transferLeadership, .restore: return [0x80]
         case .leader, .peers, .raftConfiguration, .serverHealth: return ReadQuery.encodeDatacenter(options)
         case .removeRaftPeer, .updateCoordinate: return encodeWrite(options)
         case .datacenters:
@@ -147,7 +147,7 @@ extension ServerOperation {
     func decodeReply(_ body: ArraySlice<UInt8>) throws(MessagePackError) -> ServerOperationResult {
         var reader = MessagePackReader(body)
         switch self {
-        case .ping, .fireEvent, .removeRaftPeer, .updateCoordinate, .transferLeadership: return .done
+        case .ping, .fireEvent, .removeRaftPeer, .updateCoordinate, .transferLeadership, .restore: return .done
         case .leader: return .text(try reader.string())
         case .peers, .datacenters: return .texts(try reader.strings() ?? [])
         case .raftStatistics: return .raftStatistics(try RaftStatistics(from: &reader))

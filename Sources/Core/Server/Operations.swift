@@ -34,6 +34,8 @@ public enum ServerOperation: Hashable, Sendable {
     case updateCoordinate(NodeCoordinate)
     /// Hands leadership to that server, or to the one that is furthest; no method of the wire.
     case transferLeadership(to: String?)
+    /// Replaces the replicated state by that of `state.bin` in a snapshot archive, which was taken at `index`; no method of the wire.
+    case restore(state: [UInt8], index: UInt64)
 }
 
 /// How an operator names a server of the Raft configuration.

@@ -78,7 +78,9 @@ public enum ServerWork: Sendable {
     var isRead: Bool {
         switch self {
         case .read, .renew: true
-        case .write, .operation(.removeRaftPeer, _), .operation(.updateCoordinate, _), .operation(.transferLeadership, _): false
+        case .write, .operation(.removeRaftPeer, _), .operation(.updateCoordinate, _), .operation(.transferLeadership, _),
+            .operation(.restore, _):
+            false
         case .operation: true
         }
     }

@@ -32,8 +32,9 @@ extension Server {
         case .fatal(let text): effects.append(.exit(text))
         case .membershipDone(let token, let result): consensusAnswered(token, result.map { _ in }, at: now)
         case .transferred(let token, let result): consensusAnswered(token, result, at: now)
-        // Nobody asks for snapshots or brings one: they have no requests yet.
-        case .snapshotTaken, .restored: break
+        case .restored(let token, let result): consensusAnswered(token, result.map { _ in }, at: now)
+        // Nobody asks for snapshots: those that are taken by themselves have no token.
+        case .snapshotTaken: break
         case .captureSnapshot, .provideSnapshot, .releaseSnapshot, .decodeSnapshot, .discardSnapshot, .installSnapshot,
             .resetState:
             performSnapshot(effect, at: now)
@@ -44,7 +45,9 @@ extension Server {
         switch effect {
         case .captureSnapshot(let id, _, _): captured[id] = SnapshotEncoder(store)
         case .provideSnapshot(let id, let count):
-            guard var encoder = captured[id] else { return drive(.snapshotFailed(id, "the captured state is gone"), at: now) }
+            guard var encoder = captured[id] ?? brought.map({ SnapshotEncoder($0) }) else {
+                return drive(.snapshotFailed(id, "the captured state is gone"), at: now)
+            }
             let chunk = encoder.next(maxBytes: count)
             captured[id] = encoder
             drive(chunk.map { .snapshotChunk(id, $0) } ?? .snapshotFinished(id), at: now)
@@ -76,8 +79,9 @@ extension Server {
 
     /// The state is replaced as a whole: whoever blocks on it is answered, and delays of locks are forgotten (http-2 §12.2).
     private func install(_ id: SnapshotID, index: UInt64, term: UInt64, at now: Instant) {
-        guard let new = decoded.removeValue(forKey: id) else {
-            preconditionFailure("a snapshot is installed only after it was decoded")
+        captured.removeValue(forKey: id)
+        guard let new = decoded.removeValue(forKey: id) ?? brought else {
+            preconditionFailure("a snapshot is installed only after it was decoded, or brought")
         }
         replaceState(by: new, index: index, term: term, at: now)
     }
@@ -90,6 +94,28 @@ extension Server {
         publishes = true
         publish(at: now)
         wakeAll(at: now)
-        if isEstablished { armTimers(at: now) }
+        guard isEstablished else { return }
+        armTimers(at: now)
+        reconciliation.removeAll()
+        startAutopilot(at: now)
+        reconcileAll(reaps: false, at: now)
+    }
+
+    // MARK: An operator's snapshot
+
+    /// Whatever cannot be decoded is refused before anything changes.
+    func restore(_ state: [UInt8], index: UInt64, for requester: Requester, at now: Instant) {
+        func refuse(_ text: String) { finishOperation(requester, .failure(ServerError(text)), at: now) }
+        if brought != nil { return refuse("another snapshot is in progress") }
+        var decoder = SnapshotDecoder()
+        do throws(SnapshotError) {
+            try decoder.feed(state)
+            brought = try decoder.finish()
+        } catch {
+            return refuse("failed to decode snapshot: \(error)")
+        }
+        let token = takeToken()
+        consensusPurposes[token] = .restore(requester)
+        drive(.restore(token: token, index: index), at: now)
     }
 }

@@ -51,14 +51,11 @@ struct CoordinateUpdates {
 }
 
 extension Server {
-    /// As many as the agent's own coordinates have.
-    private static let dimensions = 8
-
     func updateCoordinate(_ update: NodeCoordinate, for requester: Requester, at now: Instant) {
-        guard let coordinate = update.coordinate, coordinate.isFinite else {
+        guard let coordinate = update.coordinate, coordinate.isValid else {
             return finishOperation(requester, .failure(ServerError("invalid coordinate")), at: now)
         }
-        guard coordinate.vec.count == Self.dimensions else {
+        guard coordinate.isCompatible(with: .origin) else {
             return finishOperation(requester, .failure(ServerError("incompatible coordinate")), at: now)
         }
         coordinateUpdates.add(update, at: now)
@@ -69,11 +66,5 @@ extension Server {
         let (batches, discarded) = coordinateUpdates.takeDue(at: now)
         if discarded > 0 { log(.warn, "Discarded coordinate updates: number_discarded=\(discarded)") }
         for batch in batches { perform(.updateCoordinates, .coordinates(batch), at: now) }
-    }
-}
-
-extension Coordinate {
-    fileprivate var isFinite: Bool {
-        vec.allSatisfy(\.isFinite) && error.isFinite && adjustment.isFinite && height.isFinite
     }
 }

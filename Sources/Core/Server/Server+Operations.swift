@@ -6,7 +6,7 @@ extension ServerOperation {
         switch self {
         case .ping, .leader, .peers, .raftStatistics, .datacenters, .datacenterCoordinates, .keyring: true
         case .fireEvent, .raftConfiguration: options.allowStale && (server.raft.isLeader || server.raft.lastContact != nil)
-        case .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership: false
+        case .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership, .restore: false
         }
     }
 }
@@ -24,7 +24,7 @@ extension Server {
             let token = takeToken()
             delegated[token] = requester
             answers.append(.wish(.operation(token, operation, options)))
-        case .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership:
+        case .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership, .restore:
             preconditionFailure("the leader's to answer")
         }
     }
@@ -42,6 +42,7 @@ extension Server {
             finishOperation(requester, .failure(ServerError(text)), at: now)
         case .serverHealth: finishOperation(requester, .success(.health(autopilot.health)), at: now)
         case .updateCoordinate(let update): updateCoordinate(update, for: requester, at: now)
+        case .restore(let state, let index): restore(state, index: index, for: requester, at: now)
         default: perform(operation, options, for: requester, at: now)
         }
     }
@@ -100,6 +101,10 @@ extension Server {
         case .membership(let change, let what):
             changesUnderWay.remove(change)
             if case .failure(let error) = result { log(.error, "\(what): error=\(GoQuote.quote(error.text))") }
+        case .restore(let requester):
+            brought = nil
+            finishOperation(
+                requester, result.map { .done }.mapError { ServerError("Raft error when restoring snapshot: " + $0.text) }, at: now)
         case .leaving: leadershipHandedOver(result, at: now)
         case .duty(let what):
             if case .failure(let error) = result { log(.error, "\(what): error=\(GoQuote.quote(error.text))") }

@@ -78,6 +78,8 @@ public final class Server {
     var captured = LookupTable<SnapshotID, SnapshotEncoder>()
     var decoding = LookupTable<SnapshotID, SnapshotDecoder>()
     var decoded = LookupTable<SnapshotID, Store>()
+    /// The state that an operator has brought, while it takes the place of the present one.
+    var brought: Store?
 
     /// Where this server stands in the term: a new leader serves once it has applied an entry of its own term.
     enum Leadership: Equatable {
@@ -127,6 +129,7 @@ public final class Server {
         case operation(Requester)
         /// The leader's own; the text begins the message about its failure.
         case membership(MembershipChange, String)
+        case restore(Requester)
         /// This server leaves.
         case leaving
         /// Nobody waits for it; the text begins the message about its failure.

@@ -76,19 +76,17 @@ struct DistanceSorter {
 
     /// Stable.
     func sort<Row>(_ rows: [Row], _ node: (Row) -> String) -> [Row] {
-        var distances: [Double] = []
+        var distances: [Int64] = []
         distances.reserveCapacity(rows.count)
-        for row in rows { distances.append(distance(to: node(row))) }
+        for row in rows { distances.append(distance(to: node(row))?.nanoseconds ?? .max) }
         return rows.indices.sorted { (distances[$0], $0) < (distances[$1], $1) }.map { rows[$0] }
     }
 
-    /// In seconds, infinite when unknown.
-    private func distance(to node: String) -> Double {
+    /// nil when unknown.
+    private func distance(to node: String) -> Duration? {
         let other = store.coordinates.values(withPrefix: TableKey.of(node))
-        guard let (a, b) = Self.compatible(source, other), a.vec.count == b.vec.count else { return .infinity }
-        let distance = a.seconds(to: b)
-        // A total order needs a number.
-        return distance.isNaN ? .infinity : distance
+        guard let (a, b) = Self.compatible(source, other), a.isCompatible(with: b) else { return nil }
+        return a.distance(to: b)
     }
 
     /// The coordinates that both have in one segment: where one side is in a single segment, that one.
@@ -98,16 +96,5 @@ struct DistanceSorter {
             let second = b.first(where: { $0.value.segment == segment })?.value.coordinate
         else { return nil }
         return (first, second)
-    }
-}
-
-extension Coordinate {
-    /// gossip §16.2
-    fileprivate func seconds(to other: Coordinate) -> Double {
-        var sum = 0.0
-        for (a, b) in zip(vec, other.vec) { sum += (a - b) * (a - b) }
-        let raw = sum.squareRoot() + height + other.height
-        let adjusted = raw + adjustment + other.adjustment
-        return adjusted > 0 ? adjusted : raw
     }
 }

@@ -119,3 +119,25 @@ import Testing
         #expect(throws: ServerError.self) { try cluster.start(machine.config) }
     }
 }
+
+@Suite struct RestoreTests {
+    @Test func `an operator's snapshot replaces the state everywhere, and the leader takes up its duties again`() throws {
+        let cluster = try ServerCluster.formed()
+        #expect(cluster.put("old", at: "s1"))
+        cluster.run(for: .seconds(1))
+        var encoder = SnapshotEncoder(cluster.server("s1").store)
+        var state: [UInt8] = []
+        while let piece = encoder.next(maxBytes: 1 << 16) { state += piece }
+        #expect(cluster.put("new", at: "s1"))
+        let leader = try #require(cluster.leader)
+        #expect(cluster.operate(.restore(state: Array(state.dropLast(3)), index: 9), at: leader) != .success(.done))
+        #expect(cluster.operate(.restore(state: state, index: 5_000), at: leader) == .success(.done))
+        cluster.run(for: .seconds(3))
+        for name in cluster.names {
+            let server = cluster.server(name)
+            #expect(server.appliedIndex > 5_000 && server.store.kvs["old"] != nil && server.store.kvs["new"] == nil)
+            #expect(server.brought == nil)
+        }
+        #expect(cluster.put("after", at: leader))
+    }
+}
