@@ -43,6 +43,21 @@ final class SerfNetwork {
 
     init(seed: UInt64 = 1) { random = Random(seed: seed) }
 
+    /// `a`, `b`, … who know each other.
+    static func pool(
+        _ count: Int, seed: UInt64 = 1, keys: [[UInt8]] = [], _ change: (inout SerfConfig) -> Void = { _ in }
+    ) -> SerfNetwork {
+        let network = SerfNetwork(seed: seed)
+        if !keys.isEmpty { network.cipher = MemberlistToyCipher() }
+        let names = "abcdefgh".prefix(count).map(String.init)
+        for name in names { network.start(name, keys: keys, change) }
+        for name in names.dropFirst() { network.join(name, "a") }
+        let isComplete = network.wait(for: .seconds(30)) { names.allSatisfy { network.serf($0).memberCount(.alive) == count } }
+        precondition(isComplete, "a pool comes together")
+        network.run(for: .seconds(2))
+        return network
+    }
+
     subscript(name: String) -> Node { nodes[name]! }
     func serf(_ name: String) -> Serf { nodes[name]!.serf! }
 
@@ -209,24 +224,4 @@ extension SerfNetwork.Node {
     }
 
     var snapshotText: String { String(decoding: files["serf/local.snapshot"] ?? [], as: UTF8.self) }
-}
-
-/// Not secret at all, but it knows a wrong key when it sees one.
-struct ToyCipher: GossipCipher {
-    private func tag(_ text: [UInt8], _ key: [UInt8], _ data: [UInt8]) -> [UInt8] {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in key + data + text { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return (0..<16).map { UInt8(truncatingIfNeeded: hash >> (UInt64($0 % 8) * 8)) }
-    }
-
-    func seal(_ plaintext: [UInt8], key: [UInt8], nonce: [UInt8], additionalData: [UInt8]) -> [UInt8] {
-        plaintext.enumerated().map { $1 ^ key[$0 % key.count] ^ nonce[$0 % 12] } + tag(plaintext, key, additionalData)
-    }
-
-    func open(_ sealed: ArraySlice<UInt8>, key: [UInt8], nonce: ArraySlice<UInt8>, additionalData: [UInt8]) -> [UInt8]? {
-        guard sealed.count >= 16 else { return nil }
-        let nonce = Array(nonce)
-        let plaintext = sealed.dropLast(16).enumerated().map { $1 ^ key[$0 % key.count] ^ nonce[$0 % 12] }
-        return Array(sealed.suffix(16)) == tag(plaintext, key, additionalData) ? plaintext : nil
-    }
 }

@@ -4,24 +4,8 @@ import Testing
 
 /// Pools of a few members, from their first meeting on.
 @Suite struct SerfTests {
-    /// `a`, `b`, … who know each other.
-    private func pool(_ count: Int, seed: UInt64 = 1, keys: [[UInt8]] = [], _ change: (inout SerfConfig) -> Void = { _ in }) -> SerfNetwork
-    {
-        let network = SerfNetwork(seed: seed)
-        if !keys.isEmpty { network.cipher = ToyCipher() }
-        let names = "abcdefgh".prefix(count).map(String.init)
-        for name in names { network.start(name, keys: keys, change) }
-        for name in names.dropFirst() { network.join(name, "a") }
-        let isComplete = network.wait(for: .seconds(30)) {
-            names.allSatisfy { network.serf($0).memberCount(.alive) == count }
-        }
-        precondition(isComplete, "a pool comes together")
-        network.run(for: .seconds(2))
-        return network
-    }
-
     @Test func `members that join know each other`() throws {
-        let network = pool(5)
+        let network = SerfNetwork.pool(5)
         for node in network.nodes.values {
             #expect(node.serf!.members.map(\.name) == ["a", "b", "c", "d", "e"])
             #expect(node.serf!.members.allSatisfy { $0.status == .alive && $0.tags["id"] == $0.name })
@@ -47,7 +31,7 @@ import Testing
     }
 
     @Test func `events reach everybody once and in the order of their times`() throws {
-        let network = pool(8)
+        let network = SerfNetwork.pool(8)
         network.loss = 10
         for index in 0..<10 {
             let sender = "abcdefgh".map(String.init)[index % 3]
@@ -62,7 +46,7 @@ import Testing
     }
 
     @Test func `events that are too large are refused`() throws {
-        let network = pool(1)
+        let network = SerfNetwork.pool(1)
         func fire(_ name: String, _ count: Int) -> String? {
             var text: String?
             network.perform("a") { serf, now, effects in
@@ -80,7 +64,7 @@ import Testing
     }
 
     @Test func `who joins is not told of old events unless it asks`() throws {
-        let network = pool(2)
+        let network = SerfNetwork.pool(2)
         network.perform("a") { try! $0.userEvent("old", payload: [], at: $1, into: &$2) }
         network.run(for: .seconds(5))
         network.start("c")
@@ -95,7 +79,7 @@ import Testing
     }
 
     @Test func `a leave is told as a leave, a crash as a failure`() throws {
-        let network = pool(5)
+        let network = SerfNetwork.pool(5)
         network.perform("d") { $0.leave(at: $1, into: &$2) }
         network.crash("e")
         network.run(for: .seconds(60))
@@ -116,7 +100,7 @@ import Testing
     }
 
     @Test func `a member alone leaves at once but for the last delay`() {
-        let network = pool(1)
+        let network = SerfNetwork.pool(1)
         network.perform("a") { $0.leave(at: $1, into: &$2) }
         network.perform("a") { $0.leave(at: $1, into: &$2) }
         network.run(for: .seconds(4))
@@ -125,7 +109,7 @@ import Testing
     }
 
     @Test func `a failed member that comes back is alive again`() {
-        let network = pool(4)
+        let network = SerfNetwork.pool(4)
         network.crash("d")
         #expect(network.wait(for: .seconds(60)) { network["a"].status(of: "d") == .failed })
         network.start("d")
@@ -134,7 +118,7 @@ import Testing
     }
 
     @Test func `a member that was cut off is found again by reconnecting`() {
-        let network = pool(4)
+        let network = SerfNetwork.pool(4)
         network["d"].isCut = true
         let isSplit = network.wait(for: .seconds(120)) {
             network.serf("d").memberCount(.failed) == 3 && network.serf("a").memberCount(.failed) == 1
@@ -147,7 +131,7 @@ import Testing
     }
 
     @Test func `a failed member may be told to have left, and to be forgotten`() {
-        let network = pool(4)
+        let network = SerfNetwork.pool(4)
         network.crash("d")
         network.crash("c")
         #expect(
@@ -167,7 +151,7 @@ import Testing
     }
 
     @Test func `a member that is alive refutes its departure`() {
-        let network = pool(3)
+        let network = SerfNetwork.pool(3)
         network.perform("a") { $0.forceLeave("c", prune: false, token: 5, at: $1, into: &$2) }
         #expect(network["a"].status(of: "c") == .leaving)
         network.run(for: .seconds(5))
@@ -176,7 +160,7 @@ import Testing
     }
 
     @Test func `those that are gone for long are forgotten`() {
-        let network = pool(4) {
+        let network = SerfNetwork.pool(4) {
             $0.reconnectTimeout = .seconds(100)
             $0.tombstoneTimeout = .seconds(50)
         }
@@ -192,7 +176,7 @@ import Testing
     }
 
     @Test func `changed tags are told to all`() {
-        let network = pool(4)
+        let network = SerfNetwork.pool(4)
         network.perform("b") { $0.setTags(["role": "test", "id": "b", "acls": "1"], token: 9, at: $1, into: &$2) }
         network.run(for: .seconds(5))
         for node in network.nodes.values {
@@ -230,7 +214,7 @@ import Testing
     }
 
     @Test func `members learn how far the others are`() throws {
-        let network = pool(4)
+        let network = SerfNetwork.pool(4)
         network.run(for: .seconds(60))
         for node in network.nodes.values {
             let coordinate = node.serf!.coordinate
@@ -243,7 +227,7 @@ import Testing
 
     @Test func `a pool does the same whenever it is run`() {
         func transcript() -> [[String]] {
-            let network = pool(6, seed: 11)
+            let network = SerfNetwork.pool(6, seed: 11)
             network.loss = 20
             network.crash("f")
             network.perform("c") { $0.leave(at: $1, into: &$2) }

@@ -39,10 +39,7 @@ extension Serf {
     /// One after the other until one answers.
     func rejoin(_ targets: [JoinTarget]) {
         var rest = targets
-        guard state.lifecycle == .alive, let target = rest.popLast() else {
-            if !targets.isEmpty { return }
-            return
-        }
+        guard state.lifecycle == .alive, let target = rest.popLast() else { return }
         if case .address(let address) = target { state.log(.info, "Attempting re-join to previously known node: \(address.text)") }
         begin(.rejoin(rest: rest), [target])
     }

@@ -174,7 +174,7 @@ struct SnapshotWriter {
             size += lines.count
             lines = []
         }
-        if isLast { operations.append(.sync(file: file)) }
+        if isLast, size > 0 { operations.append(.sync(file: file)) }
         return operations
     }
 
