@@ -99,3 +99,198 @@ import Testing
             refused.code == 1 && refused.error == "Error found unexpected args: [x]\n" && refused.output.hasPrefix("Usage: consul leave"))
     }
 }
+
+@Suite struct GossipCommandTests {
+    typealias Result = CommandFixture.Result
+
+    @Test func `joining goes on after an address that fails`() {
+        let fixture = CommandFixture((500, "refused"), (200, ""), (500, "refused"))
+        #expect(
+            fixture.run("join", "-wan", "10.0.0.1", "10.0.0.2:99")
+                == Result(
+                    code: 0, output: "Successfully joined cluster by contacting 1 nodes.\n",
+                    error: "Error joining address '10.0.0.1': Unexpected response code: 500 (refused)\n"))
+        #expect(fixture.run("join", "x").error.hasSuffix("Failed to join any nodes.\n"))
+        #expect(fixture.requests == ["PUT /v1/agent/join/10.0.0.1?wan=1", "PUT /v1/agent/join/10.0.0.2:99?wan=1", "PUT /v1/agent/join/x"])
+        #expect(fixture.run("join").error.hasPrefix("At least one address to join must be specified.\n\nUsage: consul join"))
+    }
+
+    @Test func `a node is made to leave`() {
+        let fixture = CommandFixture((200, ""), (500, "agent: No node found with name 'zz'"))
+        #expect(fixture.run("force-leave", "-prune", "n1") == Result(code: 0, output: "", error: ""))
+        #expect(
+            fixture.run("force-leave", "zz").error
+                == "Error force leaving: Unexpected response code: 500 (agent: No node found with name 'zz')\n")
+        #expect(fixture.requests == ["PUT /v1/agent/force-leave/n1?prune=1", "PUT /v1/agent/force-leave/zz"])
+        #expect(fixture.run("force-leave", "a", "b").code == 1)
+    }
+
+    @Test func `events are fired with filters and payload`() {
+        let fixture = CommandFixture((200, "{}"), (200, #"{"ID":"u1"}"#))
+        #expect(fixture.run("event", "-name=deploy", "-service=web", "-tag=a", "1.4").output == "Event ID: u1\n")
+        #expect(fixture.requests == ["GET /v1/agent/self", "PUT /v1/event/fire/deploy?service=web&tag=a"])
+        #expect(fixture.bodies[1] == "1.4")
+        #expect(fixture.run("event", "-name=x", "-tag=y").error == "Cannot provide tag filter without service filter.\n")
+        #expect(
+            fixture.run("event", "-name=x", "-node=[").error
+                == "Failed to compile node filter regexp: error parsing regexp: missing closing ]: `[`\n")
+    }
+
+    @Test func `keys are listed by pool`() {
+        let pools =
+            #"[{"WAN":true,"Datacenter":"dc1","Segment":"","Keys":{"a=":1,"b=":2},"PrimaryKeys":{"a=":2},"NumNodes":2},"#
+            + #"{"WAN":false,"Datacenter":"dc1","Segment":"","Messages":{"n1":"bad"},"Keys":{"a=":1},"PrimaryKeys":{},"NumNodes":1}]"#
+        let fixture = CommandFixture((200, pools), (200, pools))
+        #expect(
+            fixture.run("keyring", "-list", "-relay-factor=2").output
+                == "==> Gathering installed encryption keys...\n\nWAN:\n  a= [1/2]\n  b= [2/2]\n"
+                + "\ndc1 (LAN):\n  ===> n1: bad\n  a= [1/1]\n")
+        #expect(fixture.run("keyring", "-list-primary", "-list").error == "Only a single action is allowed\n")
+        #expect(fixture.run("keyring", "-list-primary").output.contains("\nWAN:\n  a= [2/2]\n"))
+        #expect(fixture.requests == ["GET /v1/operator/keyring?relay-factor=2", "GET /v1/operator/keyring"])
+    }
+
+    @Test func `keys are installed, used and removed`() {
+        let fixture = CommandFixture((200, ""), (200, ""), (500, "in use"))
+        #expect(fixture.run("keyring", "-install=k") == Result(code: 0, output: "==> Installing new gossip encryption key...\n", error: ""))
+        #expect(fixture.run("keyring", "-use", "k").output == "==> Changing primary gossip encryption key...\n")
+        #expect(
+            fixture.run("keyring", "-remove=k")
+                == Result(
+                    code: 1, output: "==> Removing gossip encryption key...\n", error: "error: Unexpected response code: 500 (in use)\n"))
+        #expect(fixture.requests.map { $0.prefix { $0 != " " } } == ["POST", "PUT", "DELETE"])
+        #expect(fixture.bodies[0] == "{\"Key\":\"k\"}\n")
+        #expect(
+            fixture.run("keyring", "-list", "-relay-factor=6").error
+                == "Error parsing relay factor: Relay factor must be in range: [0, 5]\n")
+        #expect(fixture.run("keyring", "-use=k", "-local-only").error.hasPrefix("Error validating local-only: "))
+        #expect(fixture.run("keyring").error.hasPrefix("Usage: consul keyring"))
+    }
+
+    @Test func `a new key has 32 bytes`() { #expect(CommandFixture().run("keygen").output.count == 45) }
+
+    private static let coordinates =
+        #"[{"Node":"a","Segment":"","Coord":{"Vec":[0.003,0,0,0,0,0,0,0],"Error":1,"Adjustment":0.001,"Height":0.0005}},"#
+        + #"{"Node":"b","Segment":"","Coord":{"Vec":[0,0.004,0,0,0,0,0,0],"Error":1,"Adjustment":0,"Height":0.0005}},"#
+        + #"{"Node":"far","Segment":"x","Coord":{"Vec":[0,0,0,0,0,0,0,0],"Error":1,"Adjustment":0,"Height":0}}]"#
+
+    @Test func `round trips are estimated from coordinates`() {
+        let fixture = CommandFixture((200, Self.coordinates), (200, #"{"Config":{"NodeName":"b"}}"#), (200, Self.coordinates))
+        #expect(fixture.run("rtt", "a", "b").output == "Estimated a <-> b rtt: 7.000 ms (using LAN coordinates)\n")
+        #expect(fixture.run("rtt", "a").output == "Estimated a <-> b rtt: 7.000 ms (using LAN coordinates)\n")
+        fixture.answers = [(200, Self.coordinates)]
+        #expect(fixture.run("rtt", "a", "far").error == "Could not find a coordinate for node \"far\"\n")
+        #expect(
+            fixture.run("rtt", "-wan", "a", "b.dc1").error == "Node names must be specified as <node name>.<datacenter> with -wan\n")
+    }
+
+    @Test func `autopilot is shown and changed`() {
+        let config =
+            #"{"CleanupDeadServers":true,"LastContactThreshold":"200ms","MaxTrailingLogs":250,"MinQuorum":0,"#
+            + #""ServerStabilizationTime":"10s","CreateIndex":4,"ModifyIndex":9}"#
+        let fixture = CommandFixture((200, config), (200, config), (200, "true"), (200, config), (200, "false"))
+        #expect(
+            fixture.run("operator", "autopilot", "get-config", "-stale").output
+                == "CleanupDeadServers = true\nLastContactThreshold = 200ms\nMaxTrailingLogs = 250\nMinQuorum = 0\n"
+                + "ServerStabilizationTime = 10s\nRedundancyZoneTag = \"\"\nDisableUpgradeMigration = false\nUpgradeVersionTag = \"\"\n")
+        let set = ["operator", "autopilot", "set-config"]
+        #expect(fixture.run(set[0], set[1], set[2], "-cleanup-dead-servers=false", "-min-quorum=3").output == "Configuration updated!\n")
+        #expect(fixture.requests[2] == "PUT /v1/operator/autopilot/configuration?cas=9")
+        #expect(fixture.bodies[2].contains("\"CleanupDeadServers\":false") && fixture.bodies[2].contains("\"MinQuorum\":3"))
+        let refused = fixture.run(set[0], set[1], set[2])
+        #expect(refused.code == 1 && refused.output == "Configuration could not be atomically updated, please try again\n")
+        let wrong = fixture.run(set[0], set[1], set[2], "-last-contact-threshold=zz").error
+        #expect(wrong.hasPrefix("invalid value \"zz\" for flag -last-contact-threshold: time: invalid duration \"zz\"\n"))
+        #expect(wrong.hasSuffix("Failed to parse args: \(wrong.split(separator: "\n")[0])\n"))
+    }
+
+    @Test func `the log is shown until the agent ends it`() {
+        let result = CommandFixture((200, "one\ntwo\n")).run("monitor", "-log-level=debug")
+        #expect(result.code == 1)
+        #expect(
+            result.output
+                == "one\ntwo\n\nRemote side ended the monitor! This usually means that the\nremote side has exited or crashed.\n")
+        #expect(
+            CommandFixture((400, "Bad request: Unknown log level: zz")).run("monitor", "-log-level=zz").error
+                == "Error starting monitor: Unexpected response code: 400 (Bad request: Unknown log level: zz)\n")
+    }
+}
+
+@Suite struct ServiceCommandTests {
+    typealias Result = CommandFixture.Result
+
+    @Test func `a service is registered from flags`() {
+        let fixture = CommandFixture((200, ""))
+        let result = fixture.run(
+            "services", "register", "-name=web", "-port=80", "-tag=a", "-tag=b", "-meta=k=v", "-tagged-address=lan=10.0.0.1:81")
+        #expect(result == Result(code: 0, output: "Registered service: web\n", error: ""))
+        #expect(
+            fixture.bodies == [
+                #"{"Meta":{"k":"v"},"Name":"web","Port":80,"TaggedAddresses":{"lan":{"Address":"10.0.0.1","Port":81}},"Tags":["a","b"]}"#
+                    + "\n"
+            ])
+    }
+
+    @Test func `mistakes are told before anything is sent`() {
+        let fixture = CommandFixture()
+        #expect(fixture.run("services", "register").error == "Service registration requires at least one argument or flags.\n")
+        #expect(
+            fixture.run("services", "register", "-name=x", "-tagged-address=lan=zz").error
+                == "Invalid Tagged Address: address zz: missing port in address\n")
+        #expect(
+            fixture.run("services", "deregister", "-id=x", "y.hcl").error
+                == "Service deregistration requires arguments or -id, not both.\n")
+        #expect(
+            fixture.run("services", "deregister", "/none.hcl").error
+                == "Error: config: Open failed on /none.hcl. open /none.hcl: no such file or directory\n")
+        #expect(fixture.requests.isEmpty)
+    }
+
+    @Test func `maintenance is switched and shown`() {
+        let fixture = CommandFixture(
+            (200, ""), (404, "No service registered with ID \"x\""), (200, #"{"Config":{"NodeName":"n1"}}"#),
+            (200, #"{"_node_maintenance":{"Notes":"why"},"_service_maintenance:web":{"ServiceID":"web","Notes":"w"},"c":{}}"#))
+        #expect(fixture.run("maint", "-enable", "-reason=a b").output == "Node maintenance is now enabled\n")
+        #expect(
+            fixture.run("maint", "-disable", "-service=x").error
+                == "Error disabling service maintenance: Unexpected response code: 404 (No service registered with ID \"x\")\n")
+        #expect(
+            fixture.run("maint").output
+                == "Node:\n  Name:   n1\n  Reason: why\n\nService:\n  ID:     web\n  Reason: w\n\n")
+        #expect(fixture.requests[0] == "PUT /v1/agent/maintenance?enable=true&reason=a+b")
+        #expect(fixture.requests[1] == "PUT /v1/agent/service/maintenance/x?enable=false")
+    }
+
+    @Test func `watches are checked before they begin`() {
+        let fixture = CommandFixture()
+        #expect(fixture.run("watch").error.hasPrefix("Watch type must be specified\n\nUsage: consul watch"))
+        #expect(fixture.run("watch", "-type=zz").error == "Unsupported watch type: zz\n")
+        #expect(fixture.run("watch", "-type=key").error == "Must specify a single key to watch\n")
+        #expect(fixture.run("watch", "-type=checks", "-service=a", "-state=any").error == "Cannot specify service and state\n")
+        #expect(fixture.run("watch", "-type=nodes", "-key=a", "-stale").error == "Invalid parameters: [key]\n")
+        #expect(fixture.run("watch", "-type=connect_roots").error == "Type connect_roots is not supported in the CLI tool\n")
+        #expect(
+            fixture.run("watch", "-type=service", "-service=a", "-passingonly=zz").error
+                == "Failed to parse passingonly flag: strconv.ParseBool: parsing \"zz\": invalid syntax\n")
+    }
+
+    @Test func `a watch without program prints the data in the client's order`() {
+        let entry = #"[{"LockIndex":0,"Key":"a","Flags":0,"Value":"MQ==","CreateIndex":5,"ModifyIndex":5}]"#
+        let fixture = CommandFixture((200, "{}"), (200, entry), (200, "{}"), (404, ""))
+        #expect(
+            fixture.run("watch", "-type=key", "-key=a", "-stale").output
+                == "{\n    \"Key\": \"a\",\n    \"CreateIndex\": 5,\n    \"ModifyIndex\": 5,\n    \"LockIndex\": 0,\n    \"Flags\": 0,\n"
+                + "    \"Value\": \"MQ==\",\n    \"Session\": \"\"\n}\n")
+        #expect(fixture.requests[1] == "GET /v1/kv/a?stale=")
+        #expect(fixture.run("watch", "-type=key", "-key=none").output == "null\n")
+    }
+
+    @Test func `locks are checked before they are taken`() {
+        let fixture = CommandFixture()
+        #expect(fixture.run("lock", "-n=0", "a", "b").error == "Lock holder limit must be positive\n")
+        #expect(fixture.run("lock", "a").error == "Key prefix and child command must be specified\n")
+        #expect(fixture.run("lock", "-try=-5s", "a", "b").error == "Timeout must be positive\n")
+        #expect(fixture.run("lock", "-monitor-retry=-1", "a", "b").error == "Number for 'monitor-retry' must be >= 0\n")
+        #expect(fixture.requests.isEmpty)
+    }
+}

@@ -4,7 +4,8 @@ import Runtime
 @testable import ConsulAgent
 
 /// Runs commands against an agent that answers as told, and keeps what they print and send.
-final class CommandFixture: Transport {
+final class CommandFixture: Transport, @unchecked Sendable {
+    // Unchecked: the commands of these tests stay on one thread.
     struct Result: Equatable {
         var code: Int32
         var output: String
@@ -31,6 +32,14 @@ final class CommandFixture: Transport {
         if let failure { throw TransportFailure(text: failure) }
         let answer = answers.isEmpty ? (status: 500, body: "no answer is left") : answers.removeFirst()
         return APIAnswer(status: answer.status, body: Array(answer.body.utf8))
+    }
+
+    func stream(
+        _ request: HTTPClient.Request, to endpoint: HTTPClient.Endpoint, onBody: ([UInt8]) -> Void
+    ) throws(TransportFailure) -> APIAnswer {
+        let answer = try send(request, to: endpoint)
+        if answer.status == 200 { for byte in answer.body { onBody([byte]) } }
+        return answer
     }
 
     func run(_ words: String...) -> Result {

@@ -10,12 +10,15 @@ extension AgentCommand {
         raiseOpenFileLimit()
         tuneAllocator()
         do {
+            if let failure = start.configuration.startFailure { throw ServerError(failure) }
             let driver = try compose(start, logger)
             try PIDFile.write(process.pidFile)
             defer { PIDFile.remove(process.pidFile) }
             for warning in start.configuration.warnings + start.configuration.unsupported { logger.log(.warn, "agent", warning) }
             announce(driver, logger)
             logger.release(banner: start.banner)
+            if !start.configuration.agent.startJoinLAN.isEmpty { logger.show("==> Joining cluster...") }
+            if !start.configuration.agent.startJoinWAN.isEmpty { logger.show("==> Joining -wan cluster...") }
             logger.show("==> Consul agent running!")
             return driver.run()
         } catch {

@@ -14,7 +14,7 @@ enum Banner {
             ("Server", "\(agent.server) (Bootstrap: \(process.showsBootstrap))"),
             ("Client Addr", "[\(clients)] (\(ports))"),
             ("Cluster Addr", "\(agent.advertiseAddress) (LAN: \(agent.serfLANPort), WAN: \(agent.serfWANPort))"),
-            ("Encrypt", "Gossip: false, TLS-Outgoing: false, TLS-Incoming: false, Auto-Encrypt-TLS: false"),
+            ("Encrypt", "Gossip: \(agent.encryptKey != nil), TLS-Outgoing: false, TLS-Incoming: false, Auto-Encrypt-TLS: false"),
         ]
         let facts = lines.map { label, value in String(repeating: " ", count: 18 - label.count) + "\(label): \(value)\n" }
         return "==> Starting Consul agent...\n" + facts.joined() + "\n==> Log data will now stream in as it occurs:\n\n"

@@ -8,7 +8,7 @@ struct APIFailure: Error {
 }
 
 /// Talks to an agent as flags and environment say. Spec: cli §3.
-struct APIClient {
+struct APIClient: Sendable {
     private var endpoint: HTTPClient.Endpoint
     /// `http://127.0.0.1:8500`, for error texts.
     private var base: String
@@ -113,6 +113,40 @@ struct APIClient {
 
     /// Sends a request whatever its answer; `path` is not encoded yet.
     func send(_ method: String, _ path: String, query: Query = [], body: [UInt8] = []) throws(APIFailure) -> APIAnswer {
+        let request = request(method, path, query, body)
+        do { return try transport.send(request, to: endpoint) } catch { throw failure(request, error) }
+    }
+
+    /// The lines of an answer of status 200 as they come, until it ends.
+    func lines(_ path: String, query: Query, onLine: ([UInt8]) -> Void) throws(APIFailure) {
+        let request = request("GET", path, query, [])
+        var rest: [UInt8] = []
+        let answer: APIAnswer
+        do {
+            answer = try transport.stream(request, to: endpoint) { bytes in
+                rest += bytes
+                while let end = rest.firstIndex(of: 10) {
+                    onLine(Array(rest[..<end]))
+                    rest.removeFirst(end + 1)
+                }
+            }
+        } catch {
+            throw failure(request, error)
+        }
+        if answer.status != 200 { throw Self.refusal(answer) }
+        if !rest.isEmpty { onLine(rest) }
+    }
+
+    private func failure(_ request: HTTPClient.Request, _ error: TransportFailure) -> APIFailure {
+        let word = request.method.prefix(1) + request.method.dropFirst().lowercased()
+        return APIFailure("\(word) \(GoQuote.quote(base + request.target)): \(error.text)")
+    }
+
+    private static func refusal(_ answer: APIAnswer) -> APIFailure {
+        APIFailure("Unexpected response code: \(answer.status) (\(String(decoding: answer.body, as: UTF8.self)))")
+    }
+
+    private func request(_ method: String, _ path: String, _ query: Query, _ body: [UInt8]) -> HTTPClient.Request {
         var query = query
         if !datacenter.isEmpty { query.append(("dc", datacenter)) }
         if !namespace.isEmpty { query.append(("ns", namespace)) }
@@ -125,20 +159,14 @@ struct APIClient {
         if case .unix = endpoint { headers.insert(HTTPHeader("Host", ""), at: 0) }
         if !authorization.isEmpty { headers.append(HTTPHeader("Authorization", authorization)) }
         if !token.isEmpty { headers.append(HTTPHeader("X-Consul-Token", token)) }
-        let request = HTTPClient.Request(method: method, target: target, headers: headers, body: body)
-        do {
-            return try transport.send(request, to: endpoint)
-        } catch {
-            let word = method.prefix(1) + method.dropFirst().lowercased()
-            throw APIFailure("\(word) \(GoQuote.quote(base + target)): \(error.text)")
-        }
+        return HTTPClient.Request(method: method, target: target, headers: headers, body: body)
     }
 
     /// The body of an answer of status 200.
     func body(_ method: String, _ path: String, query: Query = [], body: [UInt8] = []) throws(APIFailure) -> [UInt8] {
         let answer = try send(method, path, query: query, body: body)
         if answer.status == 200 { return answer.body }
-        throw APIFailure("Unexpected response code: \(answer.status) (\(String(decoding: answer.body, as: UTF8.self)))")
+        throw Self.refusal(answer)
     }
 
     func json(_ method: String, _ path: String, query: Query = []) throws(APIFailure) -> DynamicValue {

@@ -5,15 +5,13 @@ extension Dispatcher {
             commands: [
                 AgentCommand(start: startAgent), AutopilotGetConfig(), AutopilotSetConfig(), CatalogDatacenters(), CatalogNodes(),
                 CatalogServices(), EventCommand(), ForceLeave(), Info(), Join(), Keygen(), KeyringCommand(), KVDelete(), KVExport(),
-                KVGet(), KVImport(), KVPut(), Leave(), Maint(), Members(), RaftListPeers(), RaftRemovePeer(), Reload(), RTT(),
-                ServicesDeregister(), ServicesRegister(), Validate(), Version(),
+                KVGet(), KVImport(), KVPut(), Leave(), LockCommand(), Maint(), Members(), Monitor(), RaftListPeers(), RaftRemovePeer(),
+                Reload(), RTT(), ServicesDeregister(), ServicesRegister(), Validate(), Version(), WatchCommand(),
             ],
             groups: [
                 CatalogCommands.group, KVCommands.group, OperatorCommands.group, OperatorCommands.autopilotGroup,
                 OperatorCommands.raftGroup, ServicesCommands.group,
             ],
-            unsupported: [
-                "acl", "config", "connect", "debug", "exec", "intention", "lock", "login", "logout", "monitor", "snapshot", "tls", "watch",
-            ])
+            unsupported: ["acl", "config", "connect", "debug", "exec", "intention", "login", "logout", "snapshot", "tls"])
     }
 }

@@ -271,10 +271,21 @@ extension ConfigBuilder {
         if !["tls10", "tls11", "tls12", "tls13"].contains(version) {
             return "TLSMinVersion: value \(version) not supported, please specify one of [tls10, tls11, tls12, tls13]"
         }
-        if result.agent.bootstrapExpect > 1 {
-            return "bootstrap_expect = \(result.agent.bootstrapExpect): this version does not form clusters of several servers; "
-                + "use bootstrap_expect = 1"
+        return nil
+    }
+
+    /// What an agent learns when it starts its server or client.
+    var startFailure: String? {
+        let start = "Failed to start Consul \(result.agent.server ? "server" : "client"): "
+        let version = result.agent.protocolVersion
+        if !(2...3).contains(version) {
+            return start + "Protocol version '\(version)' too \(version < 2 ? "low" : "high"). Must be in range: [2, 3]"
         }
+        let raft = result.agent.raftProtocol
+        if result.agent.server, !(1...3).contains(raft) {
+            return start + "Failed to start Raft: Protocol version \(raft) must be >= 1 and <= 3"
+        }
+        if result.agent.server, raft == 1 { return start + "Failed to start Raft: Protocol version 1 is not supported by this version" }
         return nil
     }
 

@@ -55,8 +55,9 @@ public struct ConfigBuilder {
         buildProcess()
         try validate()
         result.agent.logLevel = result.process.logging.level ?? .info
-        result.unsupported = ConfigSupport.notes(on: userTree, built: result)
+        result.unsupported = ConfigSupport.notes(on: userTree)
         result.startProblem = startProblem
+        result.startFailure = startFailure
         disableWhatIsNotServed()
         result.agent.debugConfig = debugConfig()
     }

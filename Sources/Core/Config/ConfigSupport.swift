@@ -1,7 +1,6 @@
 /// The settings that this version reads and does not act on, though users who make them rely on them. An agent logs a warning for each.
 ///
-/// Everything else in `ConfigSchema` is either honoured, or concerns a matter that a server on its own does not have (gossip timing, cloud
-/// joining, reconnects), or has no effect in the reference either.
+/// Everything else in `ConfigSchema` is either honoured or has no effect in the reference either.
 enum ConfigSupport {
     private struct Entry {
         let path: String
@@ -19,7 +18,6 @@ enum ConfigSupport {
         Entry("acl_default_policy", "requests are not authorized; everyone may do everything"),
         Entry("acl.tokens.master", "no token is created"),
         Entry("acl_master_token", "no token is created"),
-        Entry("encrypt", "gossip is not encrypted"),
         Entry("verify_incoming", "client certificates are not required"),
         Entry("verify_incoming_rpc", "client certificates are not required"),
         Entry("verify_incoming_https", "client certificates are not required"),
@@ -41,12 +39,6 @@ enum ConfigSupport {
         Entry("enable_central_service_config", "central configuration is not merged into services"),
         Entry("enable_agent_tls_for_checks", "checks do not present the agent's certificate"),
         Entry("primary_gateways", "datacenters are not connected"),
-        Entry("start_join", "other agents are not contacted"),
-        Entry("start_join_wan", "datacenters are not connected"),
-        Entry("retry_join", "other agents are not contacted"),
-        Entry("retry_join_wan", "datacenters are not connected"),
-        Entry("serf_lan_allowed_cidrs", "the networks of members are not checked"),
-        Entry("serf_wan_allowed_cidrs", "the networks of members are not checked"),
         Entry("watches", "the handlers are not run"),
         Entry("telemetry.statsite_address", "metrics are not sent"),
         Entry("telemetry.statsd_address", "metrics are not sent"),
@@ -58,25 +50,18 @@ enum ConfigSupport {
         Entry("enable_syslog", "the log is not sent to syslog"),
         Entry("ui_dir", "the built-in page is served"),
         Entry("discovery_max_stale", "reads are not redirected by age"),
-        Entry("limits.rpc_rate", "requests are not limited"),
     ]
 
     /// One sentence for each setting that is on.
-    static func notes(on user: DynamicValue, built: Configuration) -> [String] {
+    static func notes(on user: DynamicValue) -> [String] {
         let reader = ConfigReader(user)
         var notes: [String] = []
         for entry in entries {
-            guard let value = reader.value(entry.path), isOn(value), !isHarmless(entry.path, reader, built) else { continue }
+            guard let value = reader.value(entry.path), isOn(value), !isHarmless(entry.path, reader) else { continue }
             notes.append("\"\(entry.path)\" is not supported by this version: \(entry.consequence)")
-        }
-        if built.agent.primaryDatacenter != built.agent.datacenter {
-            notes.append("\"primary_datacenter\" is not supported by this version: datacenters are not connected")
         }
         if user.flagIsFalse("disable_remote_exec") {
             notes.append("\"disable_remote_exec\" is not supported by this version: remote execution stays disabled")
-        }
-        if !built.agent.server {
-            notes.append("this version does not form clusters: a client agent finds no servers")
         }
         return notes
     }
@@ -95,22 +80,8 @@ enum ConfigSupport {
         }
     }
 
-    private static func isHarmless(_ path: String, _ reader: ConfigReader, _ built: Configuration) -> Bool {
-        switch path {
-        case "acl.default_policy", "acl_default_policy": return reader.string(path) == "allow"
-        case "start_join": return isOnlyItself(built.agent.startJoinLAN, built)
-        case "retry_join": return isOnlyItself(built.agent.retryJoinLAN, built)
-        default: return false
-        }
-    }
-
-    /// Whether every address is this agent's own, as in configurations that list all servers.
-    private static func isOnlyItself(_ addresses: [String], _ built: Configuration) -> Bool {
-        let agent = built.agent
-        let hosts = [agent.advertiseAddress, agent.bindAddress, "127.0.0.1", "localhost", agent.nodeName]
-        return addresses.allSatisfy { address in
-            hosts.contains(address) || hosts.contains { address == hostPort($0, agent.serfLANPort) }
-        }
+    private static func isHarmless(_ path: String, _ reader: ConfigReader) -> Bool {
+        (path == "acl.default_policy" || path == "acl_default_policy") && reader.string(path) == "allow"
     }
 }
 

@@ -6,6 +6,7 @@ extension ConfigBuilder {
         addAgent(add)
         addDNS(add)
         addAddresses(add)
+        addClusterDebug(add)
         addProcess(add)
         for name in ["ACLAgentMasterToken", "ACLAgentToken", "ACLMasterToken", "ACLReplicationToken", "ACLToken", "EncryptKey", "KeyFile"] {
             add(name, .string("hidden"))
@@ -24,10 +25,10 @@ extension ConfigBuilder {
             ("LeaveOnTerm", agent.leaveOnTerminate), ("SkipLeaveOnInt", agent.skipLeaveOnInterrupt),
             ("TranslateWANAddrs", agent.translateWANAddresses), ("HTTPUseCache", agent.httpUseCache),
             ("DisableHTTPUnprintableCharFilter", agent.disableUnprintableFilter),
-            ("ACLsEnabled", false), ("ConnectEnabled", false), ("DisableRemoteExec", true),
-            ("DisableCoordinates", reader.bool("disable_coordinates")), ("DisableUpdateCheck", true),
-            ("DisableHostNodeID", result.process.disableHostNodeID), ("DisableKeyringFile", reader.bool("disable_keyring_file")),
-            ("RejoinAfterLeave", reader.bool("rejoin_after_leave")), ("VerifyIncoming", false), ("VerifyOutgoing", false),
+            ("ACLsEnabled", false), ("ConnectEnabled", false), ("DisableRemoteExec", agent.disableRemoteExec),
+            ("DisableCoordinates", agent.disableCoordinates), ("DisableUpdateCheck", true),
+            ("DisableHostNodeID", result.process.disableHostNodeID), ("DisableKeyringFile", agent.disableKeyringFile),
+            ("RejoinAfterLeave", agent.rejoinAfterLeave), ("VerifyIncoming", false), ("VerifyOutgoing", false),
             ("VerifyServerHostname", false),
         ] { add(name, .bool(flag)) }
         for (name, text) in [
@@ -99,9 +100,10 @@ extension ConfigBuilder {
         add("RPCAdvertiseAddr", .string("tcp://\(hostPort(agent.advertiseAddress, agent.serverPort))"))
         add("RPCBindAddr", .string("tcp://\(hostPort(agent.bindAddress, agent.serverPort))"))
         add("SerfAdvertiseAddrLAN", .string("tcp://\(hostPort(agent.advertiseAddress, agent.serfLANPort))"))
-        add("SerfBindAddrLAN", .string("tcp://\(hostPort(agent.bindAddress, agent.serfLANPort))"))
-        add("StartJoinAddrsLAN", Self.list(result.agent.startJoinLAN))
-        add("RetryJoinLAN", Self.list(result.agent.retryJoinLAN))
+        add("SerfBindAddrLAN", .string("tcp://\(hostPort(agent.serfBindAddressLAN, agent.serfLANPort))"))
+        guard agent.serfWANPort > 0 else { return }
+        add("SerfAdvertiseAddrWAN", .string("tcp://\(hostPort(agent.advertiseAddressWAN, agent.serfWANPort))"))
+        add("SerfBindAddrWAN", .string("tcp://\(hostPort(agent.serfBindAddressWAN, agent.serfWANPort))"))
     }
 
     private func urls(_ service: ListenerConfig.Service, _ network: String) -> [String] {

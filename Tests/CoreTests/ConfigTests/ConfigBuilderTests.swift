@@ -147,7 +147,19 @@ enum ConfigFixture {
             ])
         let three = try ConfigFixture.build("server = true bootstrap_expect = 3")
         #expect(three.warnings == ["bootstrap_expect > 0: expecting 3 servers"])
-        #expect(three.startProblem?.hasPrefix("bootstrap_expect = 3: this version does not form clusters") ?? false)
+        #expect(three.startProblem == nil && three.startFailure == nil)
+    }
+
+    @Test func `versions of protocols are limited when the agent starts`() throws {
+        #expect(
+            try ConfigFixture.build("server = true protocol = 1").startFailure
+                == "Failed to start Consul server: Protocol version '1' too low. Must be in range: [2, 3]")
+        #expect(
+            try ConfigFixture.build("protocol = 4").startFailure
+                == "Failed to start Consul client: Protocol version '4' too high. Must be in range: [2, 3]")
+        #expect(
+            try ConfigFixture.build("server = true raft_protocol = 9").startFailure
+                == "Failed to start Consul server: Failed to start Raft: Protocol version 9 must be >= 1 and <= 3")
     }
 
     @Test func `script checks from files follow those from everywhere`() throws {

@@ -164,12 +164,12 @@ import Testing
 
     @Test func `settings without effect are named`() throws {
         let config = try ConfigFixture.build(
-            "server = true acl { enabled = true default_policy = \"allow\" } verify_incoming = false encrypt = \"AAAA\"\n"
+            "server = true acl { enabled = true default_policy = \"allow\" } verify_incoming = false ca_file = \"x\"\n"
                 + "retry_join = [\"127.0.0.1:8301\"]")
         #expect(
             config.unsupported == [
                 "\"acl.enabled\" is not supported by this version: requests are not authorized; everyone may do everything",
-                "\"encrypt\" is not supported by this version: gossip is not encrypted",
+                "\"ca_file\" is not supported by this version: TLS is not used",
             ])
     }
 
