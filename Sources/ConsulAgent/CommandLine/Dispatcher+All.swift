@@ -4,14 +4,14 @@ extension Dispatcher {
         Dispatcher(
             commands: [
                 AgentCommand(start: startAgent), AutopilotGetConfig(), AutopilotSetConfig(), CatalogDatacenters(), CatalogNodes(),
-                CatalogServices(), EventCommand(), ForceLeave(), Info(), Join(), Keygen(), KeyringCommand(), KVDelete(), KVExport(),
-                KVGet(), KVImport(), KVPut(), Leave(), LockCommand(), Maint(), Members(), Monitor(), RaftListPeers(), RaftRemovePeer(),
-                Reload(), RTT(), ServicesDeregister(), ServicesRegister(), Validate(), Version(), WatchCommand(),
+                CatalogServices(), EventCommand(), ExecCommand(), ForceLeave(), Info(), Join(), Keygen(), KeyringCommand(), KVDelete(),
+                KVExport(), KVGet(), KVImport(), KVPut(), Leave(), LockCommand(), Maint(), Members(), Monitor(), RaftListPeers(),
+                RaftRemovePeer(), Reload(), RTT(), ServicesDeregister(), ServicesRegister(), Validate(), Version(), WatchCommand(),
             ],
             groups: [
                 CatalogCommands.group, KVCommands.group, OperatorCommands.group, OperatorCommands.autopilotGroup,
                 OperatorCommands.raftGroup, ServicesCommands.group,
             ],
-            unsupported: ["acl", "config", "connect", "debug", "exec", "intention", "login", "logout", "snapshot", "tls"])
+            unsupported: ["acl", "config", "connect", "debug", "intention", "login", "logout", "snapshot", "tls"])
     }
 }

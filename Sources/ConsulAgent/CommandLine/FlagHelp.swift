@@ -75,6 +75,15 @@ enum TextLayout {
         }
     }
 
+    /// A number that is not negative, with so many decimals.
+    static func decimal(_ number: Double, places: Int) -> String {
+        var scale: Int64 = 1
+        for _ in 0..<places { scale *= 10 }
+        let scaled = Int64(exactly: (number * Double(scale)).rounded(.toNearestOrEven)) ?? 0
+        let decimals = String(scaled % scale)
+        return "\(scaled / scale)." + String(repeating: "0", count: places - decimals.count) + decimals
+    }
+
     static func trimmed(_ text: String) -> String {
         var scalars = text.unicodeScalars[...]
         while scalars.first?.properties.isWhitespace ?? false { scalars = scalars.dropFirst() }

@@ -67,7 +67,8 @@ struct LockClient: Sendable {
         KVPut.isTrue(try api.body("DELETE", KVCommands.path(key), query: query))
     }
 
-    func createSession(name: String, behavior: String) throws(APIFailure) -> String {
+    /// A session of the agent's own node and with its health; or of another node, whose health does not matter.
+    func createSession(name: String, behavior: String, boundTo node: String? = nil) throws(APIFailure) -> String {
         var json = JSONWriter()
         json.beginObject()
         json.key("Name")
@@ -77,6 +78,12 @@ struct LockClient: Sendable {
         if !behavior.isEmpty {
             json.key("Behavior")
             json.string(behavior)
+        }
+        if let node {
+            json.key("Node")
+            json.string(node)
+            json.key("Checks")
+            json.strings([])
         }
         json.endObject()
         return try APIClient.decoded(try api.body("PUT", "/v1/session/create", body: json.finish() + [10])).text("ID")

@@ -39,7 +39,7 @@ struct RTT: Command {
         for first in places where first.isNamed(nodes[0]) {
             for second in places where second.isNamed(nodes[1]) && second.area == first.area {
                 let pool = usesWAN ? "WAN" : "LAN"
-                let time = Self.milliseconds(Self.distance(first.coordinate, second.coordinate))
+                let time = TextLayout.decimal(Self.distance(first.coordinate, second.coordinate) * 1000, places: 3)
                 context.output("Estimated \(nodes[0]) <-> \(nodes[1]) rtt: \(time) ms (using \(pool) coordinates)")
                 return 0
             }
@@ -96,12 +96,5 @@ struct RTT: Command {
         case .double(let number): number
         default: 0
         }
-    }
-
-    /// With three decimals.
-    private static func milliseconds(_ seconds: Double) -> String {
-        let thousandths = Int64(exactly: (seconds * 1e6).rounded(.toNearestOrEven)) ?? 0
-        let decimals = String(thousandths % 1000)
-        return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - decimals.count) + decimals
     }
 }
