@@ -24,7 +24,7 @@ import Testing
         let running = try RunningDriver(disk: FullDisk())
         defer { running.stop() }
         let client = RawClient(port: running.port)
-        #expect(client.put("/log", "x")?.text == "noSpace")
+        #expect(client.put("/log", "x")?.text == "no space left on device")
     }
 
     @Test func `the machine is woken at its deadline, also one that lies in the past`() throws {

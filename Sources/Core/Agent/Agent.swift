@@ -88,6 +88,7 @@ public final class Agent: AgentMachine {
         case .wallClock(let offset): setWallClock(offset, at: now)
         }
         settle(at: now, into: &effects)
+        if case .request(let id, _) = event { noteWaiting(id) }
     }
 
     public func flush(at now: Instant, into effects: inout [AgentEffect]) {
@@ -224,6 +225,13 @@ public final class Agent: AgentMachine {
             case (_, .success): preconditionFailure("an operation is answered as what it was asked as")
             }
         effects.append(.respond(id, response))
+    }
+
+    /// A blocking request that the agent's cache could not answer at once is answered with what comes later (http-1 §1.12).
+    private func noteWaiting(_ id: RequestID) {
+        if case .read(let query, let options, let shape, .hit) = pending[id], options.minQueryIndex > 0 {
+            pending[id] = .read(query, options, shape, .miss)
+        }
     }
 
     private func cancel(_ id: RequestID, at now: Instant) {

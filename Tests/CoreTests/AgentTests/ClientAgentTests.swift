@@ -153,4 +153,14 @@ import Testing
         #expect("\(DiskError.notFound("a/b"))" == "a/b: no such file or directory")
         #expect("\(DiskError.failed("sync x: input/output error"))" == "sync x: input/output error")
     }
+
+    @Test func `what a blocking request had to wait for was not in the cache`() throws {
+        let cluster = try AgentCluster(clients: 0)
+        #expect(cluster.ask(0, "GET /v1/catalog/services?cached")?["X-Cache"] == "MISS")
+        let hit = cluster.ask(0, "GET /v1/catalog/services?cached&index=1")
+        #expect(hit?["X-Cache"] == "HIT" && hit?["Age"] == "0")
+        let index = try #require(hit?["X-Consul-Index"])
+        let waiting = cluster.ask(0, "GET /v1/catalog/services?cached&index=\(index)&wait=1s")
+        #expect(waiting?.status == 200 && waiting?["X-Cache"] == "MISS" && waiting?["Age"] == nil && waiting?["X-Consul-Index"] == index)
+    }
 }
