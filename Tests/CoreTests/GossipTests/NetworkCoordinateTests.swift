@@ -3,7 +3,7 @@ import Testing
 
 @testable import Core
 
-@Suite struct CoordinateTests {
+@Suite struct NetworkCoordinateTests {
     /// Of the vector of updates. Foundation's untyped JSON does not read every number to the last bit, its typed does.
     private struct Updates: Decodable {
         struct Place: Decodable {
