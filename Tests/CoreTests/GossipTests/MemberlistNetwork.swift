@@ -58,6 +58,9 @@ final class MemberlistNetwork {
     var withoutPackets: Set<Int> = []
     var loss = 0.0
     var logs: [String] = []
+    /// Logs above debug level, and what the delegates were told, with the time.
+    var trace: [String] = []
+    private var traced: [Int] = []
     var packetCount = 0
     private var random: Random
     private var agenda: [(at: Instant, order: Int, happening: Happening)] = []
@@ -92,7 +95,20 @@ final class MemberlistNetwork {
     func use(_ index: Int, _ body: (inout Machine, inout [GossipEffect]) -> Void) {
         var effects: [GossipEffect] = []
         body(&machines[index], &effects)
+        traceEvents(of: index)
         perform(effects, of: index)
+    }
+
+    private func traceEvents(of index: Int) {
+        while traced.count <= index { traced.append(0) }
+        for event in machines[index].delegate.events[traced[index]...] { note("\(Self.name(index)) \(event)") }
+        traced[index] = machines[index].delegate.events.count
+    }
+
+    private func note(_ text: String) {
+        let milliseconds = now.nanoseconds / 1_000_000
+        let rest = String(1_000 + milliseconds % 1_000).dropFirst()
+        trace.append("\(milliseconds / 1_000).\(rest) \(text)")
     }
 
     func join(_ index: Int, _ others: Int..., token: UInt64 = 1) {
@@ -170,6 +186,7 @@ final class MemberlistNetwork {
                 schedule(after: .milliseconds(1), .event(caller, .callFailed(callID, "EOF")))
             case .log(let level, _, let text):
                 logs.append("\(Self.name(index)) \(level): \(text)")
+                if level > .debug { note("\(Self.name(index)) \(level): \(text)") }
             }
         }
     }
