@@ -37,12 +37,6 @@ struct GossipFields {
 }
 
 extension MessagePackReader {
-    /// An integer that must fit.
-    mutating func unsigned<T: FixedWidthInteger & UnsignedInteger>(_ type: T.Type) throws(MessagePackError) -> T {
-        guard let value = T(exactly: try uint64()) else { throw .outOfRange }
-        return value
-    }
-
     /// A text, which the old format never writes as `bin`.
     mutating func gossipString() throws(MessagePackError) -> String {
         let head = try peek()

@@ -13,22 +13,9 @@ extension GossipStruct {
     /// nil gives the zero value.
     init(from reader: inout MessagePackReader) throws(MessagePackError) {
         self.init()
-        switch try reader.peek() {
-        case 0x90...0x9F, 0xDC, 0xDD:
-            let count = try reader.arrayHeader() ?? 0
-            let names = Self.names
-            for index in 0..<count {
-                guard index < names.count else {
-                    try reader.skip()
-                    continue
-                }
-                _ = try read(MessagePackKey(names[index].utf8Start, names[index].utf8CodeUnitCount), from: &reader)
-            }
-        default:
-            var left = try reader.structHeader()
-            while let name = try reader.nextKey(&left) {
-                if try !read(name, from: &reader) { try reader.skip() }
-            }
+        var fields = try GossipFields(&reader, order: Self.names)
+        while let name = try fields.next(&reader) {
+            if try !read(name, from: &reader) { try reader.skip() }
         }
     }
 

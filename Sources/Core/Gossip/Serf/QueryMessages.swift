@@ -36,13 +36,13 @@ struct QueryMessage: SerfBody, Equatable {
         while let key = try fields.next(&reader) {
             switch key {
             case "LTime": ltime = try reader.uint64()
-            case "ID": id = try reader.unsigned(UInt32.self)
+            case "ID": id = try reader.uint32()
             case "Addr": address = try reader.bytes()
-            case "Port": port = try reader.unsigned(UInt16.self)
+            case "Port": port = try reader.uint16()
             case "SourceNode": sourceNode = try reader.gossipString()
             case "Filters": filters = try reader.array { (reader: inout MessagePackReader) throws(MessagePackError) in try reader.bytes() }
-            case "Flags": flags = try reader.unsigned(UInt32.self)
-            case "RelayFactor": relayFactor = try reader.unsigned(UInt8.self)
+            case "Flags": flags = try reader.uint32()
+            case "RelayFactor": relayFactor = try reader.uint8()
             case "Timeout": timeout = try reader.duration()
             case "Name": name = try reader.gossipString()
             case "Payload": payload = try reader.optionalBytes()
@@ -61,12 +61,12 @@ struct QueryMessage: SerfBody, Equatable {
         } else {
             writer.null()
         }
-        writer.field("Flags", UInt64(flags))
-        writer.field("ID", UInt64(id))
+        writer.field("Flags", flags)
+        writer.field("ID", id)
         writer.field("LTime", ltime)
         writer.field("Name", name)
         writer.field("Payload", payload)
-        writer.field("Port", UInt64(port))
+        writer.field("Port", port)
         writer.field("RelayFactor", UInt64(relayFactor))
         writer.field("SourceNode", sourceNode)
         writer.field("Timeout", timeout)
@@ -99,9 +99,9 @@ struct QueryResponseMessage: SerfBody, Equatable {
         while let key = try fields.next(&reader) {
             switch key {
             case "LTime": ltime = try reader.uint64()
-            case "ID": id = try reader.unsigned(UInt32.self)
+            case "ID": id = try reader.uint32()
             case "From": from = try reader.gossipString()
-            case "Flags": flags = try reader.unsigned(UInt32.self)
+            case "Flags": flags = try reader.uint32()
             case "Payload": payload = try reader.optionalBytes()
             default: try reader.skip()
             }
@@ -110,9 +110,9 @@ struct QueryResponseMessage: SerfBody, Equatable {
 
     func encode(into writer: inout MessagePackWriter) {
         writer.mapHeader(5)
-        writer.field("Flags", UInt64(flags))
+        writer.field("Flags", flags)
         writer.field("From", from)
-        writer.field("ID", UInt64(id))
+        writer.field("ID", id)
         writer.field("LTime", ltime)
         writer.field("Payload", payload)
     }
@@ -139,7 +139,7 @@ struct RelayMessage: Equatable {
                 while let key = try parts.next(&reader) {
                     switch key {
                     case "IP": address = try reader.bytes()
-                    case "Port": port = try reader.unsigned(UInt16.self)
+                    case "Port": port = try reader.uint16()
                     default: try reader.skip()
                     }
                 }
@@ -157,7 +157,7 @@ struct RelayMessage: Equatable {
         writer.key("DestAddr")
         writer.mapHeader(3)
         writer.field("IP", address)
-        writer.field("Port", UInt64(port))
+        writer.field("Port", port)
         writer.field("Zone", "")
         writer.field("DestName", name)
         writer.encoded(message)
@@ -236,7 +236,7 @@ enum ConflictAnswer {
         writer.field("DelegateMax", UInt64(member.delegateMax))
         writer.field("DelegateMin", UInt64(member.delegateMin))
         writer.field("Name", member.name)
-        writer.field("Port", UInt64(member.port))
+        writer.field("Port", member.port)
         writer.field("ProtocolCur", UInt64(member.protocolCurrent))
         writer.field("ProtocolMax", UInt64(member.protocolMax))
         writer.field("ProtocolMin", UInt64(member.protocolMin))
@@ -261,17 +261,17 @@ enum ConflictAnswer {
             switch key {
             case "Name": member.name = try reader.gossipString()
             case "Addr": member.address = try reader.bytes()
-            case "Port": member.port = try reader.unsigned(UInt16.self)
+            case "Port": member.port = try reader.uint16()
             case "Tags": member.tags = try reader.stringMap() ?? [:]
             case "Status":
-                guard let status = MemberStatus(rawValue: try reader.unsigned(UInt8.self)) else { throw .outOfRange }
+                guard let status = MemberStatus(rawValue: try reader.uint8()) else { throw .outOfRange }
                 member.status = status
-            case "ProtocolMin": member.protocolMin = try reader.unsigned(UInt8.self)
-            case "ProtocolMax": member.protocolMax = try reader.unsigned(UInt8.self)
-            case "ProtocolCur": member.protocolCurrent = try reader.unsigned(UInt8.self)
-            case "DelegateMin": member.delegateMin = try reader.unsigned(UInt8.self)
-            case "DelegateMax": member.delegateMax = try reader.unsigned(UInt8.self)
-            case "DelegateCur": member.delegateCurrent = try reader.unsigned(UInt8.self)
+            case "ProtocolMin": member.protocolMin = try reader.uint8()
+            case "ProtocolMax": member.protocolMax = try reader.uint8()
+            case "ProtocolCur": member.protocolCurrent = try reader.uint8()
+            case "DelegateMin": member.delegateMin = try reader.uint8()
+            case "DelegateMax": member.delegateMax = try reader.uint8()
+            case "DelegateCur": member.delegateCurrent = try reader.uint8()
             default: try reader.skip()
             }
         }
