@@ -20,6 +20,21 @@ try:
     assert "leader" in agent.cli("operator", "raft", "list-peers")[1]
     assert agent.cli("info")[0] == 0
 
+    # Programs run by commands, with a lock or at changes.
+    assert agent.cli("lock", "lk", "echo held=$CONSUL_LOCK_HELD") == (0, "held=true\n", "")
+    assert agent.cli("lock", "-child-exit-code", "lk", "exit 7") == (2, "", "Error running handler: exit status 7\n")
+    assert agent.cli("lock", "-n=2", "sem", "echo in") == (0, "in\n", "")
+    assert agent.cli("lock", "-pass-stdin", "lk", "cat", stdin="through\n") == (0, "through\n", "")
+    assert agent.cli("kv", "get", "-keys", "lk") == (0, "", "")
+    assert agent.cli("watch", "-type=key", "-key=a/b")[1].startswith('{\n    "Key": "a/b",\n    "CreateIndex": ')
+    assert agent.cli("watch", "-type=key", "-key=a/b", "cat; exit 3")[::2] == (1, "Error executing handler: exit status 3\n")
+
+    assert agent.cli("services", "register", "-name=cli", "-port=1") == (0, "Registered service: cli\n", "")
+    assert agent.cli("maint", "-enable", "-service=cli", "-reason=x")[0] == 0
+    assert agent.cli("maint")[1] == "Service:\n  ID:     cli\n  Reason: x\n\n"
+    assert agent.cli("services", "deregister", "-id=cli") == (0, "Deregistered service: cli\n", "")
+    assert len(agent.cli("keygen")[1]) == 45
+
     # Malformed input ends in an error for its sender, and in nothing else.
     for bad in [b"\0" * 100, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"PUT /v1/kv/x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
                 b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200000]:
