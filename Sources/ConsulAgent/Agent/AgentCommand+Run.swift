@@ -33,6 +33,8 @@ extension AgentCommand {
         let process = start.configuration.process
         let config = completed(start.configuration.agent)
         let disk: any BatchDisk = process.dataDirectory.isEmpty ? MemoryDisk() : try FileDisk(root: process.dataDirectory)
+        // Binds the ports before anything becomes durable: a second agent on this machine stops here.
+        let transport = try ClusterTransport(try cluster(config), logger: logger)
         let agent = try agent(config, disk)
         var settings = DriverConfiguration()
         settings.httpAddresses = try addresses(process.listeners, .http)
@@ -45,12 +47,28 @@ extension AgentCommand {
         }
         return try Driver(
             machine: agent, frontEnd: { FrontEnd(config: config, gzip: GzipEncoder(), seed: SystemRandom.seed()) }, disk: disk,
-            configuration: settings, logger: logger)
+            configuration: settings, peers: transport, logger: logger)
     }
 
     /// Opens the existential disk: recovery is generic over it.
     private static func agent(_ config: AgentConfig, _ disk: some BatchDisk) throws(ServerError) -> Agent {
-        try Agent(config: config, disk: disk, seed: SystemRandom.seed(), at: SystemClock.now(), md5Hex: { Digest.md5Hex($0) })
+        try Agent(
+            config: config, disk: disk, cipher: AESGCM(), seed: SystemRandom.seed(), at: SystemClock.now(), md5Hex: { Digest.md5Hex($0) })
+    }
+
+    /// Where other agents reach this one.
+    private static func cluster(_ config: AgentConfig) throws(ServerError) -> ClusterConfiguration {
+        func address(_ host: String, _ port: Int, _ what: String) throws(ServerError) -> SocketAddress {
+            guard let address = SocketAddress(ip: host, port: port) else { throw ServerError("invalid address for \(what): \(host)") }
+            return address
+        }
+        var cluster = ClusterConfiguration(
+            origin: try address(config.bindAddress, 0, "bind"), limits: config.server ? .server : .client)
+        if config.server { cluster.server = try address(config.bindAddress, config.serverPort, "server") }
+        cluster.lan = try address(config.serfBindAddressLAN, config.serfLANPort, "serf_lan")
+        if config.server, config.serfWANPort > 0 { cluster.wan = try address(config.serfBindAddressWAN, config.serfWANPort, "serf_wan") }
+        cluster.connectionsPerClientMax = config.rpcMaxConnectionsPerClient
+        return cluster
     }
 
     /// What only the running process knows.

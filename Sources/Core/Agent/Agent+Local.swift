@@ -23,7 +23,7 @@ extension Agent {
 
     // MARK: Files
 
-    private func persist(_ file: String, _ bytes: [UInt8], into effects: inout [AgentEffect]) {
+    func persist(_ file: String, _ bytes: [UInt8], into effects: inout [AgentEffect]) {
         let temporary = file + ".tmp"
         let folder = file.utf8.lastIndex(of: UInt8(ascii: "/")).flatMap { String(file.utf8[..<$0]) } ?? ""
         let operations: [DiskOperation] = [
@@ -56,9 +56,9 @@ extension Agent {
             effects.append(.respond(id, finished(HTTPResponse(status: 200))))
             leave(at: now, into: &effects)
         case .reload: askForReload(id, into: &effects)
-        case .selfDescription, .members, .join, .forceLeave:
-            effects.append(.respond(id, describe(request, pretty: pretty, at: now)))
-        case .metrics, .monitor, .host, .fireEvent, .events:
+        case .selfDescription, .members: effects.append(.respond(id, describe(request, pretty: pretty, at: now)))
+        case .join, .forceLeave, .fireEvent, .events: executeInPools(request, pretty: pretty, for: id, at: now, into: &effects)
+        case .metrics, .monitor, .host:
             effects.append(.respond(id, HTTPResponse(status: 404, wrapped: false)))
         }
     }
@@ -78,27 +78,6 @@ extension Agent {
             return backend.execute(.operation(.datacenters, QueryOptions()), for: .client(id), at: now)
         }
         effects.append(.respond(id, Renderer.datacenters([config.datacenter], cache: state, pretty: pretty, context: context)))
-    }
-
-    // MARK: The end
-
-    /// Leaves the cluster, then stops (behaviour §4.7). A lone server keeps its place, so that it can come back.
-    func leave(at now: Instant, into effects: inout [AgentEffect]) {
-        guard exitAt == nil else { return }
-        guard let server else {
-            effects.append(.log(.info, "agent.client", "client starting leave"))
-            exitAt = now
-            return
-        }
-        effects.append(.log(.info, "agent.server", "server starting leave"))
-        server.beginLeaving(at: now)
-        server.stopServing()
-        exitAt = server.raft.isSoleVoter ? now : now + config.leaveDrainTime
-    }
-
-    func exit(into effects: inout [AgentEffect]) {
-        exitAt = nil
-        effects.append(.exit(nil))
     }
 }
 

@@ -7,22 +7,18 @@ extension Agent {
             let statistics = AgentStatistics.local(local.statistics) + backend.statistics(at: now) + [runtimeStatistics]
             return finished(
                 AgentRenderer.selfDescription(
-                    config, member: AgentMember(of: config), statistics: statistics,
-                    coordinate: Coordinate(vec: Array(repeating: 0, count: 8), error: 1.5, adjustment: 0, height: 10e-6),
+                    config, member: lan?.serf.localMember.map { AgentMember($0) } ?? AgentMember(of: config), statistics: statistics,
+                    coordinate: lan?.serf.coordinate ?? .origin,
                     pretty: pretty || config.devMode))
         case .members(let wan): return finished(AgentRenderer.members(members(wan: wan), pretty: pretty || config.devMode))
-        case .join(let address, _): return finished(AgentRenderer.failure(joinFailure(address)))
-        case .forceLeave(let node, _):
-            return finished(node == config.nodeName ? AgentRenderer.done() : AgentRenderer.unknownMember(node))
-        case .local, .leave, .reload, .metrics, .monitor, .host, .fireEvent, .events: preconditionFailure("answered elsewhere")
+        default: preconditionFailure("answered elsewhere")
         }
     }
 
-    /// Nobody but the agent itself, as long as there is no gossip.
-    private func members(wan: Bool) -> [AgentMember]? { [AgentMember(of: config, wan: wan)] }
-
-    private func joinFailure(_ address: String) -> String {
-        "1 error occurred:\n\t* Failed to join \(address): this version does not form clusters over the network\n\n"
+    /// Without gossip nobody but the agent itself.
+    private func members(wan isWAN: Bool) -> [AgentMember]? {
+        if !config.gossips { return [AgentMember(of: config, wan: isWAN)] }
+        return (isWAN ? wan : lan)?.serf.members.map { AgentMember($0) }
     }
 
     private var runtimeStatistics: AgentStatistics {

@@ -10,6 +10,18 @@ public final class Agent: AgentMachine {
     let router: Router
     let context: APIContext
     let local: LocalState
+    /// Everybody in the datacenter, and the servers of all datacenters; nil where the agent is in no such pool.
+    private(set) var lan: Pool?
+    private(set) var wan: Pool?
+    /// By name; kept on servers.
+    var lanMembers = SortedMap<String, Member>()
+    /// When to look for servers that are not in the WAN pool yet.
+    var floodAt: Instant?
+    var events = EventLog()
+    var keyWork = LookupTable<UInt64, KeyWork>()
+    var departure = Departure.none
+    /// What starting has come to; given out with the first batch.
+    var startEffects: [AgentEffect] = []
 
     /// Requests that are not answered yet, and how their answers look.
     var pending = LookupTable<RequestID, PendingRequest>()
@@ -29,8 +41,9 @@ public final class Agent: AgentMachine {
     var reloads: [RequestID] = []
     /// As in the configuration, until the clock is set.
     var wallClockOffset: Int64
-    /// When a leaving agent stops.
+    /// When a leaving agent stops, and since when it only waits for others.
     var exitAt: Instant?
+    var leftAt: Instant?
 
     enum PendingRequest {
         case read(ReadQuery, QueryOptions, ReadShape, CacheState?)
@@ -43,11 +56,15 @@ public final class Agent: AgentMachine {
         case local
         /// Answered when the configuration has been read again.
         case reload
+        /// Answered when the pool has been joined, or when an event has come.
+        case pool
+        case event(EventMessage, pretty: Bool)
     }
 
     /// Recovers from `disk` and starts. `disk` is not used afterwards; `md5Hex` names the files of registrations.
     public init(
-        config: AgentConfig, disk: some Disk, seed: UInt64, at now: Instant, md5Hex: @escaping @Sendable ([UInt8]) -> String
+        config: AgentConfig, disk: some Disk, cipher: (any GossipCipher)? = nil, seed: UInt64, at now: Instant,
+        md5Hex: @escaping @Sendable ([UInt8]) -> String
     ) throws(ServerError) {
         var random = Random(seed: seed)
         self.config = config
@@ -62,6 +79,11 @@ public final class Agent: AgentMachine {
         local = LocalState(config: config, random: Random(seed: random.next()), md5Hex: md5Hex)
         self.random = random
         try loadLocalState(from: disk, at: now)
+        if config.gossips {
+            lan = try makePool(.lan, disk, cipher, seed: self.random.next(), at: now)
+            if config.server, config.serfWANPort > 0 { wan = try makePool(.wan, disk, cipher, seed: self.random.next(), at: now) }
+            if wan != nil { floodAt = now + Self.floodInterval }
+        }
         local.handle(.startSyncing, at: now, into: &localEffects)
     }
 
@@ -73,15 +95,30 @@ public final class Agent: AgentMachine {
         case .question(let id, let packet, let tcp, _): ask(id, packet, tcp: tcp, at: now, into: &effects)
         case .cancelled(let id): cancel(id, at: now)
         case .call(let id, let from, let channel, let bytes): called(id, from: from, channel, bytes, at: now, into: &effects)
-        case .answered(let id, let bytes): backend.answered(id, bytes, at: now)
-        case .callFailed(let id, let reason): backend.callFailed(id, reason, at: now)
-        case .packet, .resolved: break
+        case .answered(let id, let bytes):
+            if id.raw & Pool.mark == 0 {
+                backend.answered(id, bytes, at: now)
+            } else {
+                pool(Pool.kind(of: id.raw))?.handle(.answered(id, bytes), at: now, into: &effects)
+            }
+        case .callFailed(let id, let reason):
+            if id.raw & Pool.mark == 0 {
+                backend.callFailed(id, reason, at: now)
+            } else {
+                pool(Pool.kind(of: id.raw))?.handle(.callFailed(id, reason), at: now, into: &effects)
+            }
+        case .packet(let kind, let from, let bytes): pool(kind)?.handle(.packet(from: from, bytes), at: now, into: &effects)
+        case .resolved(let token, let result): pool(Pool.kind(of: token))?.resolved(token, result, at: now, into: &effects)
         case .disk(let completion): diskCompleted(completion, at: now, into: &effects)
         case .probed(let id, let outcome): local.handle(.probed(id, outcome), at: now, into: &localEffects)
         case .wake:
             backend.wake(at: now)
             local.handle(.wake, at: now, into: &localEffects)
-            if let exitAt, exitAt <= now { exit(into: &effects) }
+            lan?.wake(at: now, into: &effects)
+            wan?.wake(at: now, into: &effects)
+            if let floodAt, floodAt <= now { flood(at: now, into: &effects) }
+            for answer in events.expire(at: now) { respond(answer, into: &effects) }
+            exitIfDue(at: now, into: &effects)
         case .leave: leave(at: now, into: &effects)
         case .reload(let config): reload(config, at: now, into: &effects)
         case .reloadFailed(let reason): reloaded(reason, into: &effects)
@@ -100,18 +137,24 @@ public final class Agent: AgentMachine {
     }
 
     public var deadline: Instant? {
-        [backend.deadline, local.deadline, exitAt].reduce(nil) { earliest, other in
-            guard let other else { return earliest }
-            return min(earliest ?? other, other)
+        var earliest = backend.deadline
+        for other in [local.deadline, lan?.deadline, wan?.deadline, floodAt, events.deadline, exitAt] {
+            if let other { earliest = min(earliest ?? other, other) }
         }
+        return startEffects.isEmpty ? earliest : .zero
     }
 
     /// Carries what the parts have to tell each other, until all are silent.
     func settle(at now: Instant, into effects: inout [AgentEffect]) {
+        if !startEffects.isEmpty {
+            effects.append(contentsOf: startEffects)
+            startEffects = []
+        }
         while true {
             let answers = backend.takeOutput(into: &effects)
             for answer in answers { deliver(answer, at: now, into: &effects) }
-            if localEffects.isEmpty && answers.isEmpty { break }
+            let hasNews = settlePools(at: now, into: &effects)
+            if localEffects.isEmpty && answers.isEmpty && !hasNews { break }
             let batch = localEffects
             localEffects = []
             for effect in batch { perform(effect, at: now, into: &effects) }
@@ -155,10 +198,8 @@ public final class Agent: AgentMachine {
             local.handle(.writeResult(token, result.mapError { Complaint($0.text) }), at: now, into: &localEffects)
         case .read(.question(let id), let result): fetched(result, for: id, at: now, into: &effects)
         case .operation(.client(let id), let result): respond(to: id, result, into: &effects)
-        case .wish(.operation(let token, .datacenters, _)): server?.operated(token, .success(.texts([config.datacenter])), at: now)
-        case .wish(.operation(let token, _, _)):
-            server?.operated(token, .failure(ServerError("this server is in no gossip pool")), at: now)
-        case .read, .write, .operation, .wish: break
+        case .wish(let wish): fulfil(wish, at: now, into: &effects)
+        case .read, .write, .operation: break
         }
     }
 
@@ -186,7 +227,7 @@ public final class Agent: AgentMachine {
             guard case .txn(let outcome) = answer.result else { return }
             effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
         case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
-        case (.write, _), (.operation, _), (.datacenters, _), (.local, _), (.reload, _):
+        case (.write, _), (.operation, _), (.datacenters, _), (.local, _), (.reload, _), (.pool, _), (.event, _):
             preconditionFailure("a read is answered as what it was asked as")
         }
     }
@@ -221,6 +262,7 @@ public final class Agent: AgentMachine {
                 Renderer.render(found, of: operation, pretty: pretty, context: context)
             case (.datacenters(let cache, let pretty), .success(.texts(let names))):
                 Renderer.datacenters(names, cache: cache, pretty: pretty, context: context)
+            case (.event(let message, let pretty), .success): Renderer.event(message, pretty: pretty, context: context)
             case (_, .failure(let error)): Renderer.error(error.text, context: context)
             case (_, .success): preconditionFailure("an operation is answered as what it was asked as")
             }
@@ -236,10 +278,10 @@ public final class Agent: AgentMachine {
 
     private func cancel(_ id: RequestID, at now: Instant) {
         guard let request = pending.removeValue(forKey: id) else { return forgetQuestion(id) }
-        if case .local = request {
-            local.handle(.cancelled(id), at: now, into: &localEffects)
-        } else {
-            backend.cancel(.client(id))
+        switch request {
+        case .local: local.handle(.cancelled(id), at: now, into: &localEffects)
+        case .pool: events.cancel(id)
+        default: backend.cancel(.client(id))
         }
     }
 
@@ -247,6 +289,12 @@ public final class Agent: AgentMachine {
     private func called(
         _ id: CallID, from address: Address, _ channel: Channel, _ bytes: [UInt8], at now: Instant, into effects: inout [AgentEffect]
     ) {
+        switch channel {
+        case .lan, .wan:
+            guard let pool = pool(channel == .lan ? .lan : .wan) else { break }
+            return pool.handle(.call(id, from: address, bytes), at: now, into: &effects)
+        case .raft, .rpc, .snapshot: break
+        }
         guard let server = backend.server else { return effects.append(.refuse(id)) }
         server.called(id, from: address, channel, bytes, at: now)
     }
@@ -254,6 +302,8 @@ public final class Agent: AgentMachine {
     private func diskCompleted(_ completion: DiskCompletion, at now: Instant, into effects: inout [AgentEffect]) {
         if completion.token & Self.diskTokenBit != 0 {
             persisted(completion, into: &effects)
+        } else if completion.token & Pool.mark != 0 {
+            pool(Pool.kind(of: completion.token))?.diskCompleted(completion, at: now, into: &effects)
         } else {
             backend.server?.diskCompleted(completion, at: now)
         }

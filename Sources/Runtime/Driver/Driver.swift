@@ -61,7 +61,8 @@ public final class Driver<Machine: AgentMachine> {
             core: core, behaviour: configuration.signals, handlesSignals: configuration.handlesSignals, logger: logger,
             readConfiguration: configuration.readConfiguration, afterCore: kick)
         afterCore = kick
-        crew = Crew(loops: loops, disk: queue, core: core)
+        let served: [any ServedLoop] = loops + (peers.loop.map { [$0] } ?? [])
+        crew = Crew(loops: served, disk: queue, core: core)
         effects.connect(loops: loops, control: control, disk: queue, published: shared.published)
         (self.effects, self.core, self.shared, self.loops) = (effects, core, shared, loops)
         try listen(configuration)
@@ -115,7 +116,7 @@ public final class Driver<Machine: AgentMachine> {
             loop.post(.shutDown)
             _ = loop.deliver()
         }
-        crew.stop(waking: loops)
+        crew.stop()
         peers.stop()
         logger.log(.info, "agent", "Exit code: code=\(code)")
         logger.flush()
@@ -196,6 +197,8 @@ final class Effects: EffectSink, @unchecked Sendable {
     }
 
     func deliver() {
+        // Other servers first: they take part in what clients wait for.
+        peers.deliver()
         for loop in loops { _ = loop.deliver() }
     }
 }

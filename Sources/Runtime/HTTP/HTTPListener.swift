@@ -18,13 +18,8 @@ final class HTTPListener: EventSource {
     private unowned let loop: IOLoop
     private let loops: [IOLoop]
     private var next = 0
-    /// Given up for a moment when there are no descriptors left, so that the client can be told by closing its connection. Otherwise it
-    /// would stay in the queue, and the listener ready, for ever.
-    private var reserve = FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC))
+    private var acceptor = Acceptor()
     private var key: EventLoop.Key?
-
-    /// Accepted in a row before other sources get their turn.
-    static let acceptsMax = 64
 
     init(_ socket: ListeningSocket, on loop: IOLoop, spreadingOver loops: [IOLoop]) throws(SystemError) {
         self.socket = socket
@@ -34,22 +29,7 @@ final class HTTPListener: EventSource {
     }
 
     func ready(_ events: UInt32) {
-        for _ in 0..<Self.acceptsMax {
-            var storage = sockaddr_storage()
-            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let accepted = withUnsafeMutablePointer(to: &storage) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    csystem_accept4(socket.fd, $0, &length, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
-                }
-            }
-            if accepted < 0 {
-                // A connection that is gone already says nothing about the next one.
-                if errno == ECONNABORTED || errno == EINTR { continue }
-                if errno == EMFILE || errno == ENFILE { refuse() }
-                return
-            }
-            adopt(accepted, from: SocketAddress(&storage, length: length))
-        }
+        acceptor.accept(from: socket.fd) { adopt($0, from: $1) }
     }
 
     private func adopt(_ accepted: Int32, from address: SocketAddress?) {
@@ -66,13 +46,6 @@ final class HTTPListener: EventSource {
             loops[next].post(.adopt(connection))
             _ = loops[next].deliver()
         }
-    }
-
-    private func refuse() {
-        reserve.closeNow()
-        let accepted = accept(socket.fd, nil, nil)
-        if accepted >= 0 { close(accepted) }
-        reserve = FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC))
     }
 
     func shutDown() {

@@ -10,26 +10,28 @@ final class Crew: @unchecked Sendable {
     // Unchecked: `vacant` and `isStopping` are guarded by `lock`; `threads` is touched by the one who starts and stops.
     private let lock = Lock()
     private let change = Condition()
-    private var vacant: [IOLoop]
+    private let loops: [any ServedLoop]
+    private var vacant: [any ServedLoop]
     private var isStopping = false
     private let disk: DiskQueue
     private let core: any EventQueue
     private var threads: [Thread] = []
 
-    init(loops: [IOLoop], disk: DiskQueue, core: any EventQueue) {
+    init(loops: [any ServedLoop], disk: DiskQueue, core: any EventQueue) {
+        self.loops = loops
         vacant = loops
         self.disk = disk
         self.core = core
     }
 
     func start() throws(SystemError) {
-        for index in 0...vacant.count {
+        for index in 0...loops.count {
             threads.append(try Thread(name: "io-\(index)") { [self] in work() })
         }
     }
 
-    /// Ends after the turns and the disk work that are under way. The loops must be woken.
-    func stop(waking loops: [IOLoop]) {
+    /// Ends after the turns and the disk work that are under way.
+    func stop() {
         lock.holding {
             isStopping = true
             change.broadcast()
@@ -61,7 +63,7 @@ final class Crew: @unchecked Sendable {
         }
     }
 
-    private func take() -> IOLoop? {
+    private func take() -> (any ServedLoop)? {
         lock.lock()
         defer { lock.unlock() }
         while !isStopping {
@@ -71,7 +73,7 @@ final class Crew: @unchecked Sendable {
         return nil
     }
 
-    private func offer(_ loop: IOLoop) {
+    private func offer(_ loop: any ServedLoop) {
         lock.holding { vacant.append(loop) }
         change.signal()
     }

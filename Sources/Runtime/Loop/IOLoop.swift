@@ -29,7 +29,7 @@ protocol EventQueue: AnyObject, Sendable {
 /// connections (having just run the machine) takes it if it is free and writes them to the sockets itself, which saves waking the
 /// poller. Whoever has held the lock, for whatever reason, looks into the inbox after letting it go: a thread that finds it taken leaves
 /// its messages to the holder.
-final class IOLoop: @unchecked Sendable {
+final class IOLoop: ServedLoop, @unchecked Sendable {
     // Unchecked: `inbox` is guarded by `inboxLock`, the rest by `lock`.
     private let lock = Lock()
     private let inboxLock = Lock()

@@ -46,12 +46,9 @@ final class ListeningSocket {
         let fd = FileDescriptor(socket(address.family, Int32(type.rawValue) | flags, 0))
         guard fd.isOpen else { throw failure("socket") }
         if type == SOCK_STREAM, !address.isUnix {
-            // Accepted sockets inherit these. Keep-alive is the reference's: 30 seconds.
+            // Accepted sockets inherit these.
             set(fd.raw, SOL_SOCKET, SO_REUSEADDR, 1)
-            set(fd.raw, SOL_SOCKET, SO_KEEPALIVE, 1)
-            set(fd.raw, Int32(IPPROTO_TCP), TCP_KEEPIDLE, 30)
-            set(fd.raw, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 30)
-            set(fd.raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+            setStreamOptions(fd.raw)
         }
         if address.family == AF_INET6 { set(fd.raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, address.host == "::" ? 0 : 1) }
         // A socket file that a former process left behind would be in the way.
@@ -60,12 +57,20 @@ final class ListeningSocket {
         return fd
     }
 
+    /// Keep-alive is the reference's: 30 seconds.
+    static func setStreamOptions(_ fd: Int32) {
+        set(fd, SOL_SOCKET, SO_KEEPALIVE, 1)
+        set(fd, Int32(IPPROTO_TCP), TCP_KEEPIDLE, 30)
+        set(fd, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 30)
+        set(fd, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    }
+
     private static func set(_ fd: Int32, _ level: Int32, _ option: Int32, _ value: Int32) {
         var value = value
         setsockopt(fd, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    private static func localAddress(of fd: Int32) -> SocketAddress? {
+    static func localAddress(of fd: Int32) -> SocketAddress? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let code = withUnsafeMutablePointer(to: &storage) {

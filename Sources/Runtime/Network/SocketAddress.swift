@@ -30,6 +30,18 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         kind = .v6(withUnsafeBytes(of: &v6) { Array($0) }, port, scope: 0)
     }
 
+    /// `10.0.0.1:8300`, `[::1]:8300`; no names.
+    public init?(text: String) {
+        guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")), let port = Int(text[text.index(after: colon)...]) else { return nil }
+        var host = text[..<colon]
+        if host.utf8.first == UInt8(ascii: "["), host.utf8.last == UInt8(ascii: "]") {
+            host = host.dropFirst().dropLast()
+        } else if host.utf8.contains(UInt8(ascii: ":")) {
+            return nil
+        }
+        self.init(ip: String(host), port: port)
+    }
+
     /// Reads what the system filled in; nil for families that nobody here asks for.
     init?(_ storage: UnsafePointer<sockaddr_storage>, length: socklen_t) {
         switch Int32(storage.pointee.ss_family) {
@@ -116,6 +128,33 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         case .v6: host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path): path
         }
+    }
+
+    /// `0.0.0.0` or `::`: every address of this machine.
+    var isWildcard: Bool {
+        switch kind {
+        case .v4(let address, _): address == 0
+        case .v6(let bytes, _, _): bytes.allSatisfy { $0 == 0 }
+        case .unix: false
+        }
+    }
+
+    /// As a socket of IPv6 names it: an IPv4 address becomes `::ffff:1.2.3.4`.
+    var mappedToV6: SocketAddress {
+        guard case .v4(let address, let port) = kind else { return self }
+        var copy = self
+        copy.kind = .v6([UInt8](repeating: 0, count: 10) + [0xFF, 0xFF] + withUnsafeBytes(of: address) { Array($0) }, port, scope: 0)
+        return copy
+    }
+
+    func with(port: Int) -> SocketAddress {
+        var copy = self
+        switch kind {
+        case .v4(let address, _): copy.kind = .v4(address, UInt16(clamping: port))
+        case .v6(let bytes, _, let scope): copy.kind = .v6(bytes, UInt16(clamping: port), scope: scope)
+        case .unix: break
+        }
+        return copy
     }
 
     /// Go's name of the network: `tcp` or `unix`.

@@ -7,13 +7,14 @@ import Testing
     private let start = Instant(nanoseconds: 1_000_000_000)
 
     private func schedule(_ hosts: [String], retriesMax: Int = 0, once: Bool = false) -> JoinSchedule {
-        JoinSchedule(
-            targets: hosts.map { JoinSchedule.Target(prefix: "", host: $0, port: 8301) }, interval: .seconds(30), retriesMax: retriesMax,
-            pool: .lan, once: once)
+        JoinSchedule(hosts, port: 8301, interval: .seconds(30), retriesMax: retriesMax, pool: .lan, once: once)
     }
 
-    private func joins(_ steps: [Step]) -> [[Address]] {
-        steps.compactMap { if case .join(let addresses) = $0 { addresses } else { nil } }
+    private func joins(_ steps: [Step]) -> [[String]] {
+        steps.compactMap { step -> [String]? in
+            guard case .join(let targets) = step else { return nil }
+            return targets.map { if case .address(let address) = $0 { address.text } else { "failed" } }
+        }
     }
 
     @Test func `the first attempt comes at once, with every address`() {
@@ -43,7 +44,7 @@ import Testing
         schedule.resolved(.success(["10.0.0.7", "10.0.0.1"]), at: start, into: &steps)
         #expect(steps.last == .resolve(host: "b.example"))
         schedule.resolved(.failure(Complaint("lookup b.example: no such host")), at: start, into: &steps)
-        #expect(joins(steps) == [["10.0.0.7:8301", "10.0.0.1:8301"]])
+        #expect(joins(steps) == [["10.0.0.7:8301", "10.0.0.1:8301", "failed"]])
     }
 
     @Test func `between counted attempts it knocks in silence`() throws {
@@ -56,7 +57,8 @@ import Testing
         while let due = schedule.deadline, due < start + .seconds(30) {
             steps = []
             schedule.wake(at: due, into: &steps)
-            #expect(steps == [.join(["10.0.0.1:8301"])])
+            #expect(steps.count == 1)
+            #expect(joins(steps) == [["10.0.0.1:8301"]])
             schedule.joined(.failure(Complaint("refused")), at: due, into: &steps)
             #expect(steps.count == 1)
             knocks += 1
@@ -72,8 +74,8 @@ import Testing
         while let due = schedule.deadline {
             steps = []
             schedule.wake(at: due, into: &steps)
-            if steps.count > 1 { attempts += 1 }
             schedule.joined(.failure(Complaint("refused")), at: due, into: &steps)
+            if steps.count > 1 { attempts += 1 }
         }
         #expect(attempts == 3)
         #expect(steps.last == .giveUp("agent: max join LAN retry exhausted, exiting"))
@@ -86,6 +88,15 @@ import Testing
         schedule.joined(.failure(Complaint("refused")), at: start, into: &steps)
         #expect(steps.last == .giveUp("refused"))
         #expect(schedule.isDone)
+    }
+
+    @Test func `what would be found in a cloud is refused, and the rest is joined`() {
+        var schedule = schedule(["provider=aws tag_key=x", "10.0.0.1"])
+        var steps: [Step] = []
+        schedule.wake(at: start, into: &steps)
+        #expect(
+            steps.first == .log(.error, "Cannot discover address: address=provider=aws tag_key=x error=\"discover: unknown provider aws\""))
+        #expect(joins(steps) == [["10.0.0.1:8301"]])
     }
 
     @Test func `nothing is tried when nothing is asked for`() {

@@ -8,19 +8,10 @@ struct JoinSchedule {
         /// Look the name up and hand the outcome to `resolved`.
         case resolve(host: String)
         /// Join these and hand the outcome to `joined`.
-        case join([Address])
+        case join([JoinTarget])
         case log(LogLevel, String)
         /// Stop the agent: what was asked for cannot be had.
         case giveUp(String)
-    }
-
-    /// One entry of `retry_join`.
-    struct Target: Equatable {
-        /// `<name>/` in front of addresses of the WAN pool, with its slash; usually empty.
-        var prefix: String
-        /// A name, or an address without brackets.
-        var host: String
-        var port: Int
     }
 
     private enum State {
@@ -32,7 +23,9 @@ struct JoinSchedule {
         case done
     }
 
-    private let targets: [Target]
+    private let entries: [JoinAddress]
+    /// What entries came to that no join can use, as a join would tell it.
+    private let unusable: [String]
     private let interval: Duration
     /// Attempts after the first; 0 for no end.
     private let retriesMax: Int
@@ -40,8 +33,7 @@ struct JoinSchedule {
     private let pool: String
     private let once: Bool
     private var state = State.idle
-    private var addresses: [Address] = []
-    private var problems: [String] = []
+    private var targets: [JoinTarget] = []
     private var attempts = 0
     /// Whether the attempt under way counts.
     private var isCounted = true
@@ -52,13 +44,25 @@ struct JoinSchedule {
     static let knockDelayMin: Duration = .milliseconds(100)
     static let knockDelayMax: Duration = .seconds(5)
 
-    init(targets: [Target], interval: Duration, retriesMax: Int, pool: GossipPool, once: Bool = false) {
-        self.targets = targets
+    /// - Parameter port: of entries that name none: the pool's own.
+    init(_ entries: [String], port: Int, interval: Duration, retriesMax: Int, pool: GossipPool, once: Bool = false) {
+        let (addresses, refused) = JoinDiscovery.sort(entries)
+        var found: [JoinAddress] = []
+        var unusable = refused.map { "Cannot discover address: address=\($0.entry) error=\(GoQuote.quote($0.reason))" }
+        for text in addresses {
+            do throws(GoError) {
+                found.append(try JoinAddress(text, defaultPort: port))
+            } catch {
+                unusable.append("Failed to resolve \(text): \(error.text)")
+            }
+        }
+        self.entries = found
+        self.unusable = unusable
         self.interval = interval
         self.retriesMax = retriesMax
         self.pool = pool == .lan ? "LAN" : "WAN"
         self.once = once
-        if targets.isEmpty { state = .done }
+        if entries.isEmpty { state = .done }
     }
 
     var isDone: Bool { if case .done = state { true } else { false } }
@@ -79,14 +83,13 @@ struct JoinSchedule {
         if now >= nextAttempt {
             isCounted = true
             nextAttempt = now + interval
-            if !once { steps.append(.log(.info, "(\(pool)) joining: lan_addresses=[\(targets.map(\.host).joined(separator: ", "))]")) }
+            for problem in unusable { steps.append(.log(.error, problem)) }
         } else if now >= nextKnock {
             isCounted = false
         } else {
             return
         }
-        addresses = []
-        problems = []
+        targets = []
         proceed(from: 0, at: now, into: &steps)
     }
 
@@ -94,8 +97,8 @@ struct JoinSchedule {
     mutating func resolved(_ found: Result<[String], Complaint>, at now: Instant, into steps: inout [Step]) {
         guard case .resolving(let index) = state else { return }
         switch found {
-        case .success(let hosts): for host in hosts { append(host, targets[index]) }
-        case .failure(let complaint): problems.append(complaint.text)
+        case .success(let hosts): for host in hosts { append(entries[index].address(ip: host)) }
+        case .failure(let complaint): targets.append(.failed("Failed to resolve \(entries[index].host): \(complaint.text)"))
         }
         proceed(from: index + 1, at: now, into: &steps)
     }
@@ -120,26 +123,20 @@ struct JoinSchedule {
     }
 
     private mutating func proceed(from start: Int, at now: Instant, into steps: inout [Step]) {
-        for index in targets.indices[start...] {
-            let target = targets[index]
-            guard IPAddress(target.host) != nil else {
+        for index in entries.indices[start...] {
+            guard entries[index].isIP else {
                 state = .resolving(index: index)
-                return steps.append(.resolve(host: target.host))
+                return steps.append(.resolve(host: entries[index].host))
             }
-            append(target.host, target)
-        }
-        guard !addresses.isEmpty else {
-            state = .joining
-            return failed(problems.isEmpty ? "No servers to join" : problems.joined(separator: "; "), at: now, into: &steps)
+            append(entries[index].address())
         }
         state = .joining
-        steps.append(.join(addresses))
+        targets.isEmpty ? failed("No servers to join", at: now, into: &steps) : steps.append(.join(targets))
     }
 
-    private mutating func append(_ host: String, _ target: Target) {
-        let isIPv6 = host.utf8.contains(UInt8(ascii: ":"))
-        let address = target.prefix + (isIPv6 ? "[\(host)]:\(target.port)" : "\(host):\(target.port)")
-        if !addresses.contains(address) { addresses.append(address) }
+    private mutating func append(_ address: Address) {
+        guard let address = NodeAddress(address), !targets.contains(.address(address)) else { return }
+        targets.append(.address(address))
     }
 
     private mutating func failed(_ reason: String, at now: Instant, into steps: inout [Step]) {

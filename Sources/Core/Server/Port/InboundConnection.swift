@@ -31,7 +31,7 @@ public final class InboundConnection {
         case whole(WholeServer)
     }
 
-    private let port: Port
+    public let port: Port
     private let limits: PortLimits
     private var mode: Mode
     private var ownOutput = OutputQueue()

@@ -18,6 +18,7 @@ public final class PeerPool {
     }
 
     private let limits: PortLimits
+    private let origin: String
     private var peers = LookupTable<Address, PeerLinks>()
     private var connections: [OutboundConnection?] = []
     private var freeIDs: [Int] = []
@@ -28,8 +29,13 @@ public final class PeerPool {
     private var results: [(CallID, CallResult)] = []
 
     static let sweepInterval = Duration.seconds(1)
+    private static let dialPrefix = "rpc error getting client: failed to get conn: "
 
-    public init(limits: PortLimits = .server) { self.limits = limits }
+    /// `boundAddress` is what error texts name as the origin of calls: `127.0.0.1`.
+    public init(limits: PortLimits = .server, boundAddress: String) {
+        self.limits = limits
+        origin = "\(boundAddress):0->"
+    }
 
     public var connectionCount: Int { connections.count - freeIDs.count }
     public var callCount: Int { calls.count }
@@ -142,8 +148,8 @@ public final class PeerPool {
         guard let connection = connection(id) else { return }
         let isMux = connection.use == .mux
         // Of several that waited, only the first one is told (rpc-raft-wire §1.5).
-        let others = "rpc error getting client: failed to get conn: rpc error: lead thread didn't get connection"
-        let first = isMux ? "rpc error getting client: failed to get conn: " + text : text
+        let others = Self.dialPrefix + "rpc error: lead thread didn't get connection"
+        let first = isMux ? Self.dialPrefix + text : text
         for (place, call) in drop(connection, byPeer: false).unanswered.enumerated() {
             fail(call, isMux && place > 0 ? others : first, &effects)
         }
@@ -251,14 +257,13 @@ public final class PeerPool {
 
     private func expire(_ call: CallID, at now: Instant, _ effects: inout [Effect]) {
         guard let connection = forget(call) else { return }
-        let isDialing = connection.state != .open
-        let address = connection.peer.address
-        switch connection.use {
-        case .mux:
-            let dialing = "rpc error getting client: failed to get conn: dial tcp \(address): i/o timeout"
-            effects.append(.failed(call, isDialing ? dialing : "rpc error making call: i/o deadline reached"))
-        case .appends, .raft, .gossip:
-            effects.append(.failed(call, isDialing ? "dial tcp \(address): i/o timeout" : "read tcp \(connection.path): i/o timeout"))
+        let isMux = connection.use == .mux
+        if connection.state != .open {
+            effects.append(.failed(call, (isMux ? Self.dialPrefix : "") + dialTimeoutText(connection)))
+        } else if isMux {
+            effects.append(.failed(call, "rpc error making call: i/o deadline reached"))
+        } else {
+            effects.append(.failed(call, "read tcp \(connection.path): i/o timeout"))
         }
         if connection.cancel(call, at: now) {
             mark(connection, &effects)
@@ -269,10 +274,15 @@ public final class PeerPool {
         }
     }
 
+    private func dialTimeoutText(_ connection: OutboundConnection) -> String {
+        if case .gossip = connection.use { return "dial tcp \(connection.peer.address): i/o timeout" }
+        return "dial tcp \(origin)\(connection.peer.address): i/o timeout"
+    }
+
     private func sweep(_ connection: OutboundConnection, at now: Instant, _ effects: inout [Effect]) {
         if let text = connection.tick(at: now) {
             if connection.state == .open { return lost(connection, text, byPeer: false, &effects) }
-            return dialFailed(connection.id, "dial tcp \(connection.peer.address): \(text)", at: now, into: &effects)
+            return dialFailed(connection.id, dialTimeoutText(connection), at: now, into: &effects)
         }
         mark(connection, &effects)
         if connection.callCount == 0, connection.state == .open, now - connection.idleSince >= limits.idleTimeout {

@@ -1,0 +1,33 @@
+// What clients ask of the pools: joining, forcing members out, user events (http-1 §4.15, http-2 §8).
+
+extension Agent {
+    func executeInPools(_ request: AgentRequest, pretty: Bool, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
+        switch request {
+        case .join(let address, let isWAN):
+            guard let pool = isWAN ? wan : lan else {
+                return effects.append(.respond(id, finished(AgentRenderer.failure("agent: not in the \(isWAN ? "WAN" : "LAN") pool"))))
+            }
+            effects.append(.log(.info, "agent", "(\(isWAN ? "WAN" : "LAN")) joining: \(isWAN ? "wan" : "lan")_addresses=[\(address)]"))
+            pending[id] = .pool
+            pool.join(address, for: id, at: now, into: &effects)
+        case .forceLeave(let node, let prune):
+            guard lan?.serf.member(named: node) != nil || node == config.nodeName else {
+                return effects.append(.respond(id, finished(AgentRenderer.unknownMember(node))))
+            }
+            forceLeave(node, prune: prune, at: now, into: &effects)
+            effects.append(.respond(id, finished(AgentRenderer.done())))
+        case .fireEvent(var message, let options):
+            message.id = random.uuid()
+            var payload = UserEventPayload(id: message.id, name: message.name, payload: message.payload)
+            payload.nodeFilter = message.nodeFilter
+            payload.serviceFilter = message.serviceFilter
+            payload.tagFilter = message.tagFilter
+            pending[id] = .event(message, pretty: pretty)
+            backend.execute(.operation(.fireEvent(name: message.name, payload: payload.encoded), options), for: .client(id), at: now)
+        case .events(let name, let index, let wait):
+            pending[id] = .pool
+            if let answer = events.list(id, name: name, index: index, wait: wait, pretty: pretty, at: now) { respond(answer, into: &effects) }
+        default: preconditionFailure("no request for the pools")
+        }
+    }
+}

@@ -1,0 +1,113 @@
+// How an agent gets its gossip pools: from its configuration and from what the data directory remembers (gossip §15.1, §15.10).
+
+extension AgentConfig {
+    /// Servers that know each other from the start need no gossip.
+    var gossips: Bool { initialServers.isEmpty }
+
+    /// `1.8.6:7f2d3ce0`
+    static var build: String { "\(compatibilityVersion):\(revision.prefix(8))" }
+
+    /// What the members of a pool are told of this agent.
+    func tags(in pool: GossipPool) -> StringMap {
+        var tags = AgentTags(datacenter: datacenter, nodeID: nodeID, build: Self.build)
+        tags.version = protocolVersion
+        if server {
+            var own = AgentTags.Server(port: serverPort, wanJoinPort: serfWANPort > 0 ? serfWANPort : nil)
+            own.raftVersion = raftProtocol
+            own.bootstrap = announcesBootstrap
+            own.expect = bootstrapExpect
+            own.isNonVoter = nonVotingServer
+            tags.server = own
+        }
+        return tags.tags(in: pool)
+    }
+
+    func serfConfig(_ pool: GossipPool) throws(ServerError) -> SerfConfig {
+        let isLAN = pool == .lan
+        let host = isLAN ? advertiseAddress : advertiseAddressWAN
+        guard let ip = IPAddress(host) else { throw ServerError("Failed to parse advertise address: \(host)") }
+        let advertise = NodeAddress(ip, port: UInt16(truncatingIfNeeded: isLAN ? serfLANPort : serfWANPort))
+        let name = PoolNames.memberName(nodeName, datacenter: datacenter, pool: pool)
+        var memberlist = isLAN ? MemberlistConfig.lan(name: name, advertise: advertise) : .wan(name: name, advertise: advertise)
+        memberlist.apply(isLAN ? gossipLAN : gossipWAN)
+        memberlist.verifyIncoming = encryptVerifyIncoming
+        memberlist.verifyOutgoing = encryptVerifyOutgoing
+        let networks = isLAN ? serfAllowedCIDRsLAN : serfAllowedCIDRsWAN
+        if !networks.isEmpty { memberlist.allowedNetworks = networks.compactMap { IPNetwork($0) } }
+        var config = SerfConfig(memberlist: memberlist, tags: tags(in: pool))
+        config.check = isLAN ? .lan(datacenter: datacenter, segment: "", nodeID: nodeID, nodeName: nodeName) : .wan
+        config.reconnectTimeout = isLAN ? reconnectTimeoutLAN : reconnectTimeoutWAN
+        config.rejoinAfterLeave = rejoinAfterLeave
+        if persistsRegistrations { config.snapshotFile = PoolNames.snapshotFile(pool) }
+        return config
+    }
+}
+
+extension MemberlistConfig {
+    fileprivate mutating func apply(_ tuning: GossipTuning) {
+        gossipNodes = tuning.gossipNodes
+        gossipInterval = tuning.gossipInterval
+        probeInterval = tuning.probeInterval
+        probeTimeout = tuning.probeTimeout
+        retransmitMult = tuning.retransmitMult
+        suspicionMult = tuning.suspicionMult
+    }
+}
+
+extension Agent {
+    /// Becomes a member of the pool, alone at first; files that are to exist from now on, and packets, are in `startEffects`.
+    func makePool(
+        _ kind: GossipPool, _ disk: some Disk, _ cipher: (any GossipCipher)?, seed: UInt64, at now: Instant
+    ) throws(ServerError) -> Pool {
+        var settings = try config.serfConfig(kind)
+        let keys = try keyring(kind, disk)
+        if keys.usesFile { settings.keyringFile = PoolNames.keyringFile(kind) }
+        if let file = keys.newFile { persist(PoolNames.keyringFile(kind), file, into: &startEffects) }
+        if let warning = keys.warning { startEffects.append(.log(.warn, "agent", warning)) }
+        var ring = GossipKeyring()
+        if let primary = keys.keys.first {
+            guard cipher != nil else { throw ServerError("gossip cannot be encrypted here") }
+            do throws(GossipKeyring.Failure) {
+                ring = try GossipKeyring(keys.keys, primary: primary)
+            } catch {
+                throw ServerError("Failed to configure keyring: \(error.text)")
+            }
+        }
+        let snapshot = try remembered(settings, disk)
+        let serf = Serf(config: settings, snapshot: snapshot, keyring: ring, cipher: cipher, seed: seed, at: now)
+        let pool = Pool(kind, serf: serf, config: config)
+        if let problem = pool.start(at: now, into: &startEffects) {
+            throw ServerError("Failed to start \(kind == .lan ? "lan" : "wan") serf: \(problem.text)")
+        }
+        return pool
+    }
+
+    private func keyring(_ kind: GossipPool, _ disk: some Disk) throws(ServerError) -> KeyringFile.Start {
+        var encrypt: [UInt8] = []
+        if let key = config.encryptKey { Base64.append(key, to: &encrypt) }
+        let path = config.disableKeyringFile || !config.persistsRegistrations ? nil : PoolNames.keyringFile(kind)
+        let file = try path.flatMap { path throws(ServerError) in try contents(path, disk) }
+        do throws(GoError) {
+            return try KeyringFile.start(encrypt: String(decoding: encrypt, as: UTF8.self), file: file, path: path, pool: kind)
+        } catch {
+            throw ServerError("Failed to configure keyring: \(error.text)")
+        }
+    }
+
+    private func remembered(_ settings: SerfConfig, _ disk: some Disk) throws(ServerError) -> SerfSnapshot? {
+        guard let file = settings.snapshotFile, let bytes = try contents(file, disk) else { return nil }
+        let snapshot = SerfSnapshot(parsing: bytes, rejoinAfterLeave: config.rejoinAfterLeave)
+        for warning in snapshot.warnings { startEffects.append(.log(.warn, "agent", "serf: \(warning)")) }
+        return snapshot
+    }
+
+    /// nil: there is no such file.
+    private func contents(_ file: String, _ disk: some Disk) throws(ServerError) -> [UInt8]? {
+        do throws(DiskError) {
+            guard try disk.list("serf").contains(file) else { return nil }
+            return try disk.read(file, offset: 0, count: disk.size(file))
+        } catch {
+            throw ServerError("failed to read \(file): \(error)")
+        }
+    }
+}

@@ -1,0 +1,262 @@
+/// One gossip pool that an agent is in: its Serf, and how it gets into the pool.
+///
+/// Translates between the numbers of the Serf and those of the driver; what concerns the rest of the agent it collects as `PoolNews`.
+final class Pool {
+    let kind: GossipPool
+    let serf: Serf
+    private let config: AgentConfig
+    private let defaultPort: Int
+    private var schedules: [JoinSchedule]
+    private var purposes = LookupTable<UInt64, Purpose>()
+    private var resolutions = LookupTable<UInt64, Resolution>()
+    private var nextToken: UInt64 = 1
+    private var serfEffects: [SerfEffect] = []
+    private var steps: [JoinSchedule.Step] = []
+    private var news: [PoolNews] = []
+
+    /// What an operation of the Serf was asked for.
+    private enum Purpose {
+        case schedule(Int)
+        case request(RequestID)
+        case wish(UInt64)
+        case none
+    }
+
+    private enum Resolution {
+        case schedule(Int)
+        case request(RequestID, JoinAddress)
+    }
+
+    /// Marks calls, resolutions and disk batches as a pool's. Those of consensus and of the agent itself have marks of their own, higher up.
+    static let mark: UInt64 = 1 << 58
+    private static let wanMark: UInt64 = 1 << 57
+
+    init(_ kind: GossipPool, serf: Serf, config: AgentConfig) {
+        self.kind = kind
+        self.serf = serf
+        self.config = config
+        let isLAN = kind == .lan
+        defaultPort = isLAN ? config.serfLANPort : config.serfWANPort
+        schedules = [
+            JoinSchedule(
+                isLAN ? config.startJoinLAN : config.startJoinWAN, port: defaultPort, interval: .hours(1), retriesMax: 0, pool: kind, once: true),
+            JoinSchedule(
+                isLAN ? config.retryJoinLAN : config.retryJoinWAN, port: defaultPort,
+                interval: isLAN ? config.retryJoinInterval : config.retryJoinIntervalWAN,
+                retriesMax: isLAN ? config.retryJoinMaxAttempts : config.retryJoinMaxAttemptsWAN, pool: kind),
+        ]
+    }
+
+    /// The pool that a number with `mark` belongs to.
+    static func kind(of number: UInt64) -> GossipPool { number & wanMark == 0 ? .lan : .wan }
+
+    private func marked(_ number: UInt64) -> UInt64 { number | Self.mark | (kind == .wan ? Self.wanMark : 0) }
+    private func unmarked(_ number: UInt64) -> UInt64 { number & ~(Self.mark | Self.wanMark) }
+
+    // MARK: Events
+
+    /// Becomes a member, alone at first. Returns why it cannot be.
+    func start(at now: Instant, into effects: inout [AgentEffect]) -> GoError? {
+        defer { settle(at: now, into: &effects) }
+        return serf.start(at: now, into: &serfEffects)
+    }
+
+    func handle(_ event: GossipEvent, at now: Instant, into effects: inout [AgentEffect]) {
+        switch event {
+        case .answered(let id, let bytes): serf.handle(.answered(CallID(unmarked(id.raw)), bytes), at: now, into: &serfEffects)
+        case .callFailed(let id, let text): serf.handle(.callFailed(CallID(unmarked(id.raw)), text), at: now, into: &serfEffects)
+        case .packet, .call, .wake: serf.handle(event, at: now, into: &serfEffects)
+        }
+        settle(at: now, into: &effects)
+    }
+
+    func wake(at now: Instant, into effects: inout [AgentEffect]) {
+        if let due = serf.deadline, due <= now { serf.handle(.wake, at: now, into: &serfEffects) }
+        for index in schedules.indices {
+            schedules[index].wake(at: now, into: &steps)
+            perform(index, at: now, into: &effects)
+        }
+        settle(at: now, into: &effects)
+    }
+
+    func resolved(_ token: UInt64, _ result: Result<[String], Complaint>, at now: Instant, into effects: inout [AgentEffect]) {
+        switch resolutions.removeValue(forKey: unmarked(token)) {
+        case nil: return
+        case .schedule(let index):
+            schedules[index].resolved(result, at: now, into: &steps)
+            perform(index, at: now, into: &effects)
+        case .request(let id, let address):
+            let targets: [JoinTarget]
+            switch result {
+            case .success(let hosts): targets = hosts.compactMap { NodeAddress(address.address(ip: $0)).map { .address($0) } }
+            case .failure(let complaint): targets = [.failed("Failed to resolve \(address.host): \(complaint.text)")]
+            }
+            join(targets, for: .request(id), at: now)
+        }
+        settle(at: now, into: &effects)
+    }
+
+    func diskCompleted(_ completion: DiskCompletion, at now: Instant, into effects: inout [AgentEffect]) {
+        serf.diskFinished(DiskCompletion(token: unmarked(completion.token), result: completion.result), at: now, into: &serfEffects)
+        settle(at: now, into: &effects)
+    }
+
+    var deadline: Instant? {
+        var earliest = serf.deadline
+        for schedule in schedules {
+            if let due = schedule.deadline { earliest = min(earliest ?? due, due) }
+        }
+        return earliest
+    }
+
+    /// Takes what has happened since the last call.
+    func takeNews() -> [PoolNews] {
+        defer { news = [] }
+        return news
+    }
+
+    // MARK: Operations
+
+    /// Joins what a client names; told by `.joined`.
+    func join(_ text: String, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
+        let address: JoinAddress
+        do throws(GoError) {
+            address = try JoinAddress(text, defaultPort: defaultPort)
+        } catch {
+            join([.failed("Failed to resolve \(text): \(error.text)")], for: .request(id), at: now)
+            return settle(at: now, into: &effects)
+        }
+        if address.isIP {
+            join(NodeAddress(address.address()).map { [.address($0)] } ?? [], for: .request(id), at: now)
+            return settle(at: now, into: &effects)
+        }
+        resolve(address.host, .request(id, address), into: &effects)
+    }
+
+    /// Joins servers of the datacenter that this pool does not know yet.
+    func flood(_ addresses: [NodeAddress], at now: Instant, into effects: inout [AgentEffect]) {
+        join(addresses.map { .address($0) }, for: .none, at: now)
+        settle(at: now, into: &effects)
+    }
+
+    /// Told by `.left`.
+    func leave(at now: Instant, into effects: inout [AgentEffect]) {
+        serf.leave(at: now, into: &serfEffects)
+        settle(at: now, into: &effects)
+    }
+
+    func forceLeave(_ name: String, prune: Bool, at now: Instant, into effects: inout [AgentEffect]) {
+        serf.forceLeave(name, prune: prune, token: token(for: .none), at: now, into: &serfEffects)
+        settle(at: now, into: &effects)
+    }
+
+    /// What is wrong with the event, if something is.
+    func broadcast(event name: String, _ payload: [UInt8], at now: Instant, into effects: inout [AgentEffect]) -> GoError? {
+        defer { settle(at: now, into: &effects) }
+        do throws(GoError) {
+            try serf.userEvent(name, payload: payload, at: now, into: &serfEffects)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Told by `.keys` with that token.
+    func manageKeys(_ operation: KeyOperation, relayFactor: UInt8, for wish: UInt64, at now: Instant, into effects: inout [AgentEffect]) {
+        serf.operate(keys: operation, relayFactor: relayFactor, token: token(for: .wish(wish)), at: now, into: &serfEffects)
+        settle(at: now, into: &effects)
+    }
+
+    private func token(for purpose: Purpose) -> UInt64 {
+        defer { nextToken += 1 }
+        purposes[nextToken] = purpose
+        return nextToken
+    }
+
+    private func join(_ targets: [JoinTarget], for purpose: Purpose, at now: Instant) {
+        serf.join(targets, token: token(for: purpose), at: now, into: &serfEffects)
+    }
+
+    private func resolve(_ host: String, _ resolution: Resolution, into effects: inout [AgentEffect]) {
+        resolutions[nextToken] = resolution
+        effects.append(.resolve(marked(nextToken), host: host))
+        nextToken += 1
+    }
+
+    private func perform(_ index: Int, at now: Instant, into effects: inout [AgentEffect]) {
+        let batch = steps
+        steps.removeAll(keepingCapacity: true)
+        for step in batch {
+            switch step {
+            case .resolve(let host): resolve(host, .schedule(index), into: &effects)
+            case .join(let targets): join(targets, for: .schedule(index), at: now)
+            case .log(let level, let text): effects.append(.log(level, "agent", text))
+            case .giveUp(let reason): news.append(.gaveUp(reason))
+            }
+        }
+    }
+
+    // MARK: What the Serf says
+
+    private func settle(at now: Instant, into effects: inout [AgentEffect]) {
+        while !serfEffects.isEmpty {
+            let batch = serfEffects
+            serfEffects.removeAll(keepingCapacity: true)
+            for effect in batch { perform(effect, at: now, into: &effects) }
+        }
+    }
+
+    private func perform(_ effect: SerfEffect, at now: Instant, into effects: inout [AgentEffect]) {
+        switch effect {
+        case .gossip(let effect): perform(effect, into: &effects)
+        case .members(let kind, let members): news.append(.members(kind, members))
+        case .userEvent(let event): news.append(.userEvent(event))
+        case .query, .queryAck, .queryResponse, .queryDone, .tagsUpdated: break
+        case .joined(let token, let result):
+            switch purposes.removeValue(forKey: token) {
+            case .schedule(let index):
+                schedules[index].joined(result.mapError { Complaint($0.text) }, at: now, into: &steps)
+                perform(index, at: now, into: &effects)
+            case .request(let id): news.append(.joined(id, result))
+            case .wish, nil, Purpose.none?: break
+            }
+        case .left(let error): news.append(.left(error))
+        case .removed(let token, let error):
+            purposes.removeValue(forKey: token)
+            if let error { effects.append(.log(.warn, "agent", "failed to remove a member: error=\(GoQuote.quote(error.text))")) }
+        case .keys(let token, let response):
+            guard case .wish(let wish) = purposes.removeValue(forKey: token) else { return }
+            news.append(.keys(wish, response))
+        case .disk(let batch): effects.append(.disk(DiskBatch(token: marked(batch.token), operations: batch.operations)))
+        case .conflictLost: news.append(.conflictLost)
+        }
+    }
+
+    private func perform(_ effect: GossipEffect, into effects: inout [AgentEffect]) {
+        switch effect {
+        case .packet(let address, let bytes): effects.append(.packet(kind, to: address, bytes))
+        case .call(let id, let address, let bytes, let timeout):
+            effects.append(.call(CallID(marked(id.raw)), to: address, kind == .lan ? .lan : .wan, bytes, timeout: timeout))
+        case .reply(let id, let bytes): effects.append(.reply(id, bytes))
+        case .refuse(let id): effects.append(.refuse(id))
+        case .log(let level, let module, let text):
+            let role = config.server ? "server" : "client"
+            effects.append(.log(level, "agent.\(role).\(module).\(kind == .lan ? "lan" : "wan")", "\(module): \(text)"))
+        }
+    }
+}
+
+/// What happened in a pool that concerns the rest of the agent.
+enum PoolNews {
+    case members(MemberEventKind, [Member])
+    case userEvent(UserEvent)
+    /// How many could be joined, or why none.
+    case joined(RequestID, Result<Int, GoError>)
+    /// The own departure was told, or not within its time.
+    case left(GoError?)
+    case keys(UInt64, KeyResponse)
+    /// The members know another agent by this one's name.
+    case conflictLost
+    /// What was configured to be joined could not be: the agent has to stop.
+    case gaveUp(String)
+}

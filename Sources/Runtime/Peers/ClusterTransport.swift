@@ -1,0 +1,301 @@
+import CSystem
+import Core
+import Glibc
+
+/// Calls, gossip and name look-ups of an agent in the real world: TCP connections and datagrams on an epoll loop of their own.
+///
+/// What is spoken on the connections is Core's business (`PeerPool`, `InboundConnection`); here are the sockets. As with `IOLoop`, the
+/// thread that polls takes `lock` after each `epoll_wait`, and a thread that has calls or answers to send takes it if it is free and
+/// writes to the sockets itself. Whoever has held it looks into the inbox after letting it go.
+public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Sendable {
+    // Unchecked: `inbox` and `hosts` are guarded by `inboxLock`; `peerEvents` is written before threads start and after they have ended; everything
+    // else is guarded by `lock`.
+    private let lock = Lock()
+    private let inboxLock = Lock()
+    private var inbox: [Message] = []
+    private var messages: [Message] = []
+    private let waker: Waker
+    private var peerEvents: PeerEvents?
+    private var resolver: Resolver!
+
+    let events: EventLoop
+    let configuration: ClusterConfiguration
+    let logger: Logger
+    let pool: PeerPool
+    let clients: ClientCounter
+    /// Connections that we dialed, by the pool's number for them.
+    var dialed: [PeerSocket?] = []
+    /// Connections of those who dialed us, by a number that is never used again.
+    var accepted: [UInt32: PeerSocket] = [:]
+    private var lastAccepted: UInt32 = 0
+    /// Of those, the ones that are streams of gossip.
+    private var gossipStreams = 0
+    private var gossip: [GossipSocket?] = [nil, nil]
+    private var listeners: [PeerListener] = []
+    /// Events for the machine, posted at the end of a turn.
+    var outgoing: [AgentEvent] = []
+    /// What the pool asked for and was not done yet.
+    private var effects: [PeerPool.Effect] = []
+    private var unsent: [PeerSocket] = []
+    private var unfinished: [PeerSocket] = []
+    var addresses = AddressTable()
+    let received: UnsafeMutableRawBufferPointer
+    private(set) var now = SystemClock.now()
+    private var nextSweep = Instant.distantFuture
+    /// When the poller wakes up by itself, or because it was woken for that.
+    private var pollUntil = Instant.distantFuture
+    /// What `pollUntil` was at the end of the last turn: the poller's own, needing no lock.
+    private var sleepUntil = Instant.distantFuture
+    /// Names that are being looked up, guarded by `inboxLock`.
+    private var hosts: [UInt64: String] = [:]
+
+    /// The server port and the gossip ports, with what the system chose for port 0.
+    public private(set) var serverAddress: SocketAddress?
+    public private(set) var lanAddress: SocketAddress?
+    public private(set) var wanAddress: SocketAddress?
+
+    private enum Message {
+        case call(CallID, to: Address, Channel, [UInt8], timeout: Duration)
+        case reply(CallID, [UInt8])
+        case refuse(CallID)
+        case packet([UInt8], to: Address, GossipPool)
+    }
+
+    static let receiveSize = 128 << 10
+    /// Streams of gossip that others have opened; more are closed at once.
+    static let gossipStreamsMax = 512
+    static let sweepInterval = Duration.seconds(1)
+
+    /// Binds the ports, so that it fails before anything runs: `ListeningSocket.Failure`, whose text is the reference's.
+    public init(_ configuration: ClusterConfiguration, logger: Logger) throws {
+        self.configuration = configuration
+        self.logger = logger
+        events = try EventLoop()
+        waker = try Waker()
+        pool = PeerPool(limits: configuration.limits, boundAddress: configuration.origin.host)
+        clients = ClientCounter(max: configuration.connectionsPerClientMax)
+        received = .allocate(byteCount: Self.receiveSize, alignment: 64)
+        resolver = Resolver { [weak self] token, found in self?.resolved(token, found) }
+        try waker.attach(to: events)
+        if let address = configuration.server { serverAddress = try listen(address, .server) }
+        if let address = configuration.lan { lanAddress = try join(.lan, address) }
+        if let address = configuration.wan { wanAddress = try join(.wan, address) }
+    }
+
+    deinit { received.deallocate() }
+
+    private func listen(_ address: SocketAddress, _ port: InboundConnection.Port) throws -> SocketAddress {
+        let socket = try ListeningSocket.stream(address)
+        listeners.append(try PeerListener(socket, port, of: self))
+        return socket.address
+    }
+
+    /// The same port for both protocols, also where the system chooses it: what is free for one may be taken for the other.
+    private func join(_ pool: GossipPool, _ address: SocketAddress) throws -> SocketAddress {
+        for attempt in 1... {
+            let datagrams = try ListeningSocket.datagram(address)
+            do {
+                let bound = try listen(datagrams.address, .gossip(pool))
+                gossip[Int(pool.rawValue)] = try GossipSocket(datagrams, pool, of: self)
+                return bound
+            } catch {
+                if address.port != 0 || attempt == 20 { throw error }
+            }
+        }
+        preconditionFailure("the last attempt returns or throws")
+    }
+
+    // MARK: PeerTransport
+
+    public var loop: (any ServedLoop)? { self }
+
+    public func start(_ events: PeerEvents) { peerEvents = events }
+
+    public func call(_ id: CallID, to address: Address, _ channel: Channel, _ bytes: [UInt8], timeout: Duration) {
+        post(.call(id, to: address, channel, bytes, timeout: timeout))
+    }
+
+    public func reply(_ id: CallID, _ bytes: [UInt8]) { post(.reply(id, bytes)) }
+    public func refuse(_ id: CallID) { post(.refuse(id)) }
+    public func send(_ packet: [UInt8], to address: Address, in pool: GossipPool) { post(.packet(packet, to: address, pool)) }
+
+    public func resolve(_ token: UInt64, host: String) {
+        inboxLock.holding { hosts[token] = host }
+        resolver.resolve(token, host: host, port: 0)
+    }
+
+    private func resolved(_ token: UInt64, _ found: [SocketAddress]) {
+        guard let host = inboxLock.holding({ hosts.removeValue(forKey: token) }) else { return }
+        let v4 = found.filter { $0.family == AF_INET }
+        let sorted = v4 + found.filter { $0.family != AF_INET }
+        let result: Result<[String], Complaint> =
+            sorted.isEmpty ? .failure(Complaint("lookup \(host): no such host")) : .success(sorted.map(\.host))
+        peerEvents?.post(.resolved(token, result))
+    }
+
+    private func post(_ message: Message) { inboxLock.holding { inbox.append(message) } }
+
+    public func deliver() {
+        while inboxLock.holding({ !inbox.isEmpty }), lock.tryLock() {
+            now = max(now, SystemClock.now())
+            takeInbox()
+            finish()
+            if deadline < pollUntil {
+                pollUntil = deadline
+                waker.wake()
+            }
+            if !unfinished.isEmpty { waker.wake() }
+            lock.unlock()
+        }
+    }
+
+    public func stop() {
+        resolver.stop()
+        lock.holding {
+            for listener in listeners { listener.shutDown() }
+            for socket in gossip { socket?.shutDown() }
+            for socket in dialed { socket?.close() }
+            for socket in accepted.values { socket.close() }
+            (listeners, gossip, dialed, accepted, unsent, unfinished) = ([], [nil, nil], [], [:], [], [])
+        }
+        peerEvents = nil
+    }
+
+    // MARK: ServedLoop
+
+    public func wake() { waker.wake() }
+
+    public func turn(sleeping: Bool) -> Bool {
+        let count = events.wait(milliseconds: sleeping ? timeout() : 0)
+        lock.lock()
+        now = max(now, SystemClock.now())
+        events.dispatch(count)
+        takeInbox()
+        resumeUnfinished()
+        tick()
+        finish()
+        (pollUntil, sleepUntil) = (deadline, deadline)
+        let isMoreToRead = !unfinished.isEmpty
+        lock.unlock()
+        deliver()
+        return (peerEvents?.run() ?? false) || isMoreToRead
+    }
+
+    /// Must not take the lock: whoever takes it has to look into the inbox afterwards.
+    private func timeout() -> Int32 {
+        if sleepUntil == .distantFuture { return -1 }
+        return Int32(clamping: max(0, (sleepUntil - SystemClock.now()).nanoseconds / 1_000_000 + 1))
+    }
+
+    private var deadline: Instant { min(pool.deadline, nextSweep) }
+
+    private func tick() {
+        if pool.deadline <= now {
+            pool.tick(at: now, into: &effects)
+            perform()
+        }
+        guard now >= nextSweep else { return }
+        for socket in accepted.values { socket.sweep() }
+        nextSweep = accepted.isEmpty ? .distantFuture : now + Self.sweepInterval
+    }
+
+    /// The end of every stretch with the lock held.
+    private func finish() {
+        while let socket = unsent.popLast() { socket.flush() }
+        for case let socket? in gossip { socket.flush() }
+        peerEvents?.add(&outgoing)
+    }
+
+    private func takeInbox() {
+        inboxLock.holding { swap(&inbox, &messages) }
+        if messages.isEmpty { return }
+        for message in messages {
+            switch message {
+            case .call(let id, let address, let channel, let bytes, let timeout):
+                pool.call(id, to: address, channel, bytes, timeout: timeout, at: now, into: &effects)
+            case .reply(let id, let bytes): accepted[UInt32(truncatingIfNeeded: id.raw >> 32)]?.reply(id, bytes)
+            case .refuse(let id): accepted[UInt32(truncatingIfNeeded: id.raw >> 32)]?.refuse(id)
+            case .packet(let bytes, let address, let pool):
+                if let target = addresses.parse(address) { gossip[Int(pool.rawValue)]?.add(bytes, to: target) }
+            }
+        }
+        messages.removeAll(keepingCapacity: messages.count <= 1024)
+        perform()
+    }
+
+    // MARK: Connections
+
+    /// Calls the pool and does what it asks for at once: its numbers for connections may mean others afterwards.
+    func tellPool(_ body: (PeerPool, inout [PeerPool.Effect]) -> Void) {
+        body(pool, &effects)
+        perform()
+    }
+
+    private func perform() {
+        // Performing some leads to others.
+        while !effects.isEmpty {
+            let batch = effects
+            effects.removeAll(keepingCapacity: true)
+            for effect in batch {
+                switch effect {
+                case .dial(let id, let address, let fromBoundAddress): dial(id, address, fromBoundAddress)
+                case .send(let id): if let socket = dialed[id] { sendLater(socket) }
+                case .close(let id):
+                    dialed[id]?.close()
+                    dialed[id] = nil
+                case .answered(let id, let bytes): outgoing.append(.answered(id, bytes))
+                case .failed(let id, let text): outgoing.append(.callFailed(id, text))
+                }
+            }
+        }
+    }
+
+    private func dial(_ id: Int, _ address: Address, _ fromBoundAddress: Bool) {
+        while dialed.count <= id { dialed.append(nil) }
+        let origin = fromBoundAddress ? configuration.origin : nil
+        switch PeerSocket.dial(id, addresses.parse(address), address, from: origin, of: self) {
+        case .success(let socket): dialed[id] = socket
+        case .failure(let failure): pool.dialFailed(id, failure.description, at: now, into: &effects)
+        }
+    }
+
+    /// Takes a connection that was accepted, unless there are too many.
+    func adopt(_ fd: Int32, from address: SocketAddress, _ port: InboundConnection.Port) {
+        guard port == .server ? clients.add(address.host) : gossipStreams < Self.gossipStreamsMax else {
+            close(fd)
+            return
+        }
+        if port != .server { gossipStreams += 1 }
+        lastAccepted &+= 1
+        let connection = InboundConnection(port, limits: configuration.limits, at: now)
+        accepted[lastAccepted] = PeerSocket.adopt(fd, from: address, connection, lastAccepted, of: self)
+        if nextSweep == .distantFuture { nextSweep = now + Self.sweepInterval }
+    }
+
+    /// Flushes the socket at the end of the turn.
+    func sendLater(_ socket: PeerSocket) {
+        if socket.isUnsent { return }
+        socket.isUnsent = true
+        unsent.append(socket)
+    }
+
+    /// Lets the socket read on in the next turn.
+    func resumeLater(_ socket: PeerSocket) { unfinished.append(socket) }
+
+    private func resumeUnfinished() {
+        if unfinished.isEmpty { return }
+        let sockets = unfinished
+        unfinished = []
+        for socket in sockets { socket.receive() }
+    }
+
+    func released(_ port: InboundConnection.Port, _ client: String) {
+        if port == .server { clients.remove(client) } else { gossipStreams -= 1 }
+    }
+
+    /// Connections that stand or are being made.
+    var connectionCount: (dialed: Int, accepted: Int) {
+        defer { deliver() }
+        return lock.holding { (pool.connectionCount, accepted.count) }
+    }
+}
