@@ -54,7 +54,10 @@ extension Agent {
                 guard let tags = ServerTags(member), tags.datacenter == config.datacenter else { continue }
                 switch kind {
                 case .joined, .updated:
-                    effects.append(.log(.info, "agent.client", "adding server: server=\"\(tags.name) (Addr: tcp/\(tags.serverAddress)) (DC: \(tags.datacenter))\""))
+                    effects.append(
+                        .log(
+                            .info, "agent.client",
+                            "adding server: server=\"\(tags.name) (Addr: tcp/\(tags.serverAddress)) (DC: \(tags.datacenter))\""))
                     client.servers.add(ServerEntry(name: tags.name, address: tags.serverAddress, datacenter: tags.datacenter))
                     if kind == .joined { local.handle(.synchronize, at: now, into: &localEffects) }
                 case .left, .failed, .reaped: client.servers.remove(tags.name)

@@ -26,7 +26,9 @@ extension Agent {
             backend.execute(.operation(.fireEvent(name: message.name, payload: payload.encoded), options), for: .client(id), at: now)
         case .events(let name, let index, let wait):
             pending[id] = .pool
-            if let answer = events.list(id, name: name, index: index, wait: wait, pretty: pretty, at: now) { respond(answer, into: &effects) }
+            if let answer = events.list(id, name: name, index: index, wait: wait, pretty: pretty, at: now) {
+                respond(answer, into: &effects)
+            }
         default: preconditionFailure("no request for the pools")
         }
     }

@@ -39,7 +39,8 @@ final class Pool {
         defaultPort = isLAN ? config.serfLANPort : config.serfWANPort
         schedules = [
             JoinSchedule(
-                isLAN ? config.startJoinLAN : config.startJoinWAN, port: defaultPort, interval: .hours(1), retriesMax: 0, pool: kind, once: true),
+                isLAN ? config.startJoinLAN : config.startJoinWAN, port: defaultPort, interval: .hours(1), retriesMax: 0, pool: kind,
+                once: true),
             JoinSchedule(
                 isLAN ? config.retryJoinLAN : config.retryJoinWAN, port: defaultPort,
                 interval: isLAN ? config.retryJoinInterval : config.retryJoinIntervalWAN,
