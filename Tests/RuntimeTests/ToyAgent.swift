@@ -150,7 +150,8 @@ final class RunningDriver: @unchecked Sendable {
     private var hasEnded = false
 
     init(
-        _ agent: ToyAgent = ToyAgent(), disk: (any BatchDisk)? = nil, change: (inout DriverConfiguration) -> Void = { _ in }
+        _ agent: ToyAgent = ToyAgent(), disk: (any BatchDisk)? = nil, peers: any PeerTransport = NoPeers(),
+        change: (inout DriverConfiguration) -> Void = { _ in }
     ) throws {
         self.agent = agent
         var configuration = DriverConfiguration()
@@ -162,7 +163,8 @@ final class RunningDriver: @unchecked Sendable {
         change(&configuration)
         let logger = Logger(level: .error, fd: open("/dev/null", O_WRONLY))
         driver = try Driver(
-            machine: agent, frontEnd: { ToyFrontEnd() }, disk: disk ?? MemoryDisk(), configuration: configuration, logger: logger)
+            machine: agent, frontEnd: { ToyFrontEnd() }, disk: disk ?? MemoryDisk(), configuration: configuration, peers: peers,
+            logger: logger)
         port = driver.httpAddresses.first?.port ?? 0
         dnsPort = driver.dnsAddresses.first?.port ?? 0
         Foundation.Thread.detachNewThread { [self] in

@@ -41,14 +41,13 @@ public struct MessagePackScanner: Sendable {
                 width -= 1
                 if width == 0 { take() }
             }
-            if raw > 0 { continue }
             if raw + values > sizeMax { throw .invalid("message is too large") }
+            if raw > 0 { continue }
             if values == 0 { return true }
             if at == bytes.count { return false }
             values -= 1
             try begin(bytes[at])
             at += 1
-            if raw + values > sizeMax { throw .invalid("message is too large") }
         }
     }
 

@@ -16,6 +16,7 @@ public protocol PeerTransport: AnyObject, Sendable {
     /// Looks a name up; ends in one `.resolved` of that token.
     func resolve(_ token: UInt64, host: String)
     /// Called after the calls, answers and packets of a batch, with the core free again: the place for system calls.
+    /// What it adds to the `PeerEvents` is handled by the caller.
     func deliver()
     /// Called after the threads of the driver have ended. Must let go of the `PeerEvents`, which lead back to the transport.
     func stop()

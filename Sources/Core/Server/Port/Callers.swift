@@ -39,9 +39,19 @@ final class GossipCaller {
     /// What there is of an answer when the peer closes.
     var received: [UInt8] { assembler.partial }
 
-    func receive(_ input: UnsafeRawBufferPointer, _ at: inout Int, into results: inout [(CallID, CallResult)]) throws(PortError) {
-        guard let waiting = call, let bytes = try assembler.take(input, &at) else { return }
-        results.append((waiting, .answered(bytes)))
+    func receive(_ input: UnsafeRawBufferPointer, into results: inout [(CallID, CallResult)]) {
+        guard let waiting = call else { return }
+        var at = 0
+        var answer: [UInt8]
+        do throws(PortError) {
+            guard let bytes = try assembler.take(input, &at) else { return }
+            answer = bytes
+        } catch {
+            // What is wrong with it is for the caller to say.
+            answer = assembler.partial
+            answer.append(0..<input.count, of: input)
+        }
+        results.append((waiting, .answered(answer)))
         call = nil
     }
 }

@@ -134,13 +134,14 @@ public final class OutboundConnection {
 
     func receive(_ input: UnsafeRawBufferPointer, at now: Instant, into results: inout [(CallID, CallResult)]) throws(PortError) {
         var at = 0
+        let wasBusy = callCount > 0
+        defer { if wasBusy { noteIdle(at: now) } }
         switch mode {
         case .mux(let caller)?: try caller.receive(input, &at, into: &results)
         case .sequence(let caller)?: try caller.receive(input, &at, into: &results)
-        case .gossip(let caller)?: try caller.receive(input, &at, into: &results)
+        case .gossip(let caller)?: caller.receive(input, into: &results)
         case nil: break
         }
-        noteIdle(at: now)
     }
 
     private func noteIdle(at now: Instant) {
