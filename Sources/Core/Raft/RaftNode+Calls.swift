@@ -58,7 +58,7 @@ extension RaftNode {
                 let response = try AppendEntriesResponse(&reader)
                 appendAnswered(call, peer, epoch: epoch, previous: previous, last: last, bytes: bytes, response, &out)
             case .install(let peer, let install): installAnswered(call, peer, install, try InstallSnapshotResponse(&reader), &out)
-            case .timeoutNow: break
+            case .timeoutNow, .knock: break
             }
         } catch {
             failed(call, error.text, &out)
@@ -74,6 +74,7 @@ extension RaftNode {
         switch call.purpose {
         case .preVote(let canvass): preVoteFailed(call, canvass, &out)
         case .probe: break
+        case .knock: knockFailed(call, text, &out)
         case .vote: out.append(.log(.debug, "raft: failed to make requestVote RPC: target=\(call.server) error=\"\(text)\""))
         case .heartbeat(let peer, _): heartbeatFailed(peer, text, &out)
         case .append(let peer, let epoch, let previous, _, _): appendFailed(peer, epoch: epoch, previous: previous, text, &out)

@@ -56,7 +56,7 @@ extension RaftNode {
         call(server.id, server.address, voteRequest(term: 0).encoded(.requestVote), .probe(canvass), &out)
     }
 
-    private func voteRequest(term: UInt64, isTransfer: Bool = false) -> VoteRequest {
+    func voteRequest(term: UInt64, isTransfer: Bool = false) -> VoteRequest {
         VoteRequest(term: term, candidate: addressBytes, lastIndex: log.lastIndex, lastTerm: log.lastTerm, isTransfer: isTransfer)
     }
 
@@ -79,6 +79,8 @@ extension RaftNode {
             preVotesChanged(canvass, &out)
         } else if response.term > term {
             becomeFollower(response.term, &out)
+        } else {
+            hastenPreVote()
         }
     }
 
@@ -157,7 +159,7 @@ extension RaftNode {
         guard let leader, Array(leader.address.utf8) != candidate else { return false }
         if isLeader { return true }
         guard let lastContact else { return false }
-        return now - lastContact < config.heartbeatTimeout
+        return now - lastContact < loyalty
     }
 
     /// Whether the candidate has everything that this server acknowledged (§5.4.1). What it acknowledged and threw away (`startOver`)

@@ -13,6 +13,7 @@ extension RaftNode {
         if messageTerm > term || !isFollower { becomeFollower(messageTerm, &out) }
         if leader.map({ !$0.address.utf8.elementsEqual(leaderAddress) }) ?? true { setLeader(server(at: leaderAddress), &out) }
         lastContact = now
+        heardLeader()
         armElection(config.heartbeatTimeout)
         return true
     }

@@ -47,6 +47,10 @@ public final class RaftNode {
     /// When this node last heard from a leader; nil: never since it started.
     public internal(set) var lastContact: Instant?
     var electionDeadline: Instant
+    /// When to see whether a silent leader is still there, how often that was done since it was heard, and whether nobody was.
+    var knockAt: Instant?
+    var knocks = 0
+    var leaderIsLost = false
     /// Until then no votes are granted: this node may have confirmed a lease before it was restarted.
     var voteBlockedUntil: Instant
     var peerKinds = LookupTable<String, PeerKind>()
@@ -73,6 +77,8 @@ public final class RaftNode {
             /// A vote in term 0: does the server, which did not understand a pre-vote, answer at all?
             case probe(Canvass)
             case vote
+            /// Is anybody still there where the leader was?
+            case knock
             case heartbeat(Peer, round: UInt64)
             case append(Peer, epoch: UInt64, previous: UInt64, last: UInt64, bytes: Int)
             case install(Peer, Install)
@@ -173,6 +179,7 @@ public final class RaftNode {
             earliest = min(earliest, deadline(of: leadership))
         } else {
             earliest = min(earliest, electionDeadline)
+            if let knock = knockDeadline { earliest = min(earliest, knock) }
         }
         return earliest
     }
@@ -184,6 +191,8 @@ public final class RaftNode {
             runTimers(of: leadership, &out)
         } else if electionDeadline <= now {
             electionTimedOut(&out)
+        } else if let due = knockDeadline, due <= now {
+            knock(&out)
         }
     }
 

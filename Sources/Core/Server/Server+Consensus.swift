@@ -24,6 +24,7 @@ extension Server {
         case .leaderChanged(let leader):
             publishes = true
             if let leader, leader.id != config.nodeID { log(.info, "New leader elected: payload=\(leader.address)") }
+            if leader != nil { hastenRetries(at: now) }
             retryHeld(at: now)
         case .configurationChanged, .leaseChanged:
             publishes = true

@@ -59,6 +59,15 @@ extension Server {
         }
     }
 
+    /// There is a leader: what failed for want of one is tried again at once, in the order in which it came.
+    func hastenRetries(at now: Instant) {
+        guard !retries.isEmpty else { return }
+        let waiting = retries.map(\.value)
+        retries.removeAll()
+        retryDeadlines.removeAll()
+        for (call, giveUpAt, _) in waiting { route(call.work, for: call.requester, giveUpAt: giveUpAt, at: now) }
+    }
+
     // MARK: From others
 
     /// Carries out what another server asks for; the answer goes back under the same id.

@@ -29,7 +29,7 @@ public final class Server {
     var heldDeadlines = DeadlineQueue<UInt64>()
     var verifications = LookupTable<UInt64, [VerifiedRead]>()
     var forwarded = LookupTable<CallID, ForwardedWork>()
-    var retries = LookupTable<UInt64, (call: ForwardedWork, giveUpAt: Instant, error: ServerError)>()
+    var retries = PersistentMap<UInt64, (call: ForwardedWork, giveUpAt: Instant, error: ServerError)>()
     var retryDeadlines = DeadlineQueue<UInt64>()
     var incoming = LookupTable<CallID, IncomingCall>()
     /// Operations that the agent carries out.

@@ -141,3 +141,32 @@ import Testing
         #expect(cluster.put("after", at: leader))
     }
 }
+
+@Suite struct FailoverTests {
+    /// From the death of the leader to the first write that is acknowledged, in the time of the simulation.
+    private func failover(_ phase: Duration) throws -> Duration {
+        let cluster = try ServerCluster.formed()
+        cluster.run(for: .seconds(3) + phase)
+        let leader = try #require(cluster.leader)
+        let start = cluster.now
+        cluster.kill(leader)
+        let other = try #require(cluster.names.first)
+        while !cluster.put("k", at: other) {}
+        return cluster.now - start
+    }
+
+    @Test func `a leader whose port is closed is replaced long before its followers' timeout`() throws {
+        let times = try (0..<15).map { try failover(.milliseconds(13) * $0) }.sorted()
+        #expect(times[7] < .milliseconds(750) && times.last! < .milliseconds(1000), "\(times)")
+    }
+
+    @Test func `a leader that is cut off is replaced after the timeout only`() throws {
+        let cluster = try ServerCluster.formed()
+        cluster.run(for: .seconds(3))
+        let leader = try #require(cluster.leader)
+        let start = cluster.now
+        cluster.isolated = [leader]
+        #expect(cluster.run(upTo: .seconds(5)) { cluster.leader != nil && cluster.leader != leader })
+        #expect(cluster.now - start > .milliseconds(850))
+    }
+}
