@@ -13,7 +13,8 @@ public final class PeerPool {
         case send(Int)
         case close(Int)
         case answered(CallID, [UInt8])
-        /// The text is the reference's, with the prefixes of its caller's side (rpc-raft-wire §2.4).
+        /// The text is the reference's, without the prefixes that its callers put before it (rpc-raft-wire §2.4). It begins with `dial `
+        /// exactly when nothing of the call was sent.
         case failed(CallID, String)
     }
 
@@ -29,7 +30,6 @@ public final class PeerPool {
     private var results: [(CallID, CallResult)] = []
 
     static let sweepInterval = Duration.seconds(1)
-    private static let dialPrefix = "rpc error getting client: failed to get conn: "
 
     /// `boundAddress` is what error texts name as the origin of calls: `127.0.0.1`.
     public init(limits: PortLimits = .server, boundAddress: String) {
@@ -50,7 +50,7 @@ public final class PeerPool {
         into effects: inout [Effect]
     ) {
         let peer = peer(address)
-        guard peer.callCount < limits.callsPerPeerMax else { return refuse(id, channel, "too many calls to \(address)", &effects) }
+        guard peer.callCount < limits.callsPerPeerMax else { return refuse(id, address, "too many calls", &effects) }
         let connection: OutboundConnection
         switch channel {
         case .rpc: connection = shared(&peer.mux, .mux, peer, at: now, &effects)
@@ -62,13 +62,13 @@ public final class PeerPool {
                 peer.raftCount += 1
                 connection = open(.raft, to: peer, at: now, &effects)
             } else {
-                return refuse(id, channel, "too many connections to \(address)", &effects)
+                return refuse(id, address, "too many connections", &effects)
             }
         case .lan, .wan:
-            guard gossipStreams < limits.gossipStreamsMax else { return refuse(id, channel, "too many streams", &effects) }
+            guard gossipStreams < limits.gossipStreamsMax else { return refuse(id, address, "too many streams", &effects) }
             gossipStreams += 1
             connection = open(.gossip(channel == .lan ? .lan : .wan), to: peer, at: now, &effects)
-        case .snapshot: return refuse(id, channel, "snapshot requests are not called", &effects)
+        case .snapshot: return refuse(id, address, "snapshot requests are not called", &effects)
         }
         peer.callCount += 1
         calls[id] = connection
@@ -77,8 +77,8 @@ public final class PeerPool {
         mark(connection, &effects)
     }
 
-    private func refuse(_ id: CallID, _ channel: Channel, _ text: String, _ effects: inout [Effect]) {
-        effects.append(.failed(id, channel == .rpc ? "rpc error getting client: " + text : text))
+    private func refuse(_ id: CallID, _ address: Address, _ text: String, _ effects: inout [Effect]) {
+        effects.append(.failed(id, "dial tcp \(address): \(text)"))
     }
 
     /// AppendEntries with entries, be there none: `Entries`, the first of its fields, is nil in heartbeats only (rpc-raft-wire §5.2).
@@ -146,13 +146,7 @@ public final class PeerPool {
     /// `text` is Go's: `dial tcp 127.0.0.1:0->127.0.0.1:8300: connect: connection refused`.
     public func dialFailed(_ id: Int, _ text: String, at now: Instant, into effects: inout [Effect]) {
         guard let connection = connection(id) else { return }
-        let isMux = connection.use == .mux
-        // Of several that waited, only the first one is told (rpc-raft-wire §1.5).
-        let others = Self.dialPrefix + "rpc error: lead thread didn't get connection"
-        let first = isMux ? Self.dialPrefix + text : text
-        for (place, call) in drop(connection, byPeer: false).unanswered.enumerated() {
-            fail(call, isMux && place > 0 ? others : first, &effects)
-        }
+        for call in drop(connection, byPeer: false).unanswered { fail(call, text, &effects) }
         effects.append(.close(id))
     }
 
@@ -169,7 +163,7 @@ public final class PeerPool {
         for (call, result) in results {
             switch result {
             case .answered(let bytes): answer(call, bytes, &effects)
-            case .failed(let text): fail(call, Self.text(text, of: connection), &effects)
+            case .failed(let text): fail(call, text, &effects)
             }
         }
         results.removeAll(keepingCapacity: true)
@@ -203,16 +197,12 @@ public final class PeerPool {
 
     /// The calls of a connection that is gone fail.
     private func lost(_ connection: OutboundConnection, _ text: String, byPeer: Bool, _ effects: inout [Effect]) {
-        // The multiplexer knows only that its connection has ended.
-        let text = Self.text(connection.use == .mux ? "EOF" : text, of: connection)
+        // The multiplexer's streams only know that it has ended.
+        let text = connection.use == .mux ? "EOF" : text
         let (unanswered, late) = drop(connection, byPeer: byPeer)
         if let late { answer(late.0, late.1, &effects) }
         for call in unanswered { fail(call, text, &effects) }
         effects.append(.close(connection.id))
-    }
-
-    private static func text(_ text: String, of connection: OutboundConnection) -> String {
-        connection.use == .mux ? "rpc error making call: " + text : text
     }
 
     private func drop(
@@ -257,11 +247,10 @@ public final class PeerPool {
 
     private func expire(_ call: CallID, at now: Instant, _ effects: inout [Effect]) {
         guard let connection = forget(call) else { return }
-        let isMux = connection.use == .mux
         if connection.state != .open {
-            effects.append(.failed(call, (isMux ? Self.dialPrefix : "") + dialTimeoutText(connection)))
-        } else if isMux {
-            effects.append(.failed(call, "rpc error making call: i/o deadline reached"))
+            effects.append(.failed(call, dialTimeoutText(connection)))
+        } else if connection.use == .mux {
+            effects.append(.failed(call, "i/o deadline reached"))
         } else {
             effects.append(.failed(call, "read tcp \(connection.path): i/o timeout"))
         }
