@@ -110,18 +110,43 @@ extension RaftNode {
 
     /// The greatest value that a majority of the voters has reached, this node with `own`.
     func quorumValue<T: Comparable>(_ leadership: Leadership, own: T, _ value: (Peer) -> T) -> T {
-        var values: [T] = []
-        values.reserveCapacity(8)
-        for server in configuration.servers where server.suffrage == .voter {
-            if server.id == identity.id {
-                values.append(own)
-            } else if let peer = leadership.peer(server.id) {
-                values.append(value(peer))
+        let electorate = electorate(leadership)
+        let count = electorate.peers.count + (electorate.includesSelf ? 1 : 0)
+        precondition(count > 0, "a configuration has at least one voter")
+        // Asked for several times per batch of events: a few values, sorted where they cost no allocation.
+        return withUnsafeTemporaryAllocation(of: T.self, capacity: count) { values in
+            var used = 0
+            func insert(_ value: T) {
+                values.initializeElement(at: used, to: value)
+                var at = used
+                while at > 0, values[at] < values[at - 1] {
+                    values.swapAt(at, at - 1)
+                    at -= 1
+                }
+                used += 1
             }
+            if electorate.includesSelf { insert(own) }
+            for peer in electorate.peers { insert(value(peer)) }
+            let result = values[(count - 1) / 2]
+            values.deinitialize()
+            return result
         }
-        values.sort()
-        precondition(!values.isEmpty, "a configuration has at least one voter")
-        return values[(values.count - 1) / 2]
+    }
+
+    /// Who votes, by the configuration in force.
+    private func electorate(_ leadership: Leadership) -> Leadership.Electorate {
+        if let known = leadership.electorate, known.index == configurationIndex { return known }
+        let voters = configuration.voters
+        let electorate = Leadership.Electorate(
+            index: configurationIndex, peers: voters.compactMap { $0.id == identity.id ? nil : leadership.peer($0.id) },
+            includesSelf: voters.contains { $0.id == identity.id })
+        leadership.electorate = electorate
+        return electorate
+    }
+
+    private func isSoleVoter(_ leadership: Leadership) -> Bool {
+        let electorate = electorate(leadership)
+        return electorate.includesSelf && electorate.peers.isEmpty
     }
 
     // MARK: Lease
@@ -130,7 +155,7 @@ extension RaftNode {
     /// only voter's never ends. Counted from when the messages were sent that a quorum answered.
     public var leaseExpiry: Instant? {
         guard case .leader(let leadership) = state, lastApplied >= leadership.startIndex, !leadership.hasGivenLease else { return nil }
-        if configuration.isSoleVoter(identity.id) { return .distantFuture }
+        if isSoleVoter(leadership) { return .distantFuture }
         let never = Instant(nanoseconds: .min)
         let confirmed = quorumValue(leadership, own: now) { $0.confirmedAt ?? never }
         return confirmed == never ? nil : confirmed + config.leaderLeaseTimeout
@@ -152,8 +177,7 @@ extension RaftNode {
     // MARK: Timers
 
     func deadline(of leadership: Leadership) -> Instant {
-        var earliest = lastQuorumContact(leadership) + config.leaderLeaseTimeout
-        if configuration.isSoleVoter(identity.id) { earliest = .distantFuture }
+        var earliest = isSoleVoter(leadership) ? .distantFuture : lastQuorumContact(leadership) + config.leaderLeaseTimeout
         for peer in leadership.peers {
             earliest = min(earliest, peer.heartbeatAt)
             if let retry = peer.retryAt { earliest = min(earliest, retry) }
@@ -165,7 +189,7 @@ extension RaftNode {
     }
 
     func runTimers(of leadership: Leadership, _ out: inout [RaftEffect]) {
-        if !configuration.isSoleVoter(identity.id), lastQuorumContact(leadership) + config.leaderLeaseTimeout <= now {
+        if !isSoleVoter(leadership), lastQuorumContact(leadership) + config.leaderLeaseTimeout <= now {
             return stepDown("failed to contact quorum of nodes", &out)
         }
         for peer in leadership.peers {

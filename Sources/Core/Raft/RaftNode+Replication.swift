@@ -6,6 +6,7 @@
 extension RaftNode {
     /// The servers of the configuration as peers; those that left it are told so before they are dropped.
     func joinPeers(_ leadership: Leadership) {
+        leadership.electorate = nil
         for server in configuration.servers where server.id != identity.id {
             if let peer = leadership.peer(server.id) {
                 peer.leaving = nil

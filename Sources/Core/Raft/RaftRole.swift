@@ -45,6 +45,8 @@ final class Leadership {
     /// The index of the first entry of this term: nothing is committed, or read, before it is.
     let startIndex: UInt64
     var peers: [Peer] = []
+    /// As last worked out; nil when the peers have changed since.
+    var electorate: Electorate?
     /// Payload of the proposals that are not committed.
     var uncommittedBytes = 0
 
@@ -64,6 +66,13 @@ final class Leadership {
     var isRestoring = false
     /// It is restored at `index`, but not committed before the entry at `noop` is.
     var pendingRestore: (token: UInt64, index: UInt64, noop: UInt64)?
+
+    /// The voters of the configuration at `index`.
+    struct Electorate {
+        var index: UInt64
+        var peers: [Peer]
+        var includesSelf: Bool
+    }
 
     struct Verification {
         var token: UInt64
