@@ -26,6 +26,28 @@ import Testing
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    @Test func `one planned write fails, and only one`() throws {
+        let disk = VirtualDisk()
+        try apply(disk, [.write(file: "log", offset: 0, bytes: Array("abcd".utf8)), .sync(file: "log")])
+        disk.plannedFailure = .write(part: 50)
+        #expect(throws: DiskError.self) { try disk.apply(.write(file: "log", offset: 4, bytes: Array("efgh".utf8))) }
+        #expect(text(disk, "log") == "abcdef")
+        #expect(disk.hasFailed)
+        try apply(disk, [.write(file: "log", offset: 4, bytes: Array("EFGH".utf8))])
+        #expect(text(disk, "log") == "abcdEFGH")
+    }
+
+    @Test func `a sync that fails may take what was written with it`() throws {
+        for forgets in [false, true] {
+            let disk = VirtualDisk()
+            try apply(disk, [.write(file: "log", offset: 0, bytes: Array("abcd".utf8)), .sync(file: "log")])
+            try apply(disk, [.write(file: "log", offset: 4, bytes: Array("efgh".utf8))])
+            disk.plannedFailure = .sync(forgets: forgets)
+            #expect(throws: DiskError.self) { try disk.apply(.sync(file: "log")) }
+            #expect(text(disk, "log") == (forgets ? "abcd" : "abcdefgh"))
+        }
+    }
+
     @Test func `synced contents under a synced name survive`() throws {
         let found = try outcomes {
             try apply(

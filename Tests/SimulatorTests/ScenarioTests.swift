@@ -56,11 +56,53 @@ import Testing
         #expect(options.expect.minimumElections == 2)
     }
 
+    @Test func `agents of a pool are named by number and range`() throws {
+        let options = try parse(
+            """
+            scenario "x" {
+              servers = 2
+              agents  = 30
+              gossip_network { drop = 0.4 }
+              workload "agent-services" { clients = 5 }
+              at "1s" { kill = ["a1..a10", "s2"]  slow = ["a30", "10s"]  packet_loss = ["agents", 0.25] }
+            }
+            """)
+        #expect(options.gossip)
+        #expect(options.agents == 30)
+        #expect(options.packetNetwork.drop == 0.4)
+        #expect(
+            options.steps.map(\.action) == [
+                .kill(.range(2, 11)), .kill(.server(1)), .slow(.server(31), .seconds(10)), .packetLoss(.agents, 0.25),
+            ])
+        #expect(failure("scenario \"x\" {\n  agents = 3\n  gossip = false\n}")?.line == 3)
+    }
+
+    @Test func `servers come and go, clocks are set, and disks fail in a scenario`() throws {
+        let options = try parse(
+            """
+            scenario "x" {
+              servers = 3
+              spares  = 2
+              stale_dns = false
+              workload "dns" { rate = 5 }
+              at "1s" { join = ["s4", "s5"]  retire = "leader" }
+              at "2s" { wall_clock = ["s1", "-1h"]  fail_write = "s2"  fail_sync = "follower" }
+            }
+            """)
+        #expect(options.spares == 2)
+        #expect(!options.staleDNS)
+        #expect(
+            options.steps.map(\.action) == [
+                .join(.server(3)), .join(.server(4)), .retire(.leader), .wallClock(.server(0), .zero - .hours(1)),
+                .diskError(.server(1), .write(part: 50)), .diskError(.follower, .sync(forgets: true)),
+            ])
+    }
+
     @Test(arguments: [
         ("scenario \"x\" {\n  servers = 3\n  sevrers = 5\n}", 3, "unknown key \"sevrers\""),
         ("scenario \"x\" {\n  network {\n    delay = \"1ms\"\n    latency = \"1ms\"\n  }\n}", 4, "unknown key \"latency\""),
         ("scenario \"x\" {\n  at \"1s\" { kill = \"s1\" }\n  at \"2s\" { kil = \"s1\" }\n}", 3, "unknown action \"kil\""),
-        ("scenario \"x\" {\n  at \"1s\" {\n    kill = \"s9\"\n  }\n}", 3, "kill: there is no server \"s9\""),
+        ("scenario \"x\" {\n  at \"1s\" {\n    kill = \"s9\"\n  }\n}", 3, "kill: there is no agent \"s9\""),
         ("scenario \"x\" {\n  servers = 12\n}", 2, "servers must be a whole number from 1 to 7"),
         ("scenario \"x\" {\n  duration = \"soon\"\n}", 2, "duration: \"soon\" is no duration"),
         ("scenario \"x\" {\n  network { delay = \"9ms..1ms\" }\n}", 2, "delay: \"9ms..1ms\" ends before it begins"),

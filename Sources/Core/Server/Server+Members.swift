@@ -50,6 +50,8 @@ extension Server {
 
     /// A server is alive: it shall be in the Raft configuration, at first without a vote.
     func addPeer(_ server: ServerTags, at now: Instant) {
+        // Without gossip there is no pool to follow: operators add and remove servers.
+        guard config.initialServers.isEmpty else { return }
         if server.bootstrap, lanServers.contains(where: { $0.bootstrap && $0.memberName != server.memberName }) {
             return log(
                 .error,

@@ -29,12 +29,19 @@ extension Server {
 
     /// Writes the configuration that a new cluster begins with; every one of its servers writes the same.
     func bootstrap(at now: Instant) {
-        guard config.bootstrap || !config.initialServers.isEmpty else { return }
+        guard config.bootstrap || config.initialServers.contains(where: { $0.id == config.nodeID }) else { return }
         let servers =
             config.initialServers.isEmpty
             ? [RaftServer(id: config.nodeID, address: config.raftAddress)]
             : config.initialServers.map { RaftServer(id: $0.id, address: $0.address) }
         drive(.bootstrap(token: takeToken(), RaftConfiguration(servers: servers)), at: now)
+    }
+}
+
+extension Server {
+    /// Changes who votes, if this server leads, without looking at what else is known of the servers.
+    public func changeMembership(_ change: MembershipChange, at now: Instant) {
+        drive(.changeMembership(token: takeToken(), change), at: now)
     }
 }
 

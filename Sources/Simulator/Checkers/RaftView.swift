@@ -11,6 +11,8 @@ protocol RaftView {
     var lastLogIndex: UInt64 { get }
     /// The term of an entry of the log, or of the snapshot that ends there; nil for others.
     func logTerm(at index: UInt64) -> UInt64?
+    /// The entry that holds the configuration in force.
+    var configurationIndex: UInt64 { get }
     /// A digest of the state after the last applied entry: the same on every server that has applied the same entries.
     var appliedDigest: UInt64 { get }
     /// An entry of the log that was just committed, for the reference state; nil for a machine whose state is no `Store`.
@@ -18,6 +20,7 @@ protocol RaftView {
 }
 
 extension RaftView {
+    var configurationIndex: UInt64 { 0 }
     func entry(at index: UInt64) -> LogEntry? { nil }
 }
 

@@ -47,11 +47,14 @@ struct WatchHistory {
 
     mutating func append(_ answer: Answer) { answers.append(answer) }
 
-    func violations(tolerance: Duration) -> [Violation] {
+    /// `areStale`: answers may be of any age.
+    func violations(tolerance: Duration, areStale: Bool = false) -> [Violation] {
         var violations: [Violation] = []
         var last = LookupTable<Int, Answer>()
         for answer in answers {
-            for (instance, version) in answer.versions.enumerated() { check(answer, instance, version, tolerance, &violations) }
+            for (instance, version) in answer.versions.enumerated() {
+                check(answer, instance, version, tolerance, areStale: areStale || answer.isStale, &violations)
+            }
             if let before = last[answer.watcher], !answer.isStale, !before.isStale, answer.index < before.index, tolerance == .zero {
                 violations.append(
                     Violation(
@@ -72,13 +75,15 @@ struct WatchHistory {
         return violations
     }
 
-    private func check(_ answer: Answer, _ instance: Int, _ shown: Int, _ tolerance: Duration, _ violations: inout [Violation]) {
+    private func check(
+        _ answer: Answer, _ instance: Int, _ shown: Int, _ tolerance: Duration, areStale: Bool, _ violations: inout [Violation]
+    ) {
         if !mayShow(instance, shown, acknowledgedBy: .zero - .seconds(1), begunBy: answer.returned) {
             violations.append(
                 Violation(rule: "a watch shows what was written", text: "\(name): instance \(instance) shows \(shown), which nobody wrote"))
         }
         // A query that did not wait is a plain read: it shows at least what was acknowledged before it began.
-        guard !answer.isStale, answer.asked == 0 else { return }
+        guard !areStale, answer.asked == 0 else { return }
         if !mayShow(instance, shown, acknowledgedBy: answer.invoked - tolerance, begunBy: answer.returned) {
             violations.append(
                 Violation(

@@ -4,6 +4,8 @@ import Core
 enum ClientAnswer {
     case response(HTTPClientResponse)
     case failed(ClientFailure)
+    /// The answer to a DNS question, and who gave it.
+    case dns(DNSMessage, LifeID)
 }
 
 /// Where an answer goes: a client of a workload, and its name for what it asked.
@@ -37,24 +39,44 @@ final class ClientHub {
     let timeout: Duration
     private let stays: Bool
     private var requests = Slab<Request>()
+    var questions = Slab<Question>()
     /// The servers that clients use; after the faults only those that were healed.
     var usable: [Int]
+    /// The agents at which services are registered.
+    let agents: [Int]
+    private let options: RunOptions
+    /// Of an agent's process: how often it has started.
+    var livesOf: (Int) -> UInt32 = { _ in 0 }
+    /// After the faults: all agents that must work.
+    var core: [Int] = []
     /// How far the servers' clocks may have leapt forward in this run.
     let clockLeaps: Duration
-    private(set) var asked = 0
-    private(set) var answered = 0
-    private(set) var failed = 0
+    var asked = 0
+    var answered = 0
+    private var failed = 0
 
     init(world: World, network: Network, options: RunOptions) {
         self.world = world
         self.network = network
         timeout = options.clientTimeout
         stays = options.clientsStay
-        usable = Array(0..<options.servers)
+        self.options = options
+        // Clients of the key/value store use some of the client agents, too.
+        usable = Array(0..<options.servers) + (options.serverPlaces..<options.places).prefix(Self.usedAgents)
+        agents = options.agents > 0 ? Array(options.serverPlaces..<options.places) : Array(0..<options.servers)
         clockLeaps = options.clockLeaps
     }
 
     var now: Instant { world.now }
+
+    /// Client agents beyond these are only asked about their services.
+    private static let usedAgents = 4
+
+    func name(of place: Int) -> String { options.name(of: place) }
+    func wasNeverRestarted(_ place: Int) -> Bool { livesOf(place) == 1 }
+    /// A server that is there after the faults.
+    func anyServer(_ random: inout Random) -> Int { random.pick(usable.filter { $0 < options.serverPlaces }) }
+    func isUsable(_ place: Int) -> Bool { core.contains(place) }
 
     /// The server that a client asks next, given the last one and whether it answered.
     func pick(last: Int?, wasGood: Bool, _ random: inout Random) -> Int {
@@ -76,7 +98,7 @@ final class ClientHub {
         let limit = timeout ?? self.timeout
         world.limit(.request, handle, to: limit)
         world.trace {
-            "w\(from.workload).c\(from.client) -> s\(server + 1) \(method) \(target) \(String(decoding: body.prefix(120), as: UTF8.self))"
+            "w\(from.workload).c\(from.client) -> \(name(of: server)) \(method) \(target) \(String(decoding: body.prefix(120), as: UTF8.self))"
         }
         switch network.send(from: network.clients, to: server, now: now) {
         case .arrives(let delay): world.schedule(.request(handle, server: server), after: delay)
@@ -129,7 +151,7 @@ final class ClientHub {
     func serialize(_ handle: Handle, _ response: HTTPResponse, from life: LifeID, date: [UInt8], into out: inout [UInt8]) -> Bool {
         guard let record = requests[handle], record.served == life else { return false }
         guard !record.isAnswered else {
-            world.report(Violation(rule: "one answer per request", text: "s\(life.server + 1) answers a request twice"))
+            world.report(Violation(rule: "one answer per request", text: "\(name(of: life.server)) answers a request twice"))
             return false
         }
         HTTPSerializer.append(response, framing: record.framing, date: date, to: &out)
@@ -165,7 +187,9 @@ final class ClientHub {
             world.report(Violation(rule: "answers can be parsed", text: String(decoding: bytes, as: UTF8.self)))
             return
         }
-        world.trace { "w\(record.from.workload).c\(record.from.client) <- s\(record.server + 1) \(response.status) \(summary(response))" }
+        world.trace {
+            "w\(record.from.workload).c\(record.from.client) <- \(name(of: record.server)) \(response.status) \(summary(response))"
+        }
         workloads[record.from.workload].answered(record.from, .response(response), self)
     }
 
@@ -178,7 +202,7 @@ final class ClientHub {
         guard let record = requests.remove(handle) else { return }
         world.count(kind: 13 + failure.rawValue, place: record.from.client)
         failed += 1
-        world.trace { "w\(record.from.workload).c\(record.from.client) <- s\(record.server + 1) \(failure)" }
+        world.trace { "w\(record.from.workload).c\(record.from.client) <- \(name(of: record.server)) \(failure)" }
         workloads[record.from.workload].answered(record.from, .failed(failure), self)
     }
 

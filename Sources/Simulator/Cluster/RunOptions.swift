@@ -33,6 +33,10 @@ enum WorkloadKind: UInt8, CaseIterable {
     case session
     /// Registrations in the catalog, watched by blocking queries.
     case catalog
+    /// Registrations in the catalog, looked up in DNS.
+    case dns
+    /// Services and checks registered at agents, which bring them into the catalog.
+    case agent
 
     var name: String {
         switch self {
@@ -41,6 +45,8 @@ enum WorkloadKind: UInt8, CaseIterable {
         case .lock: "lock"
         case .session: "session-ttl"
         case .catalog: "catalog-watch"
+        case .dns: "dns"
+        case .agent: "agent-services"
         }
     }
 }
@@ -63,10 +69,18 @@ struct Expectations: Equatable {
 struct RunOptions: Equatable {
     var name = "random"
     var servers = 3
+    /// Servers that are no part of the cluster until they are added to it.
+    var spares = 0
+    /// Agents without a server of their own. They need gossip.
+    var agents = 0
+    /// Whether agents find each other by gossip; otherwise servers know each other from the start.
+    var gossip = false
     /// With faults; then the run goes on until all is quiet and checked.
     var duration: Duration = .seconds(60)
     var network = NetworkProfile()
     var clientNetwork = NetworkProfile()
+    /// For the datagrams of gossip.
+    var packetNetwork = NetworkProfile()
     var disk = DiskProfile()
     /// Links between servers differ by up to so many times.
     var linkSpread = 1
@@ -86,6 +100,8 @@ struct RunOptions: Equatable {
     var clientsStay = false
     /// After the faults only a majority is healed; the others stay away.
     var healsOnlyMajority = false
+    /// Whether servers answer DNS questions from the state that they have, or ask the leader.
+    var staleDNS = true
     /// How often starting a server is interrupted by another loss of power.
     var crashDuringStart = 0.0
     var steps: [ScenarioStep] = []
@@ -93,11 +109,23 @@ struct RunOptions: Equatable {
 }
 
 extension RunOptions {
+    /// All servers that there will ever be.
+    var serverPlaces: Int { servers + spares }
+    /// And the client agents behind them.
+    var places: Int { serverPlaces + agents }
+
+    /// The name of the agent at a place.
+    func name(of place: Int) -> String {
+        place < serverPlaces ? "s\(place + 1)" : "a\(place - serverPlaces + 1)"
+    }
+
     /// Lock-delays live in the memory of the servers: who restarts or takes over a snapshot may have lost them.
     var judgesLockDelays: Bool {
-        let restarts = faults.contains { $0.kind == .kill || $0.kind == .powerLoss || $0.kind == .fullDisk || $0.kind == .leave }
+        let restarts = faults.contains { Self.restartingKinds.contains($0.kind) }
         return !restarts && raft.snapshotThreshold > 10_000 && !steps.contains { $0.action.mayRestart }
     }
+
+    private static let restartingKinds: [FaultKind] = [.kill, .powerLoss, .fullDisk, .leave, .diskError, .membership]
 
     /// How old the state may be that a default read shows, beyond what linearizability allows.
     ///

@@ -16,6 +16,13 @@ final class SimulatedAgent: SimulatedMachine {
         Core.FrontEnd(config: config, gzip: NoCompression(), seed: 1)
     }
 
+    var settledVoters: [String]? {
+        guard let raft = agent.server?.raft, raft.isLeader, raft.isConfigurationCommitted else { return nil }
+        return raft.configuration.voters.map(\.id)
+    }
+
+    func change(_ change: MembershipChange, at now: Instant) { agent.server?.changeMembership(change, at: now) }
+
     var raft: AgentRaftView? { agent.server.map(AgentRaftView.init) }
 
     /// Names files of registrations where production uses MD5: any digest will do.
@@ -41,6 +48,7 @@ struct AgentRaftView: RaftView {
     var appliedIndex: UInt64 { server.appliedIndex }
     var firstLogIndex: UInt64 { server.raft.firstIndex }
     var lastLogIndex: UInt64 { server.raft.lastLogIndex }
+    var configurationIndex: UInt64 { server.raft.latestConfigurationIndex }
     func logTerm(at index: UInt64) -> UInt64? { server.raft.logTerm(at: index) }
     var appliedDigest: UInt64 { server.store.digest }
     func entry(at index: UInt64) -> LogEntry? { server.raft.cachedEntry(at: index) }

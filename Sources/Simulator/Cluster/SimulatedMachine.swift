@@ -10,11 +10,33 @@ protocol SimulatedMachine: AgentMachine {
     static func frontEnd(_ config: AgentConfig) -> FrontEnd
     /// What the checkers look at; nil for a machine without consensus.
     var raft: View? { get }
+    /// The ids of the voters, if this machine leads and no change of them is under way.
+    var settledVoters: [String]? { get }
+    /// The members of the gossip pool as this one sees them; nil without gossip.
+    var poolMembers: [PoolChecker.Sighting]? { get }
+    /// An operator asks this machine to change who votes.
+    func change(_ change: MembershipChange, at now: Instant)
+}
+
+extension SimulatedMachine {
+    var settledVoters: [String]? { nil }
+    var poolMembers: [PoolChecker.Sighting]? { nil }
+    func change(_ change: MembershipChange, at now: Instant) {}
+}
+
+/// What a simulated server is to the cluster.
+enum Standing: UInt8 {
+    /// Not started yet: it waits to be added.
+    case spare
+    case member
+    /// It is to be taken out, or has been.
+    case retiring
 }
 
 /// One server of the simulated cluster: its process, which may be down, and its machine: clock, disk, address.
 final class Server<Machine: SimulatedMachine> {
     let index: Int
+    let name: String
     let identity: ServerIdentity
     var config: AgentConfig
     var clock: ServerClock
@@ -26,6 +48,7 @@ final class Server<Machine: SimulatedMachine> {
     var frontEnd: Machine.FrontEnd
     var published: PublishedState?
     var life: UInt32 = 0
+    var standing = Standing.member
     /// Whether somebody answers for the machine's address: without it a connection attempt hears nothing at all.
     var hasPower = true
     /// It was told to leave or must not come back.
@@ -41,6 +64,10 @@ final class Server<Machine: SimulatedMachine> {
     var inbox: [Happening] = []
     var busyUntil = Instant.zero
     var isPaused = false
+    /// It gets nothing from the network before then, though it runs.
+    var isSlow = false
+    /// What has arrived at a slow one.
+    var held: [Happening] = []
     var isBatchScheduled = false
     var wakeAt: Instant?
     var wakeGeneration: UInt64 = 0
@@ -50,10 +77,10 @@ final class Server<Machine: SimulatedMachine> {
 
     var lifeID: LifeID { LifeID(server: index, life: life) }
     var isRunning: Bool { machine != nil }
-    var name: String { "s\(index + 1)" }
 
     init(index: Int, identity: ServerIdentity, config: AgentConfig, clock: ServerClock) {
         self.index = index
+        name = identity.name
         self.identity = identity
         self.config = config
         self.clock = clock

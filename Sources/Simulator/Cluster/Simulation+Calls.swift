@@ -4,8 +4,7 @@ import Core
 extension Simulation {
     func call(_ id: CallID, from server: Server<Machine>, to address: Address, _ channel: Channel, _ bytes: [UInt8], _ timeout: Duration) {
         guard let callee = place(of: address) else {
-            world.report(Violation(rule: "calls go to servers", text: "\(server.name) calls \(address), where nobody is"))
-            return
+            return world.report(Violation(rule: "calls go to agents", text: "\(server.name) calls \(address), where nobody is"))
         }
         let call = Call(
             caller: server.lifeID, id: id, callee: callee, channel: channel, timeout: timeout, began: world.now, served: nil)
@@ -13,7 +12,7 @@ extension Simulation {
         world.limit(.call, handle, to: timeout)
         switch network.send(from: server.index, to: callee, now: world.now) {
         case .lost:
-            world.trace { "\(server.name) -> s\(callee + 1) \(channel) call of \(bytes.count) bytes is lost" }
+            world.trace { "\(server.name) -> \(servers[callee].name) \(channel) call of \(bytes.count) bytes is lost" }
             let delay = network.failureDelay(timeout: timeout)
             if delay < timeout { fail(handle, call, "i/o timeout", after: delay) }
         case .arrives(let delay):
@@ -44,7 +43,7 @@ extension Simulation {
         precondition(call.callee == server.index, "a call is answered by whom it was sent to")
         switch network.send(from: server.index, to: call.caller.server, now: world.now) {
         case .lost:
-            world.trace { "\(server.name) -> s\(call.caller.server + 1) \(call.channel) answer is lost" }
+            world.trace { "\(server.name) -> \(servers[call.caller.server].name) \(call.channel) answer is lost" }
             let rest = call.timeout - (world.now - call.began)
             let delay = network.failureDelay(timeout: rest)
             if delay < rest { fail(handle, call, "EOF", after: delay) }

@@ -14,7 +14,7 @@ extension Simulation {
             return
         }
         // Input and output threads work while the core loop is busy, but not while the process is stopped.
-        if !server.isPaused && answeredByFrontEnd(handle, server) { return }
+        if !server.isPaused && !server.isSlow && answeredByFrontEnd(handle, server) { return }
         hub.entered(handle, server.lifeID)
         deliver(.request(handle, server: server.index), to: server)
     }
@@ -30,6 +30,42 @@ extension Simulation {
         world.count(kind: 11, place: server.index)
         hub.transmit(handle, responseBytes, from: server.index)
         return true
+    }
+
+    /// A DNS question arrives: a listener answers it, unless the process is stopped, whose sockets hold what comes.
+    func questionArrived(_ handle: Handle, at server: Server<Machine>) {
+        guard let question = hub.questions[handle] else { return }
+        guard server.isRunning else {
+            // Only a connection is refused; nobody tells of datagrams.
+            guard question.tcp, server.hasPower,
+                case .arrives(let delay) = network.send(from: server.index, to: network.clients, now: world.now)
+            else { return }
+            world.schedule(.questionFailed(handle, .refused), after: delay)
+            return
+        }
+        if server.isPaused || server.isSlow {
+            deliver(.question(handle, server: server.index), to: server)
+        } else {
+            answerQuestion(handle, server)
+        }
+    }
+
+    func answerQuestion(_ handle: Handle, _ server: Server<Machine>) {
+        guard let question = hub.questions[handle], let state = server.published else { return }
+        world.count(kind: 25, place: server.index)
+        let remote = "10.0.1.\(question.from.client % 250 + 1)"
+        let answer = server.frontEnd.answer(
+            question: question.bytes, tcp: question.tcp, remote: remote, state: state, now: server.clock.local(at: world.now))
+        switch answer {
+        case .reply(let bytes): sendAnswer(bytes, to: handle, from: server)
+        case .drop: break
+        case .handOver: deliver(.handedOver(handle, server.lifeID), to: server)
+        }
+    }
+
+    func sendAnswer(_ bytes: [UInt8], to handle: Handle, from server: Server<Machine>) {
+        guard case .arrives(let delay) = network.send(from: server.index, to: network.clients, now: world.now) else { return }
+        world.schedule(.questionAnswered(handle, server.lifeID, bytes), after: delay)
     }
 
     func respond(_ handle: Handle, _ response: HTTPResponse, from server: Server<Machine>) {

@@ -9,12 +9,13 @@ extension Simulation {
         faultCounts[Int(kind.rawValue)] += 1
         world.count(kind: 30 + kind.rawValue, place: 0)
         switch kind {
+        case .membership: changeMembershipByChance()
         case .partition: partitionByChance(lasting)
         case .oneWayPartition: oneWayPartitionByChance(lasting)
         case .clog:
             guard let (from, to) = pickLink() else { return }
             network.clog(from: from, to: to, until: world.now + lasting)
-            world.trace { "fault: link s\(from + 1) -> s\(to + 1) is clogged for \(lasting.brief)" }
+            world.trace { "fault: link \(options.name(of: from)) -> \(options.name(of: to)) is clogged for \(lasting.brief)" }
         default:
             guard let victim = pickVictim() else { return }
             strike(victim, kind, lasting)
@@ -23,9 +24,12 @@ extension Simulation {
 
     /// A running server, the leader more often than others.
     private func pickVictim() -> Server<Machine>? {
-        let running = (0..<options.servers).filter { server($0).isRunning }
+        var running = servers.indices.filter { server($0).isRunning }
         guard !running.isEmpty else { return nil }
         if faultRandom.chance(options.leaderBias), let leader { return leader }
+        // There may be many more client agents than servers.
+        if options.agents > options.servers, faultRandom.chance(0.5) { running.removeAll { $0 >= options.serverPlaces } }
+        guard !running.isEmpty else { return nil }
         return server(faultRandom.pick(running))
     }
 
@@ -52,7 +56,17 @@ extension Simulation {
             rearm(victim)
         case .leave:
             leave(victim)
-        case .partition, .oneWayPartition, .clog:
+        case .wallClock:
+            setWallClock(victim, by: faultRandom.chance(0.5) ? lasting : .zero - lasting)
+        case .diskError:
+            victim.disk.plannedFailure =
+                faultRandom.chance(0.5) ? .write(part: faultRandom.int(in: 0...100)) : .sync(forgets: faultRandom.chance(0.5))
+        case .packetLoss:
+            network.setLoss(at: victim.index, 0.05 + 0.35 * faultRandom.fraction())
+            endLater(kind, victim, after: lasting)
+        case .slow:
+            slow(victim, for: lasting)
+        case .partition, .oneWayPartition, .clog, .membership:
             break
         }
     }
@@ -63,7 +77,7 @@ extension Simulation {
         world.schedule(.faultEnds(kind, server: victim.index, ticket: ticket), after: lasting)
     }
 
-    private func newTicket() -> UInt64 {
+    func newTicket() -> UInt64 {
         nextTicket += 1
         return nextTicket
     }
@@ -82,6 +96,7 @@ extension Simulation {
         case .pause: resume(victim)
         case .slowDisk: victim.diskQueue.slowness = 1
         case .fullDisk: victim.disk.isFull = false
+        case .packetLoss: network.setLoss(at: index, 0)
         default: break
         }
     }
@@ -89,17 +104,17 @@ extension Simulation {
     // MARK: - Network
 
     private func pickLink() -> (Int, Int)? {
-        guard options.servers > 1 else { return nil }
-        let from = faultRandom.int(in: 0...options.servers - 1)
-        let to = (from + faultRandom.int(in: 1...options.servers - 1)) % options.servers
+        guard servers.count > 1 else { return nil }
+        let from = faultRandom.int(in: 0...servers.count - 1)
+        let to = (from + faultRandom.int(in: 1...servers.count - 1)) % servers.count
         return (from, to)
     }
 
     private func partitionByChance(_ lasting: Duration) {
-        guard options.servers > 1 else { return }
-        var members = Array(0..<options.servers)
+        guard servers.count > 1 else { return }
+        var members = Array(servers.indices)
         faultRandom.shuffle(&members)
-        var size = faultRandom.int(in: 1...options.servers - 1)
+        var size = faultRandom.int(in: 1...servers.count - 1)
         if faultRandom.chance(options.leaderBias), let leader {
             members = [leader.index] + members.filter { $0 != leader.index }
             size = faultRandom.chance(0.5) ? 1 : size
@@ -110,11 +125,11 @@ extension Simulation {
     }
 
     private func oneWayPartitionByChance(_ lasting: Duration) {
-        guard options.servers > 1 else { return }
+        guard servers.count > 1 else { return }
         let victim = faultRandom.chance(options.leaderBias) ? leader?.index : nil
-        let one = victim ?? faultRandom.int(in: 0...options.servers - 1)
+        let one = victim ?? faultRandom.int(in: 0...servers.count - 1)
         let outgoing = faultRandom.chance(0.5)
-        let others = (0..<options.servers).filter { $0 != one && faultRandom.chance(0.7) }
+        let others = servers.indices.filter { $0 != one && faultRandom.chance(0.7) }
         cut(others.map { outgoing ? (from: one, to: $0) : (from: $0, to: one) }, for: lasting)
         world.trace { "fault: \(outgoing ? "from" : "to") s\(one + 1), \(names(others)), nothing arrives for \(lasting.brief)" }
     }
@@ -125,7 +140,7 @@ extension Simulation {
         world.schedule(.faultEnds(.partition, server: 0, ticket: ticket), after: lasting)
     }
 
-    private func names(_ servers: [Int]) -> String { servers.map { "s\($0 + 1)" }.joined(separator: ",") }
+    private func names(_ servers: [Int]) -> String { servers.map { options.name(of: $0) }.joined(separator: ",") }
 
     // MARK: - What faults and steps have in common
 
@@ -144,10 +159,21 @@ extension Simulation {
         rearm(server)
     }
 
+    func setWallClock(_ server: Server<Machine>, by jump: Duration) {
+        server.clock.setWall(by: jump)
+        world.trace { "the wall clock of \(server.name) is set by \(jump.brief)" }
+        if server.isRunning { deliver(.wallClock(server.lifeID), to: server) }
+    }
+
     /// Asks a server to leave for good, if the others can do without it: one that does not lead keeps its place among the voters.
     func leave(_ server: Server<Machine>) {
-        let left = (0..<options.servers).count { self.server($0).isGone || self.server($0).isLeaving }
-        guard left + 1 <= (options.servers - 1) / 2, !options.healsOnlyMajority, server.isRunning, !server.isLeaving else { return }
+        let left = servers.prefix(options.serverPlaces).count { $0.standing == .member && ($0.isGone || $0.isLeaving) }
+        let all = servers.prefix(options.serverPlaces).count { $0.standing == .member }
+        // Without gossip nobody takes a follower that leaves out of the configuration.
+        let isBearable = options.gossip ? all - left > 1 : left + 1 <= (all - 1) / 2
+        guard server.index >= options.serverPlaces || isBearable, !options.healsOnlyMajority, server.isRunning, !server.isLeaving else {
+            return
+        }
         server.isLeaving = true
         deliver(.leave(server.lifeID), to: server)
     }
@@ -155,10 +181,11 @@ extension Simulation {
     /// Ends all that can end by itself.
     func endFaults() {
         network.mendAll()
-        for index in 0..<options.servers {
-            let server = server(index)
+        for server in servers {
             server.diskQueue.slowness = 1
             server.disk.isFull = false
+            server.disk.plannedFailure = nil
+            if server.isSlow { endSlowness(server) }
             resume(server)
         }
     }
@@ -186,6 +213,12 @@ extension Simulation {
                 server.clock.advance(by: leap)
                 rearm(server)
             }
+        case .wallClock(let target, let jump): resolve(target).forEach { setWallClock($0, by: jump) }
+        case .diskError(let target, let failure): resolve(target).forEach { $0.disk.plannedFailure = failure }
+        case .packetLoss(let target, let part): resolve(target).forEach { network.setLoss(at: $0.index, part) }
+        case .slow(let target, let length): resolve(target).forEach { slow($0, for: length) }
+        case .join(let target): resolve(target).forEach { join($0) }
+        case .retire(let target): resolve(target).forEach { retire($0) }
         case .drift(let target, let ppm): resolve(target).forEach { setDrift($0, ppm: ppm) }
         case .damage(let target): resolve(target).forEach { damage($0) }
         case .leave(let target): resolve(target).forEach { leave($0) }
@@ -198,10 +231,12 @@ extension Simulation {
     }
 
     private func resolve(_ target: Target) -> [Server<Machine>] {
-        let everybody = (0..<options.servers).map { server($0) }
+        let everybody = servers.prefix(options.serverPlaces).filter { $0.standing != .spare && !$0.isGone }
         let found: [Server<Machine>]
         switch target {
         case .server(let index): return [server(index)]
+        case .range(let first, let last): return (first...last).map { server($0) }
+        case .agents: return (options.serverPlaces..<options.places).map { server($0) }
         case .all: return everybody
         case .same: return lastTargets.map { server($0) }
         case .clients: return []

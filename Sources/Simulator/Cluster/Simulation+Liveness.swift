@@ -27,6 +27,7 @@ extension Simulation {
         switch milestone {
         case .heal: heal()
         case .poll: poll()
+        case .membership: followMembership()
         }
     }
 
@@ -45,8 +46,9 @@ extension Simulation {
         network.profile.tailChance = 0
         network.clientProfile.drop = 0
         network.clientProfile.tailChance = 0
-        var members = (0..<options.servers).filter {
-            !server($0).isGone && !server($0).isLeaving && server($0).refusal == nil && !server($0).isDamaged
+        var members = (0..<options.serverPlaces).filter {
+            server($0).standing != .spare && !server($0).isGone && !server($0).isLeaving && server($0).refusal == nil
+                && !server($0).isDamaged
         }
         if options.healsOnlyMajority {
             let majority = options.servers / 2 + 1
@@ -57,8 +59,10 @@ extension Simulation {
             }
             members = Array(members.prefix(majority)).sorted()
         }
-        core = members
-        hub.usable = core
+        core = members + (options.serverPlaces..<options.places).filter { !server($0).isGone && !server($0).isLeaving }
+        let used = hub.usable
+        hub.usable = core.filter { server($0).standing == .member && ($0 < options.serverPlaces || used.contains($0)) }
+        hub.core = core
         for index in core where !server(index).isRunning { start(server(index)) }
         enter(.electing)
         world.schedule(.milestone(.poll), after: pollInterval)
@@ -74,7 +78,11 @@ extension Simulation {
         case .faults, .done:
             break
         case .electing:
-            if hasLeader { enter(.serving) } else { expire(options.expect.leaderWithin, "no leader was elected") }
+            if hasLeader && membershipIsSettled {
+                enter(.serving)
+            } else {
+                expire(options.expect.leaderWithin, hasLeader ? "the leader did not change the membership" : "no leader was elected")
+            }
         case .serving:
             guard world.now >= stageBegan + servingTime else { return }
             for workload in workloads { workload.stop() }
@@ -94,11 +102,13 @@ extension Simulation {
                 expire(options.expect.convergedWithin, "the final reads of \(unfinished { $0.hasFinalState }) were not answered")
             }
         case .converging:
-            if haveConverged {
+            if !haveConverged {
+                expire(options.expect.convergedWithin, "the servers' states differ: \(states)")
+            } else if let mistake = poolMistake {
+                expire(options.expect.convergedWithin, mistake)
+            } else {
                 compareStates()
                 enter(.done)
-            } else {
-                expire(options.expect.convergedWithin, "the servers' states differ: \(states)")
             }
         }
     }
@@ -114,6 +124,7 @@ extension Simulation {
 
     /// Servers without consensus (of a toy) need no leader.
     private var hasLeader: Bool {
+        let core = core.filter { $0 < options.serverPlaces }
         let views = core.compactMap { server($0).machine?.raft }
         guard views.count == core.count else { return server(core[0]).machine?.raft == nil && core.allSatisfy { server($0).isRunning } }
         return views.contains { view in view.isLeader && views.allSatisfy { $0.term <= view.term } }
@@ -127,6 +138,7 @@ extension Simulation {
     }
 
     private var haveConverged: Bool {
+        let core = core.filter { $0 < options.serverPlaces }
         let views = core.compactMap { server($0).machine?.raft }
         guard let first = views.first else { return true }
         return views.count == core.count
@@ -137,7 +149,7 @@ extension Simulation {
     }
 
     private var states: String {
-        core.map { index in
+        core.filter { $0 < options.serverPlaces }.map { index in
             guard let view = server(index).machine?.raft else { return "s\(index + 1) is down" }
             return "s\(index + 1) applied \(view.appliedIndex) of \(view.lastLogIndex) in term \(view.term)"
         }.joined(separator: ", ")

@@ -9,18 +9,20 @@ extension Simulation {
     private var idleWakeLimit: Int { 10_000 }
 
     func start(_ server: Server<Machine>) {
-        guard !server.isRunning, !server.isGone, server.refusal == nil else { return }
+        guard !server.isRunning, !server.isGone, server.refusal == nil, server.standing != .spare else { return }
         world.count(kind: 1, place: server.index)
         server.life += 1
         server.hasPower = true
         let now = server.clock.local(at: world.now)
         if server.life > 1 { restarts += 1 }
         if server.life > 1, crashRandom.chance(options.crashDuringStart) { server.disk.operationsUntilCrash = crashRandom.int(in: 0...6) }
+        server.config.wallClockOffset = server.clock.wallOffset
         let seed = world.seed &* 31 &+ UInt64(server.index) << 32 &+ UInt64(server.life)
         do {
             server.machine = try Machine(server.config, disk: server.disk, seed: seed, now: now)
             // A loss of power that recovery did not get far enough to meet does not happen.
             server.disk.operationsUntilCrash = nil
+            server.disk.hasFailed = false
             server.frontEnd = Machine.frontEnd(server.config)
             world.trace { "\(server.name) starts, life \(server.life)" }
             process(nil, server)
@@ -35,7 +37,8 @@ extension Simulation {
             server.disk.operationsUntilCrash = nil
             server.disk.losePower(&crashRandom)
             world.schedule(.start(server: server.index), after: restartDelay)
-        } else if server.disk.isFull {
+        } else if server.disk.isFull || server.disk.hasFailed {
+            server.disk.hasFailed = false
             world.schedule(.start(server: server.index), after: restartDelay)
         } else if server.isDamaged {
             server.refusal = "\(error)"
@@ -46,8 +49,15 @@ extension Simulation {
 
     // MARK: - Events
 
+    private static var heldLimit: Int { 2700 }
+
     /// Hands an event to a running server: at once, or with others when its core loop has time.
     func deliver(_ happening: Happening, to server: Server<Machine>) {
+        if server.isSlow, happening.comesFromNetwork {
+            // What does not fit is lost, as it is in the buffers of sockets.
+            if server.held.count < Self.heldLimit { server.held.append(happening) }
+            return
+        }
         if server.isPaused || world.now < server.busyUntil || server.isBatchScheduled {
             server.inbox.append(happening)
             scheduleBatch(server)
@@ -91,7 +101,12 @@ extension Simulation {
         guard server.life == life, server.isRunning else { return }
         arm(server, machine, now)
         if let view = machine.raft {
-            do throws(Violation) { try raft.observe(server.index, view) } catch { world.report(error) }
+            do throws(Violation) {
+                try raft.observe(server.index, view)
+                if options.gossip { try watchQuorum(server) }
+            } catch {
+                world.report(error)
+            }
         }
     }
 
@@ -138,11 +153,33 @@ extension Simulation {
         case .leave:
             world.count(kind: 19, place: server.index)
             machine.handle(.leave, at: now, into: &effects)
+        case .wallClock:
+            world.count(kind: 23, place: server.index)
+            machine.handle(.wallClock(server.clock.wallOffset), at: now, into: &effects)
+        case .change(_, let member, let adds):
+            world.count(kind: 24, place: server.index)
+            let identity = servers[member].identity
+            machine.change(adds ? .addVoter(id: identity.id, address: identity.address) : .removeServer(id: identity.id), at: now)
         case .request(let handle, _):
             // What arrived while the process was stopped, the front end has not seen.
             guard !answeredByFrontEnd(handle, server), let (request, _, _) = hub.parse(handle) else { return }
             world.count(kind: 10, place: server.index)
             machine.handle(.request(RequestID(handle.raw), request), at: now, into: &effects)
+        case .packet(_, let from, let pool, let bytes):
+            world.count(kind: 29, place: server.index)
+            world.mix(bytes)
+            machine.handle(.packet(pool, from: packetAddress(of: from, pool), bytes), at: now, into: &effects)
+        case .resolved(_, let token, let result):
+            machine.handle(.resolved(token, result), at: now, into: &effects)
+        case .question(let handle, _):
+            answerQuestion(handle, server)
+        case .handedOver(let handle, _):
+            guard let question = hub.questions[handle] else { return }
+            world.count(kind: 28, place: server.index)
+            // Apart from the numbers of requests.
+            let id = RequestID(handle.raw | 1 << 63)
+            let remote = "10.0.1.\(question.from.client % 250 + 1)"
+            machine.handle(.question(id, question.bytes, tcp: question.tcp, from: remote), at: now, into: &effects)
         default:
             preconditionFailure("not meant for a server")
         }
@@ -182,8 +219,12 @@ extension Simulation {
         switch effect {
         case .respond(let id, let response):
             respond(Handle(raw: id.raw), response, from: server)
-        case .answer, .packet, .resolve:
-            preconditionFailure("clients ask no DNS questions, and servers know each other from the start")
+        case .answer(let id, let bytes):
+            sendAnswer(bytes, to: Handle(raw: id.raw), from: server)
+        case .packet(let pool, let address, let bytes):
+            send(pool, bytes, from: server, to: address)
+        case .resolve(let token, let host):
+            resolve(token, host, for: server)
         case .call(let id, let address, let channel, let bytes, let timeout):
             call(id, from: server, to: address, channel, bytes, timeout)
         case .reply(let id, let bytes):
@@ -242,6 +283,8 @@ extension Simulation {
         server.published = nil
         server.inbox.removeAll()
         server.isPaused = false
+        server.isSlow = false
+        server.held.removeAll()
         server.isBatchScheduled = false
         server.busyUntil = .zero
         server.wakeAt = nil

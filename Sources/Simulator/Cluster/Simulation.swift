@@ -26,6 +26,10 @@ final class Simulation<Machine: SimulatedMachine> {
     var nextTicket: UInt64 = 1
     var faultTickets: [LookupTable<UInt8, UInt64>]
     var faultCounts: [Int] = Array(repeating: 0, count: FaultKind.allCases.count)
+    /// Servers that were taken out of the cluster, and when that was seen.
+    var retiredAt = LookupTable<Int, Instant>()
+    var isWatchingMembership = false
+    var quorum = QuorumChecker()
     /// The servers that must work after the faults.
     var core: [Int] = []
     /// Whom the last step with a role meant.
@@ -42,18 +46,21 @@ final class Simulation<Machine: SimulatedMachine> {
         self.options = options
         world = World(seed: seed, tracer: tracer)
         network = Network(
-            servers: options.servers, profile: options.network, clientProfile: options.clientNetwork,
-            random: Random(seed: seed, stream: .network))
-        raft = RaftChecker(servers: options.servers)
+            servers: options.places, profile: options.network, clientProfile: options.clientNetwork,
+            packetProfile: options.packetNetwork, random: Random(seed: seed, stream: .network))
+        raft = RaftChecker(servers: options.places)
         disks = options.disk
         diskRandom = Random(seed: seed, stream: .disk)
         faultRandom = Random(seed: seed, stream: .faults)
         crashRandom = Random(seed: seed, stream: .crashes)
         clockRandom = Random(seed: seed, stream: .clocks)
-        faultTickets = Array(repeating: LookupTable(), count: options.servers)
+        faultTickets = Array(repeating: LookupTable(), count: options.places)
         let identities = Self.identities(options, seed: seed)
         var places = LookupTable<Address, Int>()
-        for (index, identity) in identities.enumerated() { places[identity.address] = index }
+        for (index, identity) in identities.enumerated() {
+            // By the address without its port: servers listen on several.
+            places[Self.host(identity.address)] = index
+        }
         placeOfAddress = places
         hub = ClientHub(world: world, network: network, options: options)
         workloads = options.workloads.enumerated().map { index, workload in makeWorkload(workload, index: index, seed: seed, options) }
@@ -61,21 +68,27 @@ final class Simulation<Machine: SimulatedMachine> {
             let range = options.clockOffset
             let drift = options.driftPPM > 0 ? Int64(clockRandom.int(in: -options.driftPPM...options.driftPPM)) : 0
             let clock = ServerClock(offset: .seconds(1) + clockRandom.duration(below: range + .nanoseconds(1)), driftPPM: drift)
-            let config = ServerConfig.make(identity, among: identities, options)
-            servers.append(Server(index: index, identity: identity, config: config, clock: clock))
+            let config = ServerConfig.make(identity, at: index, among: identities, options)
+            let server = Server<Machine>(index: index, identity: identity, config: config, clock: clock)
+            if index >= options.servers && index < options.serverPlaces { server.standing = .spare }
+            servers.append(server)
         }
         spreadLinks()
     }
 
     private static func identities(_ options: RunOptions, seed: UInt64) -> [ServerIdentity] {
         var random = Random(seed: seed, stream: .machines)
-        return (1...options.servers).map { ServerIdentity(id: random.uuid(), name: "s\($0)", address: "10.0.0.\($0):8300") }
+        return (0..<options.places).map { place in
+            let number = place + 1
+            return ServerIdentity(
+                id: random.uuid(), name: options.name(of: place), address: "10.\(number >> 16).\(number >> 8 & 255).\(number & 255):8300")
+        }
     }
 
     private func spreadLinks() {
         guard options.linkSpread > 1 else { return }
-        for from in 0...options.servers {
-            for to in 0...options.servers where from < to {
+        for from in 0...options.serverPlaces {
+            for to in 0...options.serverPlaces where from < to {
                 let stretch = faultRandom.int(in: 100...(100 * options.linkSpread))
                 network.setStretch(from: from, to: to, hundredths: stretch)
                 network.setStretch(from: to, to: from, hundredths: stretch)
@@ -83,13 +96,21 @@ final class Simulation<Machine: SimulatedMachine> {
         }
     }
 
-    func place(of address: Address) -> Int? { placeOfAddress[address] }
+    func place(of address: Address) -> Int? { placeOfAddress[Self.host(address)] }
+
+    private static func host(_ address: Address) -> String {
+        guard let colon = address.utf8.lastIndex(of: UInt8(ascii: ":")) else { return address }
+        return String(address[..<colon])
+    }
 
     // MARK: - Running
 
     /// Runs until everything is checked or a rule is broken.
     func run() -> RunReport {
-        for server in servers { world.schedule(.start(server: server.index), after: .milliseconds(Int64(server.index))) }
+        for server in servers where server.standing == .member {
+            world.schedule(.start(server: server.index), after: .milliseconds(Int64(server.index)))
+        }
+        hub.livesOf = { [unowned self] place in servers[place].life }
         for rate in options.faults { world.schedule(.fault(rate.kind), after: faultRandom.interval(mean: rate.interval)) }
         for (number, step) in options.steps.enumerated() { world.schedule(.step(number), at: .zero + step.at) }
         world.schedule(.milestone(.heal), at: .zero + options.duration)
@@ -114,7 +135,7 @@ final class Simulation<Machine: SimulatedMachine> {
         case .call(let handle, let index, _, _):
             arrived(handle, at: servers[index], happening)
         case .answer(_, let life, _), .callFailed(_, let life, _), .completion(let life, _), .probed(let life, _, _), .cancel(_, let life),
-            .leave(let life), .reload(let life):
+            .leave(let life), .reload(let life), .wallClock(let life), .change(let life, _, _), .handedOver(_, let life):
             let server = servers[life.server]
             guard server.life == life.life, server.isRunning else { return }
             deliver(happening, to: server)
@@ -128,8 +149,23 @@ final class Simulation<Machine: SimulatedMachine> {
             diskAdvanced(server)
         case .request(let handle, let index):
             requestArrived(handle, at: servers[index])
+        case .packet(let to, _, _, _):
+            let server = servers[to]
+            if server.isRunning { deliver(happening, to: server) }
+        case .resolved(let life, _, _):
+            let server = servers[life.server]
+            guard server.life == life.life, server.isRunning else { return }
+            deliver(happening, to: server)
+        case .slownessEnds(let index, let ticket):
+            slownessEnds(servers[index], ticket)
+        case .question(let handle, let index):
+            questionArrived(handle, at: servers[index])
         case .response(let handle, let bytes):
             hub.responseArrived(handle, bytes, workloads)
+        case .questionAnswered(let handle, let life, let bytes):
+            hub.questionAnswered(handle, life, bytes, workloads)
+        case .questionFailed(let handle, let failure):
+            hub.questionFailed(handle, failure, workloads)
         case .requestFailed(let handle, let failure):
             hub.failed(handle, failure, workloads)
         case .clientTimer(let workload, let client, let token):
@@ -153,12 +189,17 @@ final class Simulation<Machine: SimulatedMachine> {
 
     private func timeoutsDue(_ lane: Int) {
         let due = world.dueTimeouts(lane: lane) { subject, handle in
-            subject == .call ? calls[handle] != nil : hub.isOpen(handle)
+            switch subject {
+            case .call: calls[handle] != nil
+            case .request: hub.isOpen(handle)
+            case .question: hub.questions[handle] != nil
+            }
         }
         for item in due {
             switch item.subject {
             case .call: callTimedOut(item.handle)
             case .request: requestTimedOut(item.handle)
+            case .question: hub.questionFailed(item.handle, .timedOut, workloads)
             }
         }
     }

@@ -30,6 +30,8 @@ extension Command {
             return 0
         case .bench:
             return Bench.perform()
+        case .swimStudy(let members, let seed, let svg):
+            return try StudyCommand.perform(members: members, seed: seed, svg: svg)
         case .check(let file):
             guard let bytes = readFile(file) else { throw UsageError(text: "cannot read \(file)") }
             return HistoryFile.judge(try HistoryFile.parse(bytes))

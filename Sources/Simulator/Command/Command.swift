@@ -7,6 +7,8 @@ enum Command: Equatable {
     case fuzz(FuzzOptions)
     case replay(seed: UInt64, trace: Bool, json: Bool)
     case bench
+    /// Compares the parts of Lifeguard in a pool of so many members; draws the outcome if there is a file for it.
+    case swimStudy(members: Int, seed: UInt64, svg: String?)
     /// Judges the history of a real cluster.
     case check(file: String)
     /// A process that works for `fuzz`: runs every `stride`-th seed and prints one line of JSON for each.
@@ -39,6 +41,13 @@ enum Command: Equatable {
         case "bench":
             try words.finish()
             return .bench
+        case "swim-study":
+            let members = try words.option("--members").map { text throws(UsageError) in try number(text) } ?? 128
+            guard (8...5000).contains(members) else { throw UsageError(text: "--members must be from 8 to 5000") }
+            let seed = try words.option("--seed").map { text throws(UsageError) in try number(text) } ?? 1
+            let svg = try words.option("--svg")
+            try words.finish()
+            return .swimStudy(members: Int(members), seed: seed, svg: svg)
         case "check":
             return .check(file: try words.only("a history file"))
         case "worker":

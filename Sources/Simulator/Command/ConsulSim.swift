@@ -9,12 +9,14 @@ struct ConsulSim {
                consul-sim fuzz --seeds A..B [--jobs N] [--scenario FILE] [--json]
                consul-sim replay SEED [--trace] [--json]
                consul-sim bench
+               consul-sim swim-study [--members N] [--seed N] [--svg FILE]
                consul-sim check HISTORY
 
         run     runs a failure scenario
         fuzz    runs many seeds, each with faults of its own, or one scenario with many seeds
         replay  runs one seed of fuzz again
         bench   measures how fast the simulation runs
+        swim-study  compares the parts of Lifeguard under slow members; draws a picture of it
         check   judges the history of a real cluster, one operation a line, as the simulator judges its own
 
         Exit status: 0 when every rule held, 1 when one was broken, 2 when the command line or a scenario is wrong.

@@ -26,6 +26,10 @@ final class VirtualDisk: Disk {
     var isFull = false
     /// So many more operations of a recovery succeed; then the machine is gone. nil: all of them.
     var operationsUntilCrash: Int?
+    /// What happens to the next operation that it can happen to.
+    var plannedFailure: DiskFailure?
+    /// An operation has failed since this was last cleared.
+    var hasFailed = false
     private(set) var bytesWritten = 0
 
     init() {}
@@ -37,7 +41,7 @@ final class VirtualDisk: Disk {
         case .write(let name, let offset, let bytes):
             try write(name, offset, bytes)
         case .sync(let name):
-            try file(name).sync()
+            try sync(name)
         case .truncate(let name, let size):
             try file(name).truncate(to: size)
         case .rename(let from, let to):
@@ -63,6 +67,11 @@ final class VirtualDisk: Disk {
         if isFull {
             guard case .file(let file)? = names[ByteString(name)], offset + bytes.count <= file.contents.count else { throw .noSpace }
         }
+        if case .write(let part) = plannedFailure {
+            failed()
+            if case .file(let file)? = names[ByteString(name)] { file.write(Array(bytes.prefix(bytes.count * part / 100)), at: offset) }
+            throw .failed("write \(name): input/output error")
+        }
         if names[ByteString(name)] == nil {
             try createFolders(of: name)
             let entry = Entry.file(VirtualFile())
@@ -71,6 +80,19 @@ final class VirtualDisk: Disk {
         }
         try file(name).write(bytes, at: offset)
         bytesWritten += bytes.count
+    }
+
+    private func sync(_ name: String) throws(DiskError) {
+        let file = try file(name)
+        guard case .sync(let forgets) = plannedFailure else { return file.sync() }
+        failed()
+        if forgets { file.forgetPending() }
+        throw .failed("sync \(name): input/output error")
+    }
+
+    private func failed() {
+        plannedFailure = nil
+        hasFailed = true
     }
 
     private func createFolders(of name: String) throws(DiskError) {
@@ -194,7 +216,7 @@ final class VirtualDisk: Disk {
             switch operation {
             case .write(let name, _, _), .truncate(let name, _):
                 // It may have been renamed or removed since.
-                if case .file(let file)? = names[ByteString(name)] { file.sync() }
+                if case .file? = names[ByteString(name)] { try sync(name) }
                 syncFolders(above: name)
             case .rename(_, let name), .remove(let name):
                 syncFolders(above: name)
@@ -212,4 +234,12 @@ final class VirtualDisk: Disk {
         }
         syncFolder("")
     }
+}
+
+/// One operation fails, once.
+enum DiskFailure: Hashable {
+    /// So many hundredths of a write reach a file that is already there.
+    case write(part: Int)
+    /// Nothing becomes durable. With `forgets` what was written is gone from the system's memory as well: reads show what is durable.
+    case sync(forgets: Bool)
 }

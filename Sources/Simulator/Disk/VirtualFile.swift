@@ -36,6 +36,12 @@ final class VirtualFile {
         pending.removeAll(keepingCapacity: true)
     }
 
+    /// The system gives up what it could not write.
+    func forgetPending() {
+        pending.removeAll()
+        contents = durable
+    }
+
     /// What the file holds after a loss of power: everything synced, and of the rest what `survival` and chance leave.
     func losePower(_ survival: Survival, _ random: inout Random) {
         let kept: Int

@@ -23,6 +23,12 @@ enum Happening {
     case wake(server: Int, generation: UInt64)
     /// A call arrives at the server that is called; a duplicate has its own.
     case call(Handle, server: Int, duplicate: Bool, [UInt8])
+    /// A datagram of a gossip pool arrives.
+    case packet(to: Int, from: Int, GossipPool, [UInt8])
+    /// The look-up of a host name is over.
+    case resolved(LifeID, UInt64, Result<[String], Complaint>)
+    /// A slow agent gets what has arrived meanwhile.
+    case slownessEnds(server: Int, ticket: UInt64)
     case answer(Handle, LifeID, [UInt8])
     case callFailed(Handle, LifeID, String)
     /// The first of the batches that wait for the disk is done.
@@ -33,12 +39,21 @@ enum Happening {
     case cancel(Handle, LifeID)
     case leave(LifeID)
     case reload(LifeID)
+    case wallClock(LifeID)
+    /// The leader is asked to take a server in, or out.
+    case change(LifeID, server: Int, adds: Bool)
+    /// A datagram with a DNS question arrives.
+    case question(Handle, server: Int)
+    /// A question that the core loop must answer.
+    case handedOver(Handle, LifeID)
     /// The core loop has caught up: what has arrived meanwhile is handled in one batch.
     case batch(LifeID)
 
     // Meant for a client
     case response(Handle, [UInt8])
     case requestFailed(Handle, ClientFailure)
+    case questionAnswered(Handle, LifeID, [UInt8])
+    case questionFailed(Handle, ClientFailure)
     case clientTimer(workload: Int, client: Int, token: UInt64)
 
     // Meant for the simulation
@@ -57,4 +72,6 @@ enum Milestone: UInt8 {
     case heal
     /// Another look at something that must become true in time.
     case poll
+    /// Another look at who should be a member.
+    case membership
 }

@@ -8,13 +8,19 @@ struct ServerClock {
     private var anchorLocal: Int64
     /// Millionths that the clock gains per unit of time; negative when it is slow.
     private(set) var driftPPM: Int64
+    /// What to add to what it shows to get nanoseconds since 1970: the wall clock runs with it, until somebody sets it.
+    private(set) var wallOffset: Int64
 
     init(offset: Duration, driftPPM: Int64) {
         precondition(driftPPM > -500_000 && driftPPM < 1_000_000, "a clock may run at half to twice the speed")
         anchor = 0
         anchorLocal = offset.nanoseconds
         self.driftPPM = driftPPM
+        wallOffset = Self.wallStart - anchorLocal
     }
+
+    /// What all wall clocks show when a run begins, in nanoseconds since 1970.
+    private static var wallStart: Int64 { 1_600_000_000_000_000_000 }
 
     func local(at time: Instant) -> Instant {
         let elapsed = time.nanoseconds - anchor
@@ -48,4 +54,7 @@ struct ServerClock {
         precondition(leap >= .zero, "a monotonic clock does not go back")
         anchorLocal += leap.nanoseconds
     }
+
+    /// The wall clock is set forward or back; the monotonic one does not notice.
+    mutating func setWall(by jump: Duration) { wallOffset += jump.nanoseconds }
 }

@@ -5,7 +5,7 @@ import Core
 /// All timeouts of one length are due in the order in which they began, so they stand in a line, and only the head of each line
 /// is on the agenda. What is done is passed over when the line gets there.
 struct Timeouts {
-    enum Subject: UInt8 { case call, request }
+    enum Subject: UInt8 { case call, request, question }
 
     struct Due {
         var subject: Subject
@@ -34,10 +34,10 @@ struct Timeouts {
 
     private mutating func lane(_ subject: Subject, _ length: Duration, _ now: Instant) -> Int {
         var empty: Int?
-        for (at, lane) in lanes.enumerated() {
-            if lane.subject == subject && lane.length == length { return at }
+        for at in lanes.indices {
+            if lanes[at].subject == subject && lanes[at].length == length { return at }
             // A line that nobody stands in serves another length.
-            if empty == nil && lane.waiting.isEmpty && !lane.isArmed { empty = at }
+            if empty == nil && lanes[at].waiting.isEmpty && !lanes[at].isArmed { empty = at }
         }
         if let empty {
             lanes[empty].subject = subject

@@ -22,6 +22,16 @@ enum FaultKind: UInt8, CaseIterable {
     case clockLeap
     /// A server leaves the cluster for good (at most as many as leave a working majority).
     case leave
+    /// The wall clock is set forward or back.
+    case wallClock
+    /// One write or sync fails.
+    case diskError
+    /// A server is added to the cluster, or one is taken out of it.
+    case membership
+    /// Part of what goes to a machine and comes from it is lost.
+    case packetLoss
+    /// A process runs, but is late to see what arrives for it.
+    case slow
 
     var name: String {
         switch self {
@@ -36,6 +46,11 @@ enum FaultKind: UInt8, CaseIterable {
         case .drift: "drift"
         case .clockLeap: "clock-leap"
         case .leave: "leave"
+        case .wallClock: "wall-clock"
+        case .diskError: "disk-error"
+        case .membership: "membership"
+        case .packetLoss: "packet-loss"
+        case .slow: "slow"
         }
     }
 
@@ -53,6 +68,11 @@ enum FaultKind: UInt8, CaseIterable {
         case .drift: (.seconds(5)...(.seconds(30)), .seconds(1)...(.seconds(20)))
         case .clockLeap: (.seconds(8)...(.seconds(40)), .milliseconds(1)...(.seconds(10)))
         case .leave: (.seconds(20)...(.seconds(60)), .zero...(.zero))
+        case .wallClock: (.seconds(5)...(.seconds(30)), .milliseconds(1)...(.hours(2)))
+        case .diskError: (.seconds(5)...(.seconds(30)), .zero...(.zero))
+        case .membership: (.seconds(5)...(.seconds(20)), .zero...(.zero))
+        case .packetLoss: (.seconds(4)...(.seconds(20)), .seconds(1)...(.seconds(20)))
+        case .slow: (.seconds(4)...(.seconds(20)), .milliseconds(100)...(.seconds(16)))
         }
     }
 }
@@ -62,6 +82,6 @@ struct FaultRate: Equatable {
     var kind: FaultKind
     /// Between two of its kind, on average.
     var interval: Duration
-    /// How long one lasts; for a leap of the clock, how far it goes.
+    /// How long one lasts; for a leap or setting of a clock, how far it goes.
     var lasting: ClosedRange<Duration>
 }

@@ -15,7 +15,9 @@ enum Swarm {
         drawRaft(&options, &random)
         drawWorkloads(&options, &random)
         options.coreTime = .microseconds(random.pick([0, 5, 20, 100, 1000]))
-        options.healsOnlyMajority = options.servers > 2 && random.chance(0.3)
+        drawMembership(&options, &random)
+        options.healsOnlyMajority = options.servers > 2 && options.spares == 0 && random.chance(0.3)
+        options.staleDNS = random.chance(0.6)
         options.clientsStay = random.chance(0.5)
         options.clientTimeout = .seconds(random.pick([2, 5, 10, 30]))
         return options
@@ -49,11 +51,18 @@ enum Swarm {
         guard !random.chance(0.1) else { return }
         let likelihood = random.pick([0.15, 0.3, 0.5])
         for kind in FaultKind.allCases where random.chance(likelihood) {
-            if kind == .leave { continue }
+            if kind == .leave || kind == .membership { continue }
             let typical = kind.typical
             options.faults.append(FaultRate(kind: kind, interval: random.duration(in: typical.interval), lasting: typical.lasting))
         }
         options.leaderBias = random.pick([0, 0.3, 0.8])
+    }
+
+    private static func drawMembership(_ options: inout RunOptions, _ random: inout Random) {
+        guard random.chance(0.2), !options.faults.isEmpty else { return }
+        options.spares = random.int(in: 1...4)
+        let typical = FaultKind.membership.typical
+        options.faults.append(FaultRate(kind: .membership, interval: random.duration(in: typical.interval), lasting: typical.lasting))
     }
 
     private static func drawClocks(_ options: inout RunOptions, _ random: inout Random) {
@@ -74,7 +83,7 @@ enum Swarm {
     }
 
     private static func drawWorkloads(_ options: inout RunOptions, _ random: inout Random) {
-        for kind in WorkloadKind.allCases where random.chance(0.5) {
+        for kind in WorkloadKind.allCases where kind != .agent && random.chance(0.5) {
             options.workloads.append(workload(kind, &random))
         }
         if options.workloads.isEmpty { options.workloads = [workload(.register, &random)] }
@@ -92,6 +101,8 @@ enum Swarm {
             return WorkloadOptions(kind: kind, clients: clients, rate: 5, objects: 1)
         case .catalog:
             return WorkloadOptions(kind: kind, clients: clients + 4, rate: rate / 2, objects: random.int(in: 1...3))
+        case .dns, .agent:
+            return WorkloadOptions(kind: kind, clients: clients + 2, rate: rate / 2, objects: random.int(in: 1...3))
         }
     }
 }
@@ -99,7 +110,7 @@ enum Swarm {
 extension RunOptions {
     /// One line for people, printed with the seed.
     var summary: String {
-        var parts = ["\(servers) servers", "faults until \(duration.brief)"]
+        var parts = ["\(servers) servers" + (spares > 0 ? " and \(spares) spares" : ""), "faults until \(duration.brief)"]
         parts.append("delay \(network.delay.lowerBound.brief)..\(network.delay.upperBound.brief)")
         if network.drop > 0 { parts.append("drop \(probability(network.drop))") }
         if network.duplicate > 0 { parts.append("duplicate \(probability(network.duplicate))") }

@@ -6,9 +6,10 @@ enum Passage {
     case lost
 }
 
-/// The links between servers, and between clients and servers: delay, loss, partitions.
+/// The links between agents, and between clients and agents: delay, loss, partitions.
 ///
-/// Clients are one place beside the servers: they reach every server unless a partition names them.
+/// Clients are one place beside the agents: they reach every agent unless a partition names them. What goes over a connection, and is
+/// therefore sent again by the system when it is lost, is a message; what is not is a datagram.
 final class Network {
     private struct Link {
         /// How many partitions cut this direction.
@@ -31,16 +32,26 @@ final class Network {
     var clients: Int { servers }
     var profile: NetworkProfile
     var clientProfile: NetworkProfile
+    var packetProfile: NetworkProfile
+    /// By place: how much of all that goes to it or comes from it is lost on the way.
+    private var losses: [Double]
+    private var isLossy = false
     private var links: [Link]
     private(set) var partitions: [Partition] = []
     private var random: Random
     private(set) var messages = 0
     private(set) var lost = 0
+    private(set) var datagrams = 0
 
-    init(servers: Int, profile: NetworkProfile, clientProfile: NetworkProfile, random: Random) {
+    init(
+        servers: Int, profile: NetworkProfile, clientProfile: NetworkProfile, packetProfile: NetworkProfile = NetworkProfile(),
+        random: Random
+    ) {
         self.servers = servers
         self.profile = profile
         self.clientProfile = clientProfile
+        self.packetProfile = packetProfile
+        losses = Array(repeating: 0, count: servers + 1)
         self.random = random
         links = Array(repeating: Link(), count: (servers + 1) * (servers + 1))
     }
@@ -54,17 +65,64 @@ final class Network {
         let profile = from == clients || to == clients ? clientProfile : profile
         messages += 1
         let index = at(from, to)
-        if links[index].cuts > 0 || random.chance(profile.drop) {
+        var link = links[index]
+        if link.cuts > 0 || random.chance(profile.drop) {
             lost += 1
             return .lost
         }
         var delay = random.duration(in: profile.delay)
-        if links[index].stretch != 100 { delay = delay * links[index].stretch / 100 }
+        if link.stretch != 100 { delay = delay * link.stretch / 100 }
         if random.chance(profile.tailChance) { delay = delay * 10 }
-        var arrival = max(now, links[index].cloggedUntil) + delay
-        if !profile.reorders { arrival = max(arrival, links[index].lastArrival + .nanoseconds(1)) }
-        links[index].lastArrival = max(arrival, links[index].lastArrival)
+        if isLossy {
+            guard let repeating = retransmission(loss(from, to)) else {
+                lost += 1
+                return .lost
+            }
+            delay += repeating
+        }
+        var arrival = max(now, link.cloggedUntil) + delay
+        if !profile.reorders { arrival = max(arrival, link.lastArrival + .nanoseconds(1)) }
+        link.lastArrival = max(arrival, link.lastArrival)
+        links[index] = link
         return .arrives(after: arrival - now)
+    }
+
+    /// Sends one datagram now: it may be lost, arrive twice, and overtake others.
+    func datagram(from: Int, to: Int, now: Instant) -> (first: Duration?, copy: Duration?) {
+        datagrams += 1
+        let link = links[at(from, to)]
+        if link.cuts > 0 || random.chance(packetProfile.drop) || (isLossy && random.chance(loss(from, to))) { return (nil, nil) }
+        var delay = random.duration(in: packetProfile.delay)
+        if link.stretch != 100 { delay = delay * link.stretch / 100 }
+        if random.chance(packetProfile.tailChance) { delay = delay * 10 }
+        let first = max(now, link.cloggedUntil) + delay - now
+        guard random.chance(packetProfile.duplicate) else { return (first, nil) }
+        return (first, first + random.duration(in: packetProfile.delay) * random.int(in: 1...20))
+    }
+
+    private func loss(_ from: Int, _ to: Int) -> Double { 1 - (1 - losses[from]) * (1 - losses[to]) }
+
+    /// How long a connection takes to get a message through at that rate of loss, beyond the way itself; nil: it gives up.
+    private func retransmission(_ loss: Double) -> Duration? {
+        guard loss > 0 else { return .zero }
+        var total = Duration.zero
+        var timeout = Self.retransmissionTimeout
+        while random.chance(loss) {
+            total += timeout
+            timeout = timeout * 2
+            if timeout > Self.retransmissionMax { return nil }
+        }
+        return total
+    }
+
+    /// As Linux does: first after this long, then after twice as long each time.
+    private static let retransmissionTimeout: Duration = .milliseconds(200)
+    private static let retransmissionMax: Duration = .seconds(60)
+
+    /// From now on that part of all that goes to or from the place is lost.
+    func setLoss(at place: Int, _ part: Double) {
+        losses[place] = part
+        isLossy = losses.contains { $0 > 0 }
     }
 
     /// How much later the copy of a message arrives; nil for no copy.
@@ -100,6 +158,8 @@ final class Network {
             links[index].cloggedUntil = .zero
         }
         partitions.removeAll()
+        for place in losses.indices { losses[place] = 0 }
+        isLossy = false
     }
 
     func clog(from: Int, to: Int, until: Instant) { links[at(from, to)].cloggedUntil = until }

@@ -30,6 +30,11 @@ struct Scenario {
 extension RunOptions {
     fileprivate mutating func read(_ block: inout ScenarioBlock) throws(ScenarioError) {
         servers = try block.int("servers", in: 1...7) ?? servers
+        spares = try block.int("spares", in: 0...4) ?? spares
+        agents = try block.int("agents", in: 0...2000) ?? agents
+        gossip = try block.bool("gossip") ?? (agents > 0)
+        if agents > 0 && !gossip { throw block.error("gossip", "agents find their servers by gossip") }
+        staleDNS = try block.bool("stale_dns") ?? staleDNS
         duration = try block.duration("duration") ?? duration
         clientTimeout = try block.duration("client_timeout") ?? clientTimeout
         clientsStay = try block.bool("clients_stay") ?? clientsStay
@@ -40,6 +45,10 @@ extension RunOptions {
         if var inner = try block.block("network") {
             try network.read(&inner)
             linkSpread = try inner.int("spread", in: 1...100) ?? linkSpread
+            try inner.finish()
+        }
+        if var inner = try block.block("gossip_network") {
+            try packetNetwork.read(&inner)
             try inner.finish()
         }
         if var inner = try block.block("client_network") {
@@ -86,7 +95,7 @@ extension RunOptions {
     private mutating func readStep(_ label: String, _ block: ScenarioBlock) throws(ScenarioError) {
         var block = block
         let time = try block.duration("at", label)
-        let actions = try StepReader(servers: servers).read(&block)
+        let actions = try StepReader(servers: serverPlaces, agents: agents).read(&block)
         try block.finish()
         guard !actions.isEmpty else { throw block.error(nil, "nothing happens at \"\(label)\"") }
         guard time <= duration else { throw block.error(nil, "\"\(label)\" is after the end of the faults") }

@@ -8,7 +8,12 @@ enum Target: Hashable {
     case followers
     /// One of them: the first.
     case follower
+    /// All servers.
     case all
+    /// All client agents.
+    case agents
+    /// Neighbours, from the first to the last.
+    case range(Int, Int)
     /// Whom the last step with a role meant: to bring back who led then.
     case same
     /// All clients, in partitions.
@@ -38,6 +43,16 @@ enum StepAction: Hashable {
     case fullDisk(Target, Bool)
     case clockLeap(Target, Duration)
     case drift(Target, ppm: Int)
+    case wallClock(Target, Duration)
+    case diskError(Target, DiskFailure)
+    /// Part of all that goes to it or comes from it is lost.
+    case packetLoss(Target, Double)
+    /// It runs, but gets nothing from the network for so long.
+    case slow(Target, Duration)
+    /// A spare server becomes a member.
+    case join(Target)
+    /// A member is taken out of the cluster.
+    case retire(Target)
     /// Turns bits of a synced record in the middle of the log.
     case damage(Target)
     case leave(Target)
@@ -46,7 +61,7 @@ enum StepAction: Hashable {
     /// Whether a server may lose its memory by it.
     var mayRestart: Bool {
         switch self {
-        case .kill, .powerLoss, .fullDisk, .leave, .damage, .start: true
+        case .kill, .powerLoss, .fullDisk, .leave, .damage, .start, .diskError, .join, .retire: true
         default: false
         }
     }

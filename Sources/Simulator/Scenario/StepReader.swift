@@ -3,6 +3,7 @@ import Core
 /// Reads the actions of one `at` block, in the order of the file.
 struct StepReader {
     let servers: Int
+    let agents: Int
 
     func read(_ block: inout ScenarioBlock) throws(ScenarioError) -> [StepAction] {
         var actions: [StepAction] = []
@@ -24,6 +25,10 @@ struct StepReader {
         case "full_disk": return try targets(key, &block).map { .fullDisk($0, true) }
         case "free_disk": return try targets(key, &block).map { .fullDisk($0, false) }
         case "damage": return try targets(key, &block).map { .damage($0) }
+        case "join": return try targets(key, &block).map { .join($0) }
+        case "retire": return try targets(key, &block).map { .retire($0) }
+        case "fail_write": return try targets(key, &block).map { .diskError($0, .write(part: 50)) }
+        case "fail_sync": return try targets(key, &block).map { .diskError($0, .sync(forgets: true)) }
         case "leave": return try targets(key, &block).map { .leave($0) }
         case "partition": return [.partition(try groups(key, &block))]
         case "heal":
@@ -35,6 +40,21 @@ struct StepReader {
         case "clock_leap":
             let (target, argument) = try pair(key, &block)
             return [.clockLeap(target, try length(key, argument, block))]
+        case "slow":
+            let (target, argument) = try pair(key, &block)
+            return [.slow(target, try length(key, argument, block))]
+        case "packet_loss":
+            let (target, argument) = try pair(key, &block)
+            guard let part = argument.fraction, part >= 0, part <= 1 else {
+                throw block.error(key, "packet_loss must be a server and a fraction")
+            }
+            return [.packetLoss(target, part)]
+        case "wall_clock":
+            let (target, argument) = try pair(key, &block)
+            guard case .string(let text) = argument, let jump = try? GoDuration.parse(text) else {
+                throw block.error(key, "wall_clock must be a server and a duration, which may be negative")
+            }
+            return [.wallClock(target, jump)]
         case "slow_disk":
             let (target, argument) = try pair(key, &block)
             return [.slowDisk(target, factor: try number(key, argument, 1...100_000, block))]
@@ -62,12 +82,24 @@ struct StepReader {
         case "follower": return .follower
         case "all": return .all
         case "same": return .same
+        case "agents": return .agents
         default:
-            guard name.first == "s", let number = Int(name.dropFirst()), (1...servers).contains(number) else {
-                throw block.error(key, "\(key): there is no server \"\(name)\"")
+            if let dots = name.firstRange(of: "..") {
+                let first = try place(key, String(name[..<dots.lowerBound]), block)
+                let last = try place(key, String(name[dots.upperBound...]), block)
+                guard first <= last else { throw block.error(key, "\(key): \"\(name)\" ends before it begins") }
+                return .range(first, last)
             }
-            return .server(number - 1)
+            return .server(try place(key, name, block))
         }
+    }
+
+    private func place(_ key: String, _ name: String, _ block: ScenarioBlock) throws(ScenarioError) -> Int {
+        if let number = Int(name.dropFirst()) {
+            if name.first == "s", number >= 1, number <= servers { return number - 1 }
+            if name.first == "a", number >= 1, number <= agents { return servers + number - 1 }
+        }
+        throw block.error(key, "\(key): there is no agent \"\(name)\"")
     }
 
     /// A name or a list of names.
@@ -123,5 +155,16 @@ struct StepReader {
             throw block.error(key, "\(key) must be a server and a number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
+    }
+}
+
+extension DynamicValue {
+    /// A number that need not be whole.
+    var fraction: Double? {
+        switch self {
+        case .double(let value): value
+        case .int(let value): Double(value)
+        default: nil
+        }
     }
 }

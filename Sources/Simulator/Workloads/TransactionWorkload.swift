@@ -158,6 +158,7 @@ final class TransactionWorkload: Workload {
             record(pending, response, from.client, hub)
         case .failed(.refused): break
         case .failed: recordUnknown(pending, from.client, hub)
+        case .dns: preconditionFailure("no question was asked")
         }
         if !isStopped { scheduleNext(from.client, hub) }
     }

@@ -39,6 +39,8 @@ func makeWorkload(_ options: WorkloadOptions, index: Int, seed: UInt64, _ run: R
     case .lock: return LockWorkload(setup)
     case .session: return SessionWorkload(setup)
     case .catalog: return CatalogWorkload(setup)
+    case .dns: return DNSWorkload(setup)
+    case .agent: return AgentWorkload(setup)
     }
 }
 

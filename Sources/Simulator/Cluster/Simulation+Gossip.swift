@@ -1,0 +1,82 @@
+import Core
+
+extension Happening {
+    /// Whether it waits in a socket for the process to look.
+    var comesFromNetwork: Bool {
+        switch self {
+        case .packet, .call, .answer, .callFailed, .request, .question, .cancel: true
+        default: false
+        }
+    }
+}
+
+// Datagrams between agents, slow agents, and what must be true of the gossip pool.
+extension Simulation {
+    func packetAddress(of place: Int, _ pool: GossipPool) -> Address {
+        let config = servers[place].config
+        return "\(config.bindAddress):\(pool == .lan ? config.serfLANPort : config.serfWANPort)"
+    }
+
+    func send(_ pool: GossipPool, _ bytes: [UInt8], from server: Server<Machine>, to address: Address) {
+        guard let to = place(of: address), to != server.index else { return }
+        let (first, copy) = network.datagram(from: server.index, to: to, now: world.now)
+        guard let first else { return }
+        world.schedule(.packet(to: to, from: server.index, pool, bytes), after: first)
+        if let copy { world.schedule(.packet(to: to, from: server.index, pool, bytes), after: copy) }
+    }
+
+    /// A host name is an agent's, or an address already.
+    func resolve(_ token: UInt64, _ host: String, for server: Server<Machine>) {
+        let found = servers.first { $0.name == host || $0.config.bindAddress == host }
+        let result: Result<[String], Complaint> =
+            found.map { .success([$0.config.bindAddress]) } ?? .failure(Complaint("lookup \(host): no such host"))
+        world.schedule(.resolved(server.lifeID, token, result), after: .milliseconds(1))
+    }
+
+    // MARK: - Slow agents
+
+    /// From now on the process gets nothing from the network, though its timers and its disk go on.
+    func slow(_ server: Server<Machine>, for length: Duration) {
+        guard server.isRunning else { return }
+        server.isSlow = true
+        let ticket = newTicket()
+        faultTickets[server.index][FaultKind.slow.rawValue] = ticket
+        world.schedule(.slownessEnds(server: server.index, ticket: ticket), after: length)
+    }
+
+    func slownessEnds(_ server: Server<Machine>, _ ticket: UInt64) {
+        guard server.isSlow, faultTickets[server.index][FaultKind.slow.rawValue] == ticket else { return }
+        world.trace { "fault: slow of \(server.name) ends" }
+        endSlowness(server)
+    }
+
+    func endSlowness(_ server: Server<Machine>) {
+        server.isSlow = false
+        let held = server.held
+        server.held = []
+        for happening in held where server.isRunning { deliver(happening, to: server) }
+    }
+
+    // MARK: - Rules
+
+    /// After a leader has done something: whether it took a quorum away.
+    func watchQuorum(_ server: Server<Machine>) throws(Violation) {
+        guard let machine = server.machine, let index = machine.raft?.configurationIndex, index > quorum.index,
+            let voters = machine.settledVoters
+        else { return }
+        try quorum.observe(server.name, voters, index: index) { id in servers.contains { $0.identity.id == id && $0.isRunning } }
+    }
+
+    /// Something that a member of the pool has wrong about another one, nil if all agree with what is so.
+    var poolMistake: String? {
+        guard options.gossip else { return nil }
+        let agents = servers.filter { $0.standing != .spare }
+        let checker = PoolChecker(
+            running: agents.filter { $0.isRunning && !$0.isLeaving }.map(\.name), stopped: agents.filter { !$0.isRunning }.map(\.name))
+        for agent in agents where agent.isRunning && !agent.isLeaving {
+            guard let members = agent.machine?.poolMembers else { continue }
+            if let mistake = checker.mistake(of: agent.name, members) { return mistake }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,63 @@
+import Core
+
+@testable import Simulator
+
+/// The production agent with something wrong on purpose, so that a checker of whole runs has something to find.
+final class FlawedAgent: SimulatedMachine {
+    enum Flaw: Sendable {
+        case none
+        /// DNS answers from the first usable state that was published in this life.
+        case frozenDNS
+        /// Changes of who votes are not made.
+        case ignoresMembershipChanges
+        /// Takes failed writes for successful ones.
+        case ignoresDiskErrors
+    }
+
+    /// For the tests of one process, which run one after the other.
+    nonisolated(unsafe) static var flaw = Flaw.none
+
+    private let agent: SimulatedAgent
+
+    init(_ config: AgentConfig, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
+        agent = try SimulatedAgent(config, disk: disk, seed: seed, now: now)
+    }
+
+    func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect]) {
+        if case .disk(let completion) = event, case .failure = completion.result, Self.flaw == .ignoresDiskErrors {
+            agent.handle(.disk(DiskCompletion(token: completion.token, result: .success([]))), at: now, into: &effects)
+        } else {
+            agent.handle(event, at: now, into: &effects)
+        }
+    }
+
+    func flush(at now: Instant, into effects: inout [AgentEffect]) { agent.flush(at: now, into: &effects) }
+    var deadline: Instant? { agent.deadline }
+    var raft: AgentRaftView? { agent.raft }
+    var settledVoters: [String]? { agent.settledVoters }
+
+    func change(_ change: MembershipChange, at now: Instant) {
+        if Self.flaw != .ignoresMembershipChanges { agent.change(change, at: now) }
+    }
+
+    static func frontEnd(_ config: AgentConfig) -> FlawedFrontEnd { FlawedFrontEnd(inner: SimulatedAgent.frontEnd(config)) }
+}
+
+struct FlawedFrontEnd: RequestFrontEnd {
+    var inner: Core.FrontEnd<NoCompression>
+    private var first: PublishedState?
+
+    init(inner: Core.FrontEnd<NoCompression>) { self.inner = inner }
+
+    mutating func answer(
+        _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
+    ) -> Bool {
+        inner.answer(request, framing: framing, state: state, now: now, date: date, into: &out)
+    }
+
+    mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer {
+        if first == nil, state.isLeader || state.lastLeaderContact != nil { first = state }
+        let shown = FlawedAgent.flaw == .frozenDNS ? first ?? state : state
+        return inner.answer(question: question, tcp: tcp, remote: remote, state: shown, now: now)
+    }
+}
