@@ -15,6 +15,7 @@ enum ServerConfig {
         config.advertiseAddress = host
         config.advertiseAddressWAN = host
         config.bootstrap = isFirst && servers.count == 1
+        config.announcesBootstrap = config.bootstrap
         config.bootstrapExpect = isFirst && servers.count > 1 ? servers.count : 0
         config.server = place < options.serverPlaces
         if options.gossip {

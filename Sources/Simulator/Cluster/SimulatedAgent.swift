@@ -21,6 +21,10 @@ final class SimulatedAgent: SimulatedMachine {
         return raft.configuration.voters.map(\.id)
     }
 
+    var poolMembers: [PoolChecker.Sighting]? {
+        agent.poolMembers.map { members in members.map { PoolChecker.Sighting(name: $0.name, status: $0.status) } }
+    }
+
     func change(_ change: MembershipChange, at now: Instant) { agent.server?.changeMembership(change, at: now) }
 
     var raft: AgentRaftView? { agent.server.map(AgentRaftView.init) }

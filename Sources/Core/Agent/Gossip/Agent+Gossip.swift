@@ -1,6 +1,9 @@
 // What gossip and the rest of an agent have to tell each other (gossip §15).
 
 extension Agent {
+    /// Everybody in the LAN pool as this agent sees them, sorted by name; nil without gossip. O(members).
+    public var poolMembers: [Member]? { lan?.serf.members }
+
     func pool(_ kind: GossipPool) -> Pool? { kind == .lan ? lan : wan }
 
     /// Passes on what has happened in the pools; false if nothing has.
