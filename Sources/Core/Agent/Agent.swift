@@ -17,6 +17,8 @@ public final class Agent: AgentMachine {
     var lanMembers = SortedMap<String, Member>()
     /// When to look for servers that are not in the WAN pool yet.
     var floodAt: Instant?
+    /// nil for an agent without gossip.
+    var coordinateUpload: CoordinateUpload?
     var events = EventLog()
     var keyWork = LookupTable<UInt64, KeyWork>()
     var departure = Departure.none
@@ -83,6 +85,7 @@ public final class Agent: AgentMachine {
             lan = try makePool(.lan, disk, cipher, seed: self.random.next(), at: now)
             if config.server, config.serfWANPort > 0 { wan = try makePool(.wan, disk, cipher, seed: self.random.next(), at: now) }
             if wan != nil { floodAt = now + Self.floodInterval }
+            coordinateUpload = CoordinateUpload(config, members: 1, at: now, &self.random)
         }
         local.handle(.startSyncing, at: now, into: &localEffects)
     }
@@ -117,6 +120,7 @@ public final class Agent: AgentMachine {
             lan?.wake(at: now, into: &effects)
             wan?.wake(at: now, into: &effects)
             if let floodAt, floodAt <= now { flood(at: now, into: &effects) }
+            uploadCoordinate(at: now)
             for answer in events.expire(at: now) { respond(answer, into: &effects) }
             exitIfDue(at: now, into: &effects)
         case .leave: leave(at: now, into: &effects)
@@ -138,7 +142,7 @@ public final class Agent: AgentMachine {
 
     public var deadline: Instant? {
         var earliest = backend.deadline
-        for other in [local.deadline, lan?.deadline, wan?.deadline, floodAt, events.deadline, exitAt] {
+        for other in [local.deadline, lan?.deadline, wan?.deadline, floodAt, coordinateUpload?.deadline, events.deadline, exitAt] {
             if let other { earliest = min(earliest ?? other, other) }
         }
         return startEffects.isEmpty ? earliest : .zero
@@ -198,6 +202,8 @@ public final class Agent: AgentMachine {
             local.handle(.writeResult(token, result.mapError { Complaint($0.text) }), at: now, into: &localEffects)
         case .read(.question(let id), let result): fetched(result, for: id, at: now, into: &effects)
         case .operation(.client(let id), let result): respond(to: id, result, into: &effects)
+        case .operation(.coordinate, .failure(let error)):
+            effects.append(.log(.error, "agent", "Coordinate update error: error=\(GoQuote.quote(error.text))"))
         case .wish(let wish): fulfil(wish, at: now, into: &effects)
         case .read, .write, .operation: break
         }

@@ -43,3 +43,16 @@ struct CoordinateUpload {
 
     private static func number(_ text: String?) -> Int? { text.flatMap { try? GoNumber.parseAtoi($0) } }
 }
+
+extension Agent {
+    /// Tells the servers where this node is, if it is time and all of them understand it.
+    func uploadCoordinate(at now: Instant) {
+        guard let lan, coordinateUpload?.isDue(at: now, members: lan.serf.memberCount, &random) == true, !isLeaving,
+            CoordinateUpload.isUnderstood(by: lan.serf.members)
+        else { return }
+        var options = QueryOptions()
+        options.datacenter = config.datacenter
+        let place = NodeCoordinate(node: config.nodeName, segment: "", coordinate: lan.serf.coordinate)
+        backend.execute(.operation(.updateCoordinate(place), options), for: .coordinate, at: now)
+    }
+}
