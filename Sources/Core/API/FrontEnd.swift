@@ -56,9 +56,8 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     }
 
     public mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer {
-        var catalog = StoredCatalog(
-            store: state.store, authorizer: .allowAll, onlyPassing: dns.zone.config.onlyPassing,
-            readable: state.answersQuestions(dns.zone.config, at: now))
+        let config = dns.zone.config
+        var catalog = StoredCatalog(state, onlyPassing: config.onlyPassing, readable: state.answersQuestions(config, at: now))
         let unixSeconds = (now.nanoseconds &+ wallClockOffset) / 1_000_000_000
         let reply = dns.answer(question, tcp: tcp, from: &catalog, unixSeconds: unixSeconds, random: &random)
         if catalog.hasRefused { return .handOver }

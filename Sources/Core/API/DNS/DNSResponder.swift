@@ -18,7 +18,9 @@ public struct DNSResponder: Sendable {
         _ packet: [UInt8], tcp: Bool, store: Store, authorizer: Authorizer = .allowAll, readable: Bool = true, unixSeconds: Int64,
         random: inout Random
     ) -> [UInt8]? {
-        var source = StoredCatalog(store: store, authorizer: authorizer, onlyPassing: zone.config.onlyPassing, readable: readable)
+        let state = PublishedState(
+            store: store, isLeader: true, leaseExpiry: .distantFuture, isSoleVoter: true, knowsLeader: true, lastLeaderContact: nil)
+        var source = StoredCatalog(state, authorizer: authorizer, onlyPassing: zone.config.onlyPassing, readable: readable)
         return answer(packet, tcp: tcp, from: &source, unixSeconds: unixSeconds, random: &random)
     }
 

@@ -1,6 +1,6 @@
-/// A catalog that is at hand.
+/// A catalog that is at hand. It refers to the published state: a store is many references, too many to copy for each question.
 struct StoredCatalog: DNSSource {
-    let store: Store
+    let state: PublishedState
     let authorizer: Authorizer
     let onlyPassing: Bool
     /// False when what is at hand must not be answered from.
@@ -8,8 +8,8 @@ struct StoredCatalog: DNSSource {
     /// Whether something was asked for that must not be answered from here.
     private(set) var hasRefused = false
 
-    init(store: Store, authorizer: Authorizer, onlyPassing: Bool, readable: Bool) {
-        self.store = store
+    init(_ state: PublishedState, authorizer: Authorizer = .allowAll, onlyPassing: Bool, readable: Bool) {
+        self.state = state
         self.authorizer = authorizer
         self.onlyPassing = onlyPassing
         self.readable = readable
@@ -23,14 +23,14 @@ struct StoredCatalog: DNSSource {
 
     mutating func node(named name: String) throws(DNSUnreadable) -> Row<Node>? {
         try check()
-        guard let found = store.findNode(name), case .nodes(let nodes) = authorizer.filter(.nodes([found])) else { return nil }
+        guard let found = state.store.findNode(name), case .nodes(let nodes) = authorizer.filter(.nodes([found])) else { return nil }
         return nodes.first
     }
 
     mutating func node(at address: DNSAddress, _ text: String) throws(DNSUnreadable) -> Row<Node>? {
         try check()
         var found: Row<Node>?
-        store.nodes.scan(from: ByteString([])) { _, node in
+        state.store.nodes.scan(from: ByteString([])) { _, node in
             if address.isAddress(of: node.value, text), case .nodes(let visible) = authorizer.filter(.nodes([node])), !visible.isEmpty {
                 found = node
                 return false
@@ -42,7 +42,7 @@ struct StoredCatalog: DNSSource {
 
     mutating func service(at text: String) throws(DNSUnreadable) -> String? {
         try check()
-        guard case .success(let found) = store.evaluate(.serviceByAddress(text), options: QueryOptions()),
+        guard case .success(let found) = state.store.evaluate(.serviceByAddress(text), options: QueryOptions()),
             case .serviceNodes(let rows) = authorizer.filter(found.result)
         else { return nil }
         return rows.first?.service.value.service.service
@@ -50,20 +50,20 @@ struct StoredCatalog: DNSSource {
 
     mutating func instances(of question: DNSServiceQuestion) throws(DNSUnreadable) -> StoredInstances {
         try check()
-        return StoredInstances(store: store, authorizer: authorizer, onlyPassing: onlyPassing, question)
+        return StoredInstances(state, authorizer: authorizer, onlyPassing: onlyPassing, question)
     }
 }
 
 /// Of a thousand instances a plain client gets three: only those are put together.
 struct StoredInstances: DNSInstances {
-    private let store: Store
+    private let state: PublishedState
     private let authorizer: Authorizer
     private let onlyPassing: Bool
     private var rows: [Row<ServiceInstance>]
     private let tags: [ByteString]
 
-    init(store: Store, authorizer: Authorizer, onlyPassing: Bool, _ question: DNSServiceQuestion) {
-        self.store = store
+    init(_ state: PublishedState, authorizer: Authorizer, onlyPassing: Bool, _ question: DNSServiceQuestion) {
+        self.state = state
         self.authorizer = authorizer
         self.onlyPassing = onlyPassing
         tags = question.tag.isEmpty || question.connect ? [] : [TableKey.lowerCased(question.tag)]
@@ -71,7 +71,8 @@ struct StoredInstances: DNSInstances {
             // Config entries are kept, not interpreted: no ingress gateway exposes a service yet.
             rows = []
         } else {
-            rows = (question.connect ? store.servicesByConnect : store.servicesByName).values(withPrefix: TableKey.of(question.service))
+            let index = question.connect ? state.store.servicesByConnect : state.store.servicesByName
+            rows = index.values(withPrefix: TableKey.of(question.service))
         }
     }
 
@@ -88,7 +89,7 @@ struct StoredInstances: DNSInstances {
     /// With its node and checks, unless they or the access rules keep it from being answered with.
     private func usable(_ row: Row<ServiceInstance>) -> CheckServiceNode? {
         let key = TableKey.of(row.value.node)
-        guard let node = store.nodes[key] else { return nil }
+        guard let node = state.store.nodes[key] else { return nil }
         var checks: [Row<HealthCheck>] = []
         var isUsable = true
         func look(_ key: ByteString, _ check: Row<HealthCheck>) -> Bool {
@@ -96,8 +97,8 @@ struct StoredInstances: DNSInstances {
             if isUsable { checks.append(check) }
             return isUsable
         }
-        store.checksByInstance.scan(prefix: TableKey.join(key, Self.noService), look)
-        if isUsable { store.checksByInstance.scan(prefix: TableKey.join(key, TableKey.of(row.value.service.id)), look) }
+        state.store.checksByInstance.scan(prefix: TableKey.join(key, Self.noService), look)
+        if isUsable { state.store.checksByInstance.scan(prefix: TableKey.join(key, TableKey.of(row.value.service.id)), look) }
         guard isUsable,
             case .healthNodes(let visible) = authorizer.filter(.healthNodes([CheckServiceNode(node: node, service: row, checks: checks)]))
         else { return nil }
