@@ -4,7 +4,7 @@ extension Agent {
     func describe(_ request: AgentRequest, pretty: Bool, at now: Instant) -> HTTPResponse {
         switch request {
         case .selfDescription:
-            let statistics = AgentStatistics.local(local.statistics) + backend.statistics(at: now) + [runtimeStatistics]
+            let statistics = AgentStatistics.local(local.statistics) + backend.statistics(at: now) + poolStatistics + [runtimeStatistics]
             return finished(
                 AgentRenderer.selfDescription(
                     config, member: lan?.serf.localMember.map { AgentMember($0) } ?? AgentMember(of: config), statistics: statistics,
@@ -19,6 +19,10 @@ extension Agent {
     private func members(wan isWAN: Bool) -> [AgentMember]? {
         if !config.gossips { return [AgentMember(of: config, wan: isWAN)] }
         return (isWAN ? wan : lan)?.serf.members.map { AgentMember($0) }
+    }
+
+    private var poolStatistics: [AgentStatistics] {
+        [lan.map { AgentStatistics("serf_lan", $0.serf.stats) }, wan.map { AgentStatistics("serf_wan", $0.serf.stats) }].compactMap { $0 }
     }
 
     private var runtimeStatistics: AgentStatistics {
@@ -53,8 +57,6 @@ extension Server {
         ]
         return [
             AgentStatistics("consul", consul), AgentStatistics("raft", raftStatistics(at: now)),
-            AgentStatistics("serf_lan", poolStatistics),
-            AgentStatistics("serf_wan", poolStatistics),
         ]
     }
 
@@ -70,14 +72,6 @@ extension Server {
             "protocol_version": "3", "protocol_version_max": "3", "protocol_version_min": "0", "snapshot_version_max": "1",
             "snapshot_version_min": "0", "state": raft.isLeader ? "Leader" : raft.role == .follower ? "Follower" : "Candidate",
             "term": String(raft.currentTerm),
-        ]
-    }
-
-    /// A pool of one, which nothing has happened in.
-    private var poolStatistics: StringMap {
-        [
-            "coordinate_resets": "0", "encrypted": "false", "event_queue": "0", "event_time": "1", "failed": "0", "health_score": "0",
-            "intent_queue": "0", "left": "0", "member_time": "1", "members": "1", "query_queue": "0", "query_time": "1",
         ]
     }
 }

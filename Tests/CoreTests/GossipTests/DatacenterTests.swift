@@ -95,28 +95,6 @@ import Testing
         #expect(PoolNames.nodeName("s1.dc2", datacenter: "dc1") == "s1.dc2")
     }
 
-    @Test func `a pool starts with the keys of its file`() throws {
-        let key16 = "MDEyMzQ1Njc4OWFiY2RlZg==", path = "serf/local.keyring"
-        let raw = Array("0123456789abcdef".utf8)
-        func start(_ encrypt: String, _ file: String?, usesFile: Bool = true) throws(GoError) -> KeyringFile.Start {
-            try KeyringFile.start(encrypt: encrypt, file: file.map { Array($0.utf8) }, path: usesFile ? path : nil, pool: .lan)
-        }
-        #expect(try start("", nil) == KeyringFile.Start())
-        let first = try start(key16, nil)
-        #expect(first.keys == [raw] && first.newFile == Array("[\"\(key16)\"]".utf8) && first.usesFile)
-        let memory = try start(key16, nil, usesFile: false)
-        #expect(memory.keys == [raw] && memory.newFile == nil && !memory.usesFile)
-        let written = String(decoding: KeyringFile.encode([Array(repeating: 1, count: 16), raw]), as: UTF8.self)
-        #expect(written == "[\n  \"AQEBAQEBAQEBAQEBAQEBAQ==\",\n  \"\(key16)\"\n]")
-        #expect(try start("", written).keys.last == raw)
-        #expect(try start(key16, written).warning == nil)
-        #expect(try start("AgICAgICAgICAgICAgICAg==", written).warning != nil)
-        #expect(throws: GoError("no keys present in keyring: serf/local.keyring")) { try start("", "[]") }
-        #expect(throws: GoError("Invalid key: key size must be 16, 24 or 32 bytes")) { try start("AQEB", nil) }
-        #expect(throws: GoError("key size must be 16, 24 or 32 bytes")) { try start("AQEB", nil, usesFile: false) }
-        #expect(throws: GoError("Invalid key: illegal base64 data at input byte 4")) { try start("AQEB!", nil) }
-    }
-
     @Test func `versions stand somewhere in the build`() {
         #expect(BuildVersion("1.8.6:2fa535b5") == BuildVersion(1, 8, 6))
         #expect(BuildVersion("v10.20.30-dev") == BuildVersion(10, 20, 30))

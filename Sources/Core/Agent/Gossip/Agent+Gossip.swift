@@ -164,7 +164,7 @@ extension Agent {
             var entry = found[tags.datacenter] ?? DatacenterCoordinates()
             entry.datacenter = tags.datacenter
             entry.areaID = "wan"
-            entry.coordinates.append(NodeCoordinate(node: member.name, segment: "", coordinate: coordinate))
+            entry.coordinates.append(NodeCoordinate(node: tags.name, segment: "", coordinate: coordinate))
             found[tags.datacenter] = entry
         }
         return found.map(\.value)
@@ -187,10 +187,6 @@ extension Agent {
             case .remove: .remove(request.key)
             }
         let pools = [lan, request.localOnly ? nil : wan].compactMap { $0 }
-        guard lan?.serf.keyring.isEmpty == false else {
-            server?.operated(token, .failure(ServerError("keyring is empty (encryption not enabled)")), at: now)
-            return
-        }
         keyWork[token] = KeyWork(outstanding: pools.count)
         for pool in pools { pool.manageKeys(operation, relayFactor: request.relayFactor, for: token, at: now, into: &effects) }
     }

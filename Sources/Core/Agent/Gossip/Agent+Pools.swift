@@ -38,6 +38,7 @@ extension AgentConfig {
         config.check = isLAN ? .lan(datacenter: datacenter, segment: "", nodeID: nodeID, nodeName: nodeName) : .wan
         config.reconnectTimeout = isLAN ? reconnectTimeoutLAN : reconnectTimeoutWAN
         config.rejoinAfterLeave = rejoinAfterLeave
+        config.resolvesNameConflicts = !server
         if persistsRegistrations { config.snapshotFile = PoolNames.snapshotFile(pool) }
         return config
     }
@@ -61,8 +62,8 @@ extension Agent {
     ) throws(ServerError) -> Pool {
         var settings = try config.serfConfig(kind)
         let keys = try keyring(kind, disk)
-        if keys.usesFile { settings.keyringFile = PoolNames.keyringFile(kind) }
-        if let file = keys.newFile { persist(PoolNames.keyringFile(kind), file, into: &startEffects) }
+        if keys.usesFile { settings.keyringFile = KeyringSetup.fileName(kind) }
+        if let file = keys.newFile { persist(KeyringSetup.fileName(kind), file, into: &startEffects) }
         if let warning = keys.warning { startEffects.append(.log(.warn, "agent", warning)) }
         var ring = GossipKeyring()
         if let primary = keys.keys.first {
@@ -82,13 +83,12 @@ extension Agent {
         return pool
     }
 
-    private func keyring(_ kind: GossipPool, _ disk: some Disk) throws(ServerError) -> KeyringFile.Start {
-        var encrypt: [UInt8] = []
-        if let key = config.encryptKey { Base64.append(key, to: &encrypt) }
-        let path = config.disableKeyringFile || !config.persistsRegistrations ? nil : PoolNames.keyringFile(kind)
-        let file = try path.flatMap { path throws(ServerError) in try contents(path, disk) }
+    private func keyring(_ kind: GossipPool, _ disk: some Disk) throws(ServerError) -> KeyringSetup {
+        let path = KeyringSetup.fileName(kind)
+        let isFileDisabled = config.disableKeyringFile || !config.persistsRegistrations
+        let file = isFileDisabled ? nil : try contents(path, disk)
         do throws(GoError) {
-            return try KeyringFile.start(encrypt: String(decoding: encrypt, as: UTF8.self), file: file, path: path, pool: kind)
+            return try KeyringSetup.decide(key: config.encryptKey, file: file, isFileDisabled: isFileDisabled, pool: kind, path: path)
         } catch {
             throw ServerError("Failed to configure keyring: \(error.text)")
         }

@@ -20,7 +20,4 @@ public enum PoolNames {
 
     /// The file of the data directory in which a pool's members are remembered.
     public static func snapshotFile(_ pool: GossipPool) -> String { pool == .lan ? "serf/local.snapshot" : "serf/remote.snapshot" }
-
-    /// The file of the data directory in which a pool's keys are kept.
-    public static func keyringFile(_ pool: GossipPool) -> String { pool == .lan ? "serf/local.keyring" : "serf/remote.keyring" }
 }

@@ -143,7 +143,7 @@ extension Serf {
         guard let file = config.keyringFile else { return send(answer, to: query) }
         let token = newToken()
         keyAnswers[token] = (query, answer)
-        let bytes = KeyringFile.encode(memberlist.keyring.keys), temporary = file + ".new"
+        let bytes = Keyring.encode(memberlist.keyring.keys), temporary = file + ".new"
         let folder = file.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(file[..<$0]) } ?? ""
         let operations: [DiskOperation] = [
             .write(file: temporary, offset: 0, bytes: bytes), .truncate(file: temporary, size: bytes.count), .sync(file: temporary),
