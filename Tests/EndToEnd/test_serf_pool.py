@@ -75,6 +75,8 @@ def main():
 
         # Keys of the whole pool are changed from their side and from ours.
         assert theirs.command("keys", f"-install={NEW_KEY}") is not None
+        # Ours has a WAN pool beside, whose ring theirs knows nothing of.
+        assert agent.request("POST", "/v1/operator/keyring", f'{{"Key":"{NEW_KEY}"}}')[0] == 200
         assert agent.request("PUT", "/v1/operator/keyring", f'{{"Key":"{NEW_KEY}"}}')[0] == 200
         assert theirs.command("keys", f"-remove={KEY}") is not None
         keys = agent.json("GET", "/v1/operator/keyring")
