@@ -1,7 +1,7 @@
 /// Bodies of `/v1/catalog/` and `/v1/health/` reads. Spec: http-1 §5, §6.
 extension Renderer {
     static func catalog(_ result: QueryResult, _ shape: ReadShape) -> [UInt8] {
-        let result = shape.filter.map { filtered(result, by: $0) } ?? result
+        let result = shape.filter.map { result.filtered(by: $0) } ?? result
         var json = JSONWriter(pretty: shape.pretty, reservingCapacity: capacity(result, shape))
         switch result {
         case .nodes(let rows):
@@ -45,18 +45,6 @@ extension Renderer {
             default: 0
             }
         return 256 + (shape.pretty ? size * 2 : size)
-    }
-
-    private static func filtered(_ result: QueryResult, by filter: Filter) -> QueryResult {
-        switch result {
-        case .nodes(let rows): .nodes(rows.filter { filter.matches($0.value) })
-        case .serviceNodes(let rows):
-            .serviceNodes(rows.filter { filter.matches(ServiceNodeRow(node: $0.node.value, service: $0.service.value.service)) })
-        case .nodeServices(let found?): .nodeServices((found.node, found.services.filter { filter.matches($0.value.service) }))
-        case .checks(let rows): .checks(rows.filter { filter.matches($0.value) })
-        case .healthNodes(let rows): .healthNodes(rows.filter { filter.matches($0) })
-        default: result
-        }
     }
 
     private static func nodeServices(

@@ -82,11 +82,20 @@ extension Server {
             guard let work = try ServerWork(method: request.method, body: request.body) else {
                 return reply(id, request, error: unknownMethod(request.method))
             }
-            incoming[id] = IncomingCall(sequence: request.sequence, method: request.method, work: work)
-            execute(work, for: .peer(id), at: now)
+            take(work, request, id, at: now)
         } catch {
             reply(id, request, error: error.text)
         }
+    }
+
+    private func take(_ work: ServerWork, _ request: RPCRequest, _ id: CallID, at now: Instant) {
+        do throws(FilterError) {
+            let filter = try work.makeFilter()
+            incoming[id] = IncomingCall(sequence: request.sequence, method: request.method, work: work, filter: filter)
+        } catch {
+            return reply(id, request, error: error.text)
+        }
+        execute(work, for: .peer(id), at: now)
     }
 
     private func unknownMethod(_ method: String) -> String {
@@ -113,7 +122,9 @@ extension Server {
         reply(
             id, call,
             result.map { answer in
-                if case .read(let query, _) = call.work { return query.encodeReply(answer.result, answer.meta) }
+                if case .read(let query, _) = call.work {
+                    return query.encodeReply(call.filter.map { answer.result.filtered(by: $0) } ?? answer.result, answer.meta)
+                }
                 guard case .sessions(let found) = answer.result else { preconditionFailure("a renewal is answered with a session") }
                 return ReadQuery.encodeRenewed(found.first, answer.meta)
             })

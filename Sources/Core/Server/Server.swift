@@ -93,6 +93,8 @@ public final class Server {
         var sequence: UInt64
         var method: String
         var work: ServerWork
+        /// Callers from elsewhere get filtered rows; this agent's own clients are served by the renderer.
+        var filter: Filter?
     }
 
     struct HeldWork {

@@ -163,4 +163,28 @@ import Testing
         let waiting = cluster.ask(0, "GET /v1/catalog/services?cached&index=\(index)&wait=1s")
         #expect(waiting?.status == 200 && waiting?["X-Cache"] == "MISS" && waiting?["Age"] == nil && waiting?["X-Consul-Index"] == index)
     }
+
+    @Test func `servers filter for agents that leave it to them`() throws {
+        let cluster = try AgentCluster(clients: 2)
+        let server = try #require(cluster.members[0].agent.server)
+        cluster.run(for: .minutes(1))
+        func names(_ filter: String) throws -> Result<[String], ServerError> {
+            var options = QueryOptions()
+            options.filter = filter
+            let bytes = RPCRequest.encode(sequence: 1, method: "Catalog.ListNodes", body: ReadQuery.nodes.encodeRequest(options))
+            var effects: [AgentEffect] = []
+            server.called(CallID(1 << 40), from: "10.0.0.9:1", .rpc, bytes, at: cluster.now)
+            _ = server.takeOutput(into: &effects)
+            let answers = effects.compactMap { if case .reply(_, let bytes) = $0 { bytes } else { nil } }
+            let reply = try RPCReply(decoding: try #require(answers.first))
+            guard reply.error.isEmpty else { return .failure(ServerError(reply.error)) }
+            guard case .nodes(let rows) = try ReadQuery.nodes.decodeReply(reply.body).result else { return .success([]) }
+            return .success(rows.map(\.value.node))
+        }
+        let all = try names("").get()
+        #expect(all.starts(with: ["c1", "c2"]))
+        #expect(try names("Node != c2") == .success(all.filter { $0 != "c2" }))
+        #expect(
+            try names("Foo == 1") == .failure(ServerError("Failed to create boolean expression evaluator: Selector \"Foo\" is not valid")))
+    }
 }
