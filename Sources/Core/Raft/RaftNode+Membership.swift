@@ -94,8 +94,17 @@ extension RaftNode {
         storage.setVote(term: 1, votedTerm: 0, candidate: [])
         append(LogEntry(index: 1, term: 1, kind: .configuration, data: configuration.encoded))
         setConfiguration(configuration, at: 1, &out)
-        armElection(config.heartbeatTimeout)
+        armFirstElection()
         waiters.append(Waiter(sequence: storage.writeSequence, action: .bootstrap(token: token)))
+    }
+
+    /// Nobody can lead a new cluster yet, so there is no silence to wait for: the voters stand one after the other, far enough apart that
+    /// the first one has usually won by the time of the second one.
+    private func armFirstElection() {
+        armElection(config.heartbeatTimeout)
+        guard let place = configuration.voters.firstIndex(where: { $0.id == identity.id }) else { return }
+        let distance = config.heartbeatTimeout / 10
+        electionDeadline = min(electionDeadline, now + distance * place + random.duration(below: distance / 2))
     }
 
     // MARK: Leadership transfer
