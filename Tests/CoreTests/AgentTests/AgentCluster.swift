@@ -50,6 +50,8 @@ final class AgentCluster {
             own.advertiseAddress = "10.0.1.\(number + 1)"
             members.append(try Member(own, at: now))
         }
+        // As every driver begins.
+        for at in members.indices { handle(.wake, at) }
         run(for: .seconds(5))
     }
 
