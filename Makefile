@@ -6,9 +6,10 @@ SWIFT ?= swift
 FLAGS ?=
 SEEDS ?= 1..2000
 JOBS ?= $(shell nproc)
+SOAK_SECONDS ?= 1800
 RELEASE := .build/release
 
-.PHONY: help dev deps build test format lint fuzz bench release clean
+.PHONY: help dev deps build test soak format lint fuzz bench release clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +33,9 @@ test: deps build ## Run all tests: unit, simulator, and the agent as its users r
 	$(SWIFT) build $(FLAGS) --build-tests
 	$(SWIFT) test $(FLAGS) --skip-build
 	Tests/EndToEnd/run $(RELEASE)/consul $(RELEASE)/consul-sim
+
+soak: build ## Disturb a cluster of real processes for half an hour: make soak SOAK_SECONDS=1800
+	cd Tests/EndToEnd && CONSUL=$(CURDIR)/$(RELEASE)/consul CONSUL_SIM=$(CURDIR)/$(RELEASE)/consul-sim SOAK_SECONDS=$(SOAK_SECONDS) python3 test_cluster.py
 
 format: ## Reformat all sources
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift

@@ -1,11 +1,11 @@
 """Three servers and three clients that are killed, paused and cut off by turns: what they acknowledged stays, and the catalog converges.
 
-SECONDS=1800 makes a soak of it. Histories of reads and writes are judged by `consul-sim check`."""
+SOAK_SECONDS=1800 makes a soak of it. Histories of reads and writes are judged by `consul-sim check`."""
 import base64, http.client, itertools, json, os, random, signal, subprocess, sys, tempfile, threading, time
 
 from cluster import Cluster
 
-DURATION = float(os.environ.get("SECONDS", "60"))
+DURATION = float(os.environ.get("SOAK_SECONDS", "60"))
 SEED = int(os.environ.get("SEED", "3"))
 KEYS, WORKERS = 4, 6
 random.seed(SEED)
