@@ -78,7 +78,8 @@ extension Simulation {
         case .faults, .done:
             break
         case .electing:
-            if hasLeader && membershipIsSettled {
+            // With gossip the membership follows the pool, in its own time.
+            if hasLeader && (options.gossip || membershipIsSettled) {
                 enter(.serving)
             } else {
                 expire(options.expect.leaderWithin, hasLeader ? "the leader did not change the membership" : "no leader was elected")
@@ -106,6 +107,8 @@ extension Simulation {
                 expire(options.expect.convergedWithin, "the servers' states differ: \(states)")
             } else if let mistake = poolMistake {
                 expire(options.expect.convergedWithin, mistake)
+            } else if !membershipIsSettled {
+                expire(options.expect.convergedWithin, "the voters are not those that they should be: \(votersText)")
             } else {
                 compareStates()
                 enter(.done)
@@ -146,6 +149,11 @@ extension Simulation {
                 $0.appliedIndex == first.appliedIndex && $0.commitIndex == first.commitIndex && $0.lastLogIndex == first.lastLogIndex
                     && $0.appliedDigest == first.appliedDigest
             }
+    }
+
+    private var votersText: String {
+        guard let voters = leader?.machine?.settledVoters else { return "unknown" }
+        return servers.filter { voters.contains($0.identity.id) }.map(\.name).joined(separator: ", ")
     }
 
     private var states: String {

@@ -53,14 +53,9 @@ struct StudyPlan {
     }
 
     static func of(members: Int) -> StudyPlan {
-        if members <= 256 {
-            return grid(
-                members: members, concurrent: [1, 4, 8, 16, 32],
-                durations: [.milliseconds(2048), .milliseconds(8192), .milliseconds(32_768)],
-                intervals: [.milliseconds(64), .milliseconds(1024), .milliseconds(16_384)], failures: 40)
-        }
+        let isSmall = members <= 256
         return grid(
-            members: members, concurrent: [8, 32], durations: [.milliseconds(8192), .milliseconds(32_768)],
-            intervals: [.milliseconds(64), .milliseconds(1024)], failures: 8)
+            members: members, concurrent: isSmall ? [1, 8, 16, 32] : [8, 32], durations: [.milliseconds(8192), .milliseconds(32_768)],
+            intervals: isSmall ? [.milliseconds(64), .milliseconds(1024)] : [.milliseconds(1024)], failures: isSmall ? 20 : 4)
     }
 }
