@@ -71,4 +71,52 @@ import Testing
     @Test func `wall clocks that jump break nothing`() {
         #expect(run(options([.register, .session], faults: [.wallClock, .kill]), seed: 1).violations == [])
     }
+
+    // MARK: - Agents that find each other
+
+    private func gossiping() -> RunOptions {
+        var options = options([.agent], servers: 1)
+        options.gossip = true
+        options.agents = 2
+        options.workloads = [WorkloadOptions(kind: .agent, clients: 2, rate: 5, objects: 2)]
+        return options
+    }
+
+    @Test func `agents find their server, and the catalog shows what they register`() {
+        var options = gossiping()
+        options.steps = [
+            ScenarioStep(at: .seconds(8), action: .judgePool), ScenarioStep(at: .seconds(9), action: .kill(.agents)),
+            ScenarioStep(at: .seconds(12), action: .start(.agents)),
+        ]
+        let report = run(options, seed: 1)
+        #expect(report.violations == [])
+        #expect(report.workloads[0].counts.first?.value ?? 0 > 10)
+    }
+
+    @Test func `a pool whose members do not hear each other is found`() {
+        var options = gossiping()
+        options.workloads = [WorkloadOptions(kind: .register, clients: 1, rate: 1, objects: 1)]
+        options.expect.convergedWithin = .seconds(20)
+        #expect(run(options, seed: 1, .isDeafToThePool).violations.map(\.rule) == ["liveness"])
+        options.steps = [ScenarioStep(at: .seconds(8), action: .judgePool)]
+        #expect(run(options, seed: 1, .isDeafToThePool).violations.map(\.rule) == ["the pool converges"])
+    }
+
+    @Test func `services that never reach the catalog are found`() {
+        var options = gossiping()
+        options.expect.convergedWithin = .minutes(10)
+        #expect(run(options, seed: 1, .losesCalls).violations.map(\.rule) == ["the catalog equals what agents registered"])
+    }
+
+    @Test func `an agent that forgets what was registered is found`() {
+        let found = run(gossiping(), seed: 1, .forgetsRegistrations).violations.map(\.rule)
+        #expect(!found.isEmpty && found.allSatisfy { $0 == "an agent keeps what was registered" })
+    }
+
+    @Test func `more elections than expected are reported`() {
+        var options = options([.register])
+        options.steps = [ScenarioStep(at: .seconds(8), action: .pause(.leader))]
+        options.expect.maximumElections = 1
+        #expect(run(options, seed: 1).violations.map(\.rule) == ["expectation"])
+    }
 }

@@ -12,28 +12,47 @@ final class FlawedAgent: SimulatedMachine {
         case ignoresMembershipChanges
         /// Takes failed writes for successful ones.
         case ignoresDiskErrors
+        /// Hears nothing of what other members of its pool say.
+        case isDeafToThePool
+        /// Client agents' calls to servers never leave.
+        case losesCalls
+        /// Says that services are registered, and registers none.
+        case forgetsRegistrations
     }
 
     /// For the tests of one process, which run one after the other.
     nonisolated(unsafe) static var flaw = Flaw.none
 
     private let agent: SimulatedAgent
+    private let isClient: Bool
 
     init(_ config: AgentConfig, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
+        isClient = !config.server
         agent = try SimulatedAgent(config, disk: disk, seed: seed, now: now)
     }
 
     func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect]) {
-        if case .disk(let completion) = event, case .failure = completion.result, Self.flaw == .ignoresDiskErrors {
-            agent.handle(.disk(DiskCompletion(token: completion.token, result: .success([]))), at: now, into: &effects)
-        } else {
-            agent.handle(event, at: now, into: &effects)
+        switch (Self.flaw, event) {
+        case (.ignoresDiskErrors, .disk(let completion)):
+            var completion = completion
+            if case .failure = completion.result { completion.result = .success([]) }
+            agent.handle(.disk(completion), at: now, into: &effects)
+        case (.isDeafToThePool, .packet): break
+        case (.isDeafToThePool, .call(let id, _, .lan, _)): effects.append(.refuse(id))
+        case (.forgetsRegistrations, .request(let id, let request)) where request.target.starts(with: "/v1/agent/service/register".utf8):
+            effects.append(.respond(id, HTTPResponse(status: 200)))
+        default: agent.handle(event, at: now, into: &effects)
         }
     }
 
-    func flush(at now: Instant, into effects: inout [AgentEffect]) { agent.flush(at: now, into: &effects) }
+    func flush(at now: Instant, into effects: inout [AgentEffect]) {
+        agent.flush(at: now, into: &effects)
+        guard isClient, Self.flaw == .losesCalls else { return }
+        effects.removeAll { if case .call(_, _, .rpc, _, _) = $0 { true } else { false } }
+    }
     var deadline: Instant? { agent.deadline }
     var raft: AgentRaftView? { agent.raft }
+    var poolMembers: [PoolChecker.Sighting]? { agent.poolMembers }
     var settledVoters: [String]? { agent.settledVoters }
 
     func change(_ change: MembershipChange, at now: Instant) {

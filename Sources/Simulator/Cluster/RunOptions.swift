@@ -63,6 +63,8 @@ struct Expectations: Equatable {
     /// Servers whose damaged disk must make them refuse to start.
     var refuseToStart: [Int] = []
     var minimumElections = 0
+    /// nil: as many as there may be.
+    var maximumElections: Int?
 }
 
 /// Everything that decides the course of a run beside its seed.

@@ -46,6 +46,9 @@ extension Simulation {
         expect(hub.answered >= options.expect.minimumAnswered, "\(hub.answered) answers, expected \(options.expect.minimumAnswered)")
         expect(
             raft.elections >= options.expect.minimumElections, "\(raft.elections) elections, expected \(options.expect.minimumElections)")
+        if let most = options.expect.maximumElections {
+            expect(raft.elections <= most, "\(raft.elections) elections, at most \(most) expected")
+        }
         for index in options.expect.refuseToStart {
             expect(server(index).refusal != nil, "s\(index + 1) did not refuse to start from a damaged disk")
         }

@@ -217,6 +217,8 @@ extension Simulation {
         case .diskError(let target, let failure): resolve(target).forEach { $0.disk.plannedFailure = failure }
         case .packetLoss(let target, let part): resolve(target).forEach { network.setLoss(at: $0.index, part) }
         case .slow(let target, let length): resolve(target).forEach { slow($0, for: length) }
+        case .judgePool:
+            if let mistake = poolMistake { world.report(Violation(rule: "the pool converges", text: mistake)) }
         case .join(let target): resolve(target).forEach { join($0) }
         case .retire(let target): resolve(target).forEach { retire($0) }
         case .drift(let target, let ppm): resolve(target).forEach { setDrift($0, ppm: ppm) }

@@ -142,6 +142,7 @@ extension Expectations {
         convergedWithin = try block.duration("converged_within") ?? convergedWithin
         minimumAnswered = try block.int("answered", in: 0...1_000_000) ?? minimumAnswered
         minimumElections = try block.int("elections", in: 0...1_000) ?? minimumElections
+        maximumElections = try block.int("elections_at_most", in: 0...1_000) ?? maximumElections
         if let server = try block.int("refuses_to_start", in: 1...servers) { refuseToStart = [server - 1] }
         try block.finish()
     }

@@ -34,6 +34,9 @@ struct StepReader {
         case "heal":
             guard try block.bool(key) == true else { throw block.error(key, "heal can only be true") }
             return [.heal]
+        case "pool_is_right":
+            guard try block.bool(key) == true else { throw block.error(key, "pool_is_right can only be true") }
+            return [.judgePool]
         case "clog":
             let (target, argument) = try pair(key, &block)
             return [.clog(target, try length(key, argument, block))]
