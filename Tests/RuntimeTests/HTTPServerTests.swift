@@ -171,6 +171,38 @@ import Testing
         #expect(running.agent.history.filter { $0 == "cancelled" }.count == 2000)
     }
 
+    @Test func `an answer without end comes piece by piece`() throws {
+        let running = try RunningDriver()
+        defer { running.stop() }
+        let follower = RawClient(port: running.port), teller = RawClient(port: running.port)
+        follower.write("GET /follow HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n")
+        while teller.put("/tell", "")?.text != "1" {}
+        #expect(teller.put("/tell", "one\n")?.text == "1")
+        #expect(teller.put("/tell", "")?.text == "1")
+        #expect(teller.put("/tell", "two\n")?.text == "1")
+        let head = "HTTP/1.1 200 OK\r\nX-A: b\r\nDate: Sat, 21 Nov 2026 05:02:16 GMT\r\nTransfer-Encoding: chunked\r\n\r\n"
+        let expected = head + "4\r\none\n\r\n4\r\ntwo\n\r\n"
+        let found = String(decoding: follower.read(expected.utf8.count), as: UTF8.self)
+        #expect(found.hasPrefix("HTTP/1.1 200 OK\r\nX-A: b\r\nDate: "))
+        #expect(found.hasSuffix("Transfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n4\r\ntwo\n\r\n"))
+        follower.finish()
+        while teller.put("/tell", "three")?.text != "0" {}
+        #expect(follower.readAll().isEmpty)
+    }
+
+    @Test func `a client that does not read misses pieces of an answer without end`() throws {
+        let running = try RunningDriver()
+        defer { running.stop() }
+        let follower = RawClient(port: running.port), teller = RawClient(port: running.port)
+        follower.write("GET /follow HTTP/1.0\r\n\r\n")
+        while teller.put("/tell", "")?.text != "1" {}
+        let piece = String(repeating: "x", count: 10_000)
+        for _ in 0..<2_000 { #expect(teller.put("/tell", piece)?.text == "1") }
+        teller.write("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        follower.finish()
+        #expect(follower.readAll().utf8.count < 2_000 * 10_000)
+    }
+
     @Test func `a client that only closes its sending side gets its answer`() throws {
         let running = try RunningDriver()
         defer { running.stop() }

@@ -5,13 +5,14 @@ import Foundation
 
 /// A machine that understands a few requests, and remembers what happened to it:
 /// `PUT /log` appends the body to a file and answers `true` when that is durable, `GET /wait?index=1` is answered by the next
-/// `PUT /wake`, `GET /big?size=N` by N bytes, `GET /core` by `core`.
+/// `PUT /wake`, `GET /big?size=N` by N bytes, `GET /core` by `core`; to `GET /follow`, the body of each `PUT /tell` is a piece.
 final class ToyAgent: AgentMachine, @unchecked Sendable {
     // Unchecked: the driver runs one thread at a time in it; what tests read is behind the lock.
     private let lock = NSLock()
     private var seen: [String] = []
     private var outcomes: [UInt64: CheckOutcome] = [:]
     private var waiting: [RequestID] = []
+    private var followers: [RequestID] = []
     private var logged: [RequestID] = []
     private var bytes: [UInt8] = []
     private var offset = 0
@@ -35,6 +36,7 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
                 effects.append(.answer(id, ToyFrontEnd.answer(question)))
             case .cancelled(let id):
                 waiting.removeAll { $0 == id }
+                followers.removeAll { $0 == id }
                 seen.append("cancelled")
             case .disk(let completion): take(completion, &effects)
             case .probed(let id, let outcome): outcomes[id] = outcome
@@ -60,6 +62,12 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
             for id in waiting { effects.append(.respond(id, Self.text("woken"))) }
             waiting = []
             effects.append(.respond(id, Self.text("true")))
+        case ("GET", "/follow"):
+            followers.append(id)
+            effects.append(.respondInPieces(id, HTTPResponse(status: 200, headers: [("X-A", "b")])))
+        case ("PUT", "/tell"):
+            for follower in followers { effects.append(.piece(follower, request.body)) }
+            effects.append(.respond(id, Self.text("\(followers.count)")))
         case ("PUT", "/ask"):
             effects += asked
             asked = []

@@ -167,6 +167,10 @@ public enum AgentEvent: Sendable {
 public enum AgentEffect: Sendable {
     case respond(RequestID, HTTPResponse)
     case answer(RequestID, [UInt8])
+    /// An answer without end: its body follows in pieces, until the client goes away (`.cancelled`).
+    case respondInPieces(RequestID, HTTPResponse)
+    /// The next piece of such a body. It may be left out while the client is far behind.
+    case piece(RequestID, [UInt8])
     case call(CallID, to: Address, Channel, [UInt8], timeout: Duration)
     case reply(CallID, [UInt8])
     /// An incoming call that cannot be answered: close its connection.

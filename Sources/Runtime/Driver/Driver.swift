@@ -167,6 +167,8 @@ final class Effects: EffectSink, @unchecked Sendable {
             switch effect {
             case .respond(let id, let response): post(.respond(id, response), to: id)
             case .answer(let id, let bytes): post(.answer(id, bytes), to: id)
+            case .respondInPieces(let id, let response): post(.respondInPieces(id, response), to: id)
+            case .piece(let id, let bytes): post(.piece(id, bytes), to: id)
             case .publish(let state): published.publish(state)
             case .disk(let batch): disk.submit(batch)
             case .call(let id, let address, let channel, let bytes, let timeout):

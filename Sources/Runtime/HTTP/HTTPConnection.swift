@@ -20,6 +20,8 @@ final class HTTPConnection: EventSource {
     /// The request that the machine has, and how to frame its answer.
     private var pending: RequestID?
     private var pendingIsBlocking = false
+    /// Its answer has begun and goes on until the client leaves.
+    private var pendingIsStreamed = false
     private var framing = HTTPFraming()
     /// There may be something to read.
     private var isReadable = false
@@ -40,6 +42,8 @@ final class HTTPConnection: EventSource {
 
     /// How long a client may go on sending what nobody reads.
     static let lingerTime = Duration.seconds(2)
+    /// A client that is so many bytes behind misses pieces of an answer without end.
+    static let backlogMax = 256 << 10
     /// A client with so many requests in one read lets others have their turn.
     static let readsPerTurnMax = 16
 
@@ -87,12 +91,36 @@ final class HTTPConnection: EventSource {
         receive()
     }
 
+    func respondInPieces(_ response: HTTPResponse, to id: RequestID) {
+        guard pending == id else { return }
+        if isPeerDone { return drop() }
+        pendingIsBlocking = true
+        pendingIsStreamed = true
+        HTTPSerializer.appendStreamHead(response, framing: framing, date: loop.date.current(), to: &loop.toSend)
+        send()
+    }
+
+    func piece(_ bytes: [UInt8], of id: RequestID) {
+        guard pending == id, pendingIsStreamed, output.count - sent < Self.backlogMax else { return }
+        // Of a client that is always a little behind, nothing may pile up.
+        if sent > Self.backlogMax {
+            output.removeFirst(sent)
+            sent = 0
+        }
+        if framing.isHTTP10 {
+            loop.toSend.append(contentsOf: bytes)
+        } else {
+            HTTPSerializer.appendChunk(bytes, to: &loop.toSend)
+        }
+        send()
+    }
+
     func sweep(at now: Instant) {
         if let deadline, now >= deadline { drop() }
     }
 
     func shutDown() {
-        if pending == nil, output.isEmpty { drop() } else { end = .afterOutput }
+        if output.isEmpty, pending == nil || pendingIsStreamed { drop() } else { end = .afterOutput }
     }
 
     // MARK: Reading

@@ -10,6 +10,9 @@ protocol EventSource: AnyObject {
     func ready(_ events: UInt32)
     /// The machine's answer to a request of this source. Without effect if it is no longer waited for.
     func respond(_ response: HTTPResponse, to id: RequestID)
+    /// The beginning of an answer whose body follows in pieces, and the pieces.
+    func respondInPieces(_ response: HTTPResponse, to id: RequestID)
+    func piece(_ bytes: [UInt8], of id: RequestID)
     /// The machine's answer to a DNS question of this source.
     func answer(_ bytes: [UInt8], to id: RequestID)
     /// Called every second for sources that asked for it.
@@ -20,6 +23,8 @@ protocol EventSource: AnyObject {
 
 extension EventSource {
     func respond(_ response: HTTPResponse, to id: RequestID) {}
+    func respondInPieces(_ response: HTTPResponse, to id: RequestID) {}
+    func piece(_ bytes: [UInt8], of id: RequestID) {}
     func answer(_ bytes: [UInt8], to id: RequestID) {}
     func sweep(at now: Instant) {}
     func shutDown() {}

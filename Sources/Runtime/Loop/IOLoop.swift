@@ -7,6 +7,8 @@ import Synchronization
 enum LoopMessage {
     case respond(RequestID, HTTPResponse)
     case answer(RequestID, [UInt8])
+    case respondInPieces(RequestID, HTTPResponse)
+    case piece(RequestID, [UInt8])
     /// A connection that the listener accepted and this loop shall own.
     case adopt(AcceptedConnection)
     /// Close the listeners and everything that waits for nothing.
@@ -175,6 +177,8 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
                 events.source(at: id.place)?.respond(response, to: id)
             case .answer(let id, let bytes):
                 events.source(at: id.place)?.answer(bytes, to: id)
+            case .respondInPieces(let id, let response): events.source(at: id.place)?.respondInPieces(response, to: id)
+            case .piece(let id, let bytes): events.source(at: id.place)?.piece(bytes, of: id)
             case .adopt(let accepted): HTTPConnection.adopt(accepted, by: self)
             case .shutDown: for source in events.sources { source.shutDown() }
             }

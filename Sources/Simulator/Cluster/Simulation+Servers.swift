@@ -241,6 +241,8 @@ extension Simulation {
             server.published = state
         case .log(let level, let subsystem, let text):
             world.trace { "\(server.name) [\(level)] \(subsystem): \(text)" }
+        case .respondInPieces, .piece:
+            break  // No client follows the log.
         case .readConfiguration:
             world.schedule(.reload(server.lifeID), after: .milliseconds(1))
         case .exit(let reason):
