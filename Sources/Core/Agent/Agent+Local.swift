@@ -58,8 +58,10 @@ extension Agent {
         case .reload: askForReload(id, into: &effects)
         case .selfDescription, .members: effects.append(.respond(id, describe(request, pretty: pretty, at: now)))
         case .join, .forceLeave, .fireEvent, .events: executeInPools(request, pretty: pretty, for: id, at: now, into: &effects)
-        case .metrics, .monitor, .host:
-            effects.append(.respond(id, HTTPResponse(status: 404, wrapped: false)))
+        case .metrics(let prometheus):
+            effects.append(.respond(id, showMetrics(prometheus: prometheus, pretty: pretty || config.devMode, at: now)))
+        case .monitor(let level, let json): follow(id, LogStream(level: level, json: json), into: &effects)
+        case .host: effects.append(.respond(id, HTTPResponse(status: 404, wrapped: false)))
         }
     }
 

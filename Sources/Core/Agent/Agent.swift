@@ -20,6 +20,9 @@ public final class Agent: AgentMachine {
     /// nil for an agent without gossip.
     var coordinateUpload: CoordinateUpload?
     var events = EventLog()
+    var metrics: Metrics
+    /// Clients that follow the log.
+    var followers: [(id: RequestID, stream: LogStream)] = []
     var keyWork = LookupTable<UInt64, KeyWork>()
     var departure = Departure.none
     /// What starting has come to; given out with the first batch.
@@ -49,7 +52,8 @@ public final class Agent: AgentMachine {
 
     enum PendingRequest {
         case read(ReadQuery, QueryOptions, ReadShape, CacheState?)
-        case write(WriteShape)
+        /// What is measured of it, and since when.
+        case write(WriteShape, SampleMetric?, since: Instant)
         case renew(id: String, pretty: Bool)
         case txn(readOnly: Bool, pretty: Bool)
         case operation(ServerOperation, pretty: Bool)
@@ -61,6 +65,8 @@ public final class Agent: AgentMachine {
         /// Answered when the pool has been joined, or when an event has come.
         case pool
         case event(EventMessage, pretty: Bool)
+        /// Goes on until the client leaves.
+        case log
     }
 
     /// Recovers from `disk` and starts. `disk` is not used afterwards; `md5Hex` names the files of registrations.
@@ -71,6 +77,8 @@ public final class Agent: AgentMachine {
         var random = Random(seed: seed)
         self.config = config
         wallClockOffset = config.wallClockOffset
+        metrics = Metrics(
+            prefix: config.metricsPrefix, wallClockOffset: config.wallClockOffset, prometheusRetention: config.prometheusRetention)
         context = APIContext(from: config)
         router = Router(context)
         dns = DNSResponder(config)
@@ -110,7 +118,9 @@ public final class Agent: AgentMachine {
             } else {
                 pool(Pool.kind(of: id.raw))?.handle(.callFailed(id, reason), at: now, into: &effects)
             }
-        case .packet(let kind, let from, let bytes): pool(kind)?.handle(.packet(from: from, bytes), at: now, into: &effects)
+        case .packet(let kind, let from, let bytes):
+            metrics.count(.udpReceived, by: Double(bytes.count), at: now)
+            pool(kind)?.handle(.packet(from: from, bytes), at: now, into: &effects)
         case .resolved(let token, let result): pool(Pool.kind(of: token))?.resolved(token, result, at: now, into: &effects)
         case .disk(let completion): diskCompleted(completion, at: now, into: &effects)
         case .probed(let id, let outcome): local.handle(.probed(id, outcome), at: now, into: &localEffects)
@@ -138,6 +148,7 @@ public final class Agent: AgentMachine {
             settle(at: now, into: &effects)
             // An answer may have led to another write, for which nobody would wake the agent.
         } while backend.server?.hasProposals ?? false
+        observe(&effects, at: now)
     }
 
     public var deadline: Instant? {
@@ -173,9 +184,10 @@ public final class Agent: AgentMachine {
         case .immediate(let response): effects.append(.respond(id, response))
         case .read(let query, let options, let shape):
             pending[id] = .read(query, options, shape, shape.cache.map { cached.state($0, query, options) })
+            metrics.count(config.server ? .rpcQuery : .clientRPC, at: now)
             backend.execute(.read(query, options), for: .client(id), at: now)
         case .write(let request, let shape):
-            pending[id] = .write(shape)
+            pending[id] = .write(shape, config.server ? request.metric : nil, since: now)
             backend.execute(.write(request), for: .client(id), at: now)
         case .sessionRenew(let session, let options, let pretty):
             pending[id] = .renew(id: session, pretty: pretty)
@@ -194,7 +206,7 @@ public final class Agent: AgentMachine {
     private func deliver(_ answer: ServerAnswer, at now: Instant, into effects: inout [AgentEffect]) {
         switch answer {
         case .read(.client(let id), let result): respond(to: id, result, at: now, into: &effects)
-        case .write(.client(let id), let result): respond(to: id, result, into: &effects)
+        case .write(.client(let id), let result): respond(to: id, result, at: now, into: &effects)
         case .read(.local(let token), let result):
             let outcome = result.map { (result: $0.result, index: $0.meta.index) }.mapError { Complaint($0.text) }
             local.handle(.readResult(token, outcome), at: now, into: &localEffects)
@@ -233,7 +245,7 @@ public final class Agent: AgentMachine {
             guard case .txn(let outcome) = answer.result else { return }
             effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
         case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
-        case (.write, _), (.operation, _), (.datacenters, _), (.local, _), (.reload, _), (.pool, _), (.event, _):
+        case (.write, _), (.operation, _), (.datacenters, _), (.local, _), (.reload, _), (.pool, _), (.event, _), (.log, _):
             preconditionFailure("a read is answered as what it was asked as")
         }
     }
@@ -246,11 +258,12 @@ public final class Agent: AgentMachine {
         return response
     }
 
-    private func respond(to id: RequestID, _ result: Result<ApplyResult, ServerError>, into effects: inout [AgentEffect]) {
+    private func respond(to id: RequestID, _ result: Result<ApplyResult, ServerError>, at now: Instant, into effects: inout [AgentEffect]) {
         guard let request = pending.removeValue(forKey: id) else { return }
+        if case .write(_, let metric?, let since) = request { metrics.add(now - since, to: metric, at: now) }
         let response: HTTPResponse
         switch (request, result) {
-        case (.write(let shape), .success(let outcome)): response = Renderer.render(outcome, shape: shape, context: context)
+        case (.write(let shape, _, _), .success(let outcome)): response = Renderer.render(outcome, shape: shape, context: context)
         case (.txn(_, let pretty), .success(.txn(let outcome))):
             response = Renderer.txn(outcome, meta: nil, pretty: pretty, context: context)
         case (_, .success(.error(let text))): response = Renderer.error(text, context: context)
@@ -287,6 +300,7 @@ public final class Agent: AgentMachine {
         switch request {
         case .local: local.handle(.cancelled(id), at: now, into: &localEffects)
         case .pool: events.cancel(id)
+        case .log: followers.removeAll { $0.id == id }
         default: backend.cancel(.client(id))
         }
     }
@@ -299,7 +313,7 @@ public final class Agent: AgentMachine {
         case .lan, .wan:
             guard let pool = pool(channel == .lan ? .lan : .wan) else { break }
             return pool.handle(.call(id, from: address, bytes), at: now, into: &effects)
-        case .raft, .rpc, .snapshot: break
+        case .raft, .rpc, .snapshot: metrics.count(.rpcRequest, at: now)
         }
         guard let server = backend.server else { return effects.append(.refuse(id)) }
         server.called(id, from: address, channel, bytes, at: now)

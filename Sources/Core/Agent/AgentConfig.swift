@@ -128,6 +128,10 @@ public struct AgentConfig: Sendable {
     public var uiContentPath = "/ui/"
     public var httpUseCache = true
     public var enableDebug = false
+    /// Begins the names of all metrics.
+    public var metricsPrefix = "consul"
+    /// How long metrics are shown to Prometheus after their last change; zero: they are not collected for it.
+    public var prometheusRetention: Duration = .zero
 
     // DNS
     public var dns = DNSConfig()

@@ -94,6 +94,7 @@ public struct ConfigBuilder {
         result.agent.disableRemoteExec = reader.bool("disable_remote_exec")
         result.agent.skipLeaveOnInterrupt = reader.bool("skip_leave_on_interrupt", default: result.agent.server)
         result.agent.enableDebug = reader.bool("enable_debug")
+        result.agent.metricsPrefix = reader.string("telemetry.metrics_prefix")
         result.agent.translateWANAddresses = reader.bool("translate_wan_addrs")
         result.agent.disableUnprintableFilter = reader.bool("disable_http_unprintable_char_filter")
     }
@@ -180,10 +181,10 @@ public struct ConfigBuilder {
         result.agent.rpcHandshakeTimeout = reader.duration("limits.rpc_handshake_timeout")
         result.agent.antiEntropyInterval = reader.duration("ae_interval")
         result.agent.checkReapInterval = reader.duration("check_reap_interval")
+        result.agent.prometheusRetention = reader.duration("telemetry.prometheus_retention_time")
         // Only read so that what cannot be read is reported.
         let others = [
             "primary_gateways_interval", "limits.https_handshake_timeout", "acl.token_ttl", "acl.policy_ttl", "acl.role_ttl", "acl_ttl",
-            "telemetry.prometheus_retention_time",
         ]
         for path in others { _ = reader.duration(path) }
     }

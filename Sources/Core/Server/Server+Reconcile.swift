@@ -106,7 +106,6 @@ extension Server {
         var service = NodeService()
         service.id = "consul"
         service.service = "consul"
-        service.tags = []
         service.port = server.port
         service.weights = Weights()
         service.meta = [

@@ -31,9 +31,8 @@ import Testing
 
     @Test func `what is not there says so`() {
         #expect(router.answer("PUT /v1/agent/token/default")?.status == 401)
-        #expect(router.answer("GET /v1/agent/metrics?format=prometheus")?.status == 415)
         #expect(router.answer("GET /v1/agent/monitor?loglevel=odd")?.text == "Bad request: Unknown log level: odd")
-        for path in ["host", "metrics", "monitor", "connect/ca/roots", "connect/ca/leaf/web"] {
+        for path in ["connect/ca/roots", "connect/ca/leaf/web"] {
             #expect(router.answer("GET /v1/agent/\(path)")?.status == 404)
         }
     }

@@ -44,6 +44,7 @@ extension Agent {
     // MARK: Members
 
     private func lanChanged(_ kind: MemberEventKind, _ members: [Member], at now: Instant, into effects: inout [AgentEffect]) {
+        measure(kind, count: members.count, at: now)
         local.handle(.members(lan?.serf.memberCount(.alive) ?? 1), at: now, into: &localEffects)
         switch backend {
         case .server(let server):
@@ -159,7 +160,7 @@ extension Agent {
     private var datacenterCoordinates: [DatacenterCoordinates] {
         guard let wan else { return [] }
         var found = SortedMap<String, DatacenterCoordinates>()
-        for member in wan.serf.members {
+        for member in wan.serf.members where member.status != .left {
             guard let tags = ServerTags(member), let coordinate = wan.serf.coordinate(of: member.name) else { continue }
             var entry = found[tags.datacenter] ?? DatacenterCoordinates()
             entry.datacenter = tags.datacenter
@@ -187,6 +188,10 @@ extension Agent {
             case .remove: .remove(request.key)
             }
         let pools = [lan, request.localOnly ? nil : wan].compactMap { $0 }
+        if pools.isEmpty {
+            server?.operated(token, .failure(ServerError("Keyring is empty (encryption not enabled)")), at: now)
+            return
+        }
         keyWork[token] = KeyWork(outstanding: pools.count)
         for pool in pools { pool.manageKeys(operation, relayFactor: request.relayFactor, for: token, at: now, into: &effects) }
     }

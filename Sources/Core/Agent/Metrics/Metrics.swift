@@ -117,7 +117,14 @@ public struct Metrics: Sendable {
     /// The last interval that is complete, or the running one if there is no other.
     public mutating func snapshot(at now: Instant) -> MetricsSnapshot {
         prepare(now)
-        let (start, values) = previous ?? (start, values)
+        guard let previous else { return current }
+        return snapshot(previous.start, previous.values)
+    }
+
+    /// The interval that runs.
+    public var current: MetricsSnapshot { snapshot(start, values) }
+
+    private func snapshot(_ start: Int64, _ values: [MetricAggregate]) -> MetricsSnapshot {
         var snapshot = MetricsSnapshot(start: GoTime(unixSeconds: start))
         for (slot, value) in values.enumerated() where value.count > 0 {
             snapshot.entries.append(MetricsSnapshot.Entry(key: fullKey(of: slot), value: value))
@@ -214,4 +221,10 @@ public struct MetricsSnapshot: Sendable {
     /// When the interval began.
     public var start: GoTime
     public var entries: [Entry] = []
+
+    /// Takes the gauges of another interval instead of its own.
+    public mutating func replaceGauges(by other: MetricsSnapshot) {
+        entries = entries.filter { $0.key.kind != .gauge } + other.entries.filter { $0.key.kind == .gauge }
+        entries.sort { $0.key < $1.key }
+    }
 }
