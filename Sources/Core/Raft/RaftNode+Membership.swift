@@ -104,7 +104,9 @@ extension RaftNode {
         armElection(config.heartbeatTimeout)
         guard let place = configuration.voters.firstIndex(where: { $0.id == identity.id }) else { return }
         let distance = config.heartbeatTimeout / 10
-        electionDeadline = min(electionDeadline, now + distance * place + random.duration(below: distance / 2))
+        // The drawn timeout is one to two heartbeats long: what is above one, in small.
+        let jitter = (electionDeadline - now - config.heartbeatTimeout) / 20
+        electionDeadline = min(electionDeadline, now + distance * place + max(.zero, jitter))
     }
 
     // MARK: Leadership transfer
