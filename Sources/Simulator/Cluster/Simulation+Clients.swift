@@ -51,8 +51,12 @@ extension Simulation {
     }
 
     func answerQuestion(_ handle: Handle, _ server: Server<Machine>) {
-        guard let question = hub.questions[handle], let state = server.published else { return }
+        guard let question = hub.questions[handle] else { return }
         world.count(kind: 25, place: server.index)
+        guard let state = server.published else {
+            // Client agents publish nothing: their core loops answer everything.
+            return deliver(.handedOver(handle, server.lifeID), to: server)
+        }
         let remote = "10.0.1.\(question.from.client % 250 + 1)"
         let answer = server.frontEnd.answer(
             question: question.bytes, tcp: question.tcp, remote: remote, state: state, now: server.clock.local(at: world.now))

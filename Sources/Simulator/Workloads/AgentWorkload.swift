@@ -50,7 +50,8 @@ final class AgentWorkload: Workload {
 
     private func address(_ client: Int) -> ClientAddress { .init(workload: setup.index, client: client, token: clients[client].token) }
 
-    private func service(_ number: Int) -> String { "app\(setup.index)x\(number)" }
+    /// Several clients may share an agent, but no services.
+    private func service(_ number: Int, of client: Int) -> String { "app\(setup.index)c\(client)x\(number)" }
 
     func start(_ hub: ClientHub) {
         for client in clients.indices {
@@ -74,7 +75,7 @@ final class AgentWorkload: Workload {
 
     private func change(_ number: Int, _ hub: ClientHub) {
         let service = setup.random.int(in: 0...setup.options.objects - 1)
-        let id = self.service(service)
+        let id = self.service(service, of: number)
         clients[number].isBusy = true
         let agent = clients[number].agent
         let isThere = clients[number].acknowledged[service] != 0
@@ -201,12 +202,13 @@ final class AgentWorkload: Workload {
         guard hub.wasNeverRestarted(clients[number].agent) else { return }
         for (service, port) in clients[number].acknowledged.enumerated() {
             guard let port else { continue }
-            let shown = clients[number].told.services.first { $0.id == self.service(service) }?.port ?? 0
+            let shown = clients[number].told.services.first { $0.id == self.service(service, of: number) }?.port ?? 0
             if shown != port {
                 violations.append(
                     Violation(
                         rule: "an agent keeps what was registered",
-                        text: "\(hub.name(of: clients[number].agent)): \(self.service(service)) has port \(shown), acknowledged was \(port)"
+                        text:
+                            "\(hub.name(of: clients[number].agent)): \(self.service(service, of: number)) has port \(shown), acknowledged was \(port)"
                     ))
             }
         }

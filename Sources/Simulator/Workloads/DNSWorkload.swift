@@ -204,7 +204,7 @@ final class DNSWorkload: Workload {
                 Violation(
                     rule: "DNS follows the catalog",
                     text:
-                        "s\(server + 1) does not show the last state of \(subjects[subject].name) \(Self.followLimit.brief) after the last write"
+                        "\(hub.name(of: server)) does not show the last state of \(subjects[subject].name) \(Self.followLimit.brief) after the last write"
                 ))
         }
         askers[number].token += 1
