@@ -26,6 +26,14 @@ import Testing
         #expect(rules([holding("a", 1, 5, token: 1), holding("b", 4, 9, token: 2)]).contains("mutual exclusion"))
     }
 
+    @Test func `a holder whose session had lapsed by its answer may have come and gone before`() {
+        #expect(rules([holding("a", 3, 9, token: 2), holding("b", 5, 4, token: nil, invoked: 2)]).isEmpty)
+        // Not if it asked while the lock was held.
+        #expect(rules([holding("a", 3, 9, token: 2), holding("b", 5, 4, token: nil, invoked: 3)]) == ["mutual exclusion"])
+        // Nor if it still held the lock when it was told.
+        #expect(rules([holding("a", 3, 9, token: 2), holding("b", 5, 6, token: nil, invoked: 2)]) == ["mutual exclusion"])
+    }
+
     @Test func `a fencing token must grow`() {
         #expect(rules([holding("a", 1, 5, token: 2), holding("b", 7, 9, token: 2)]) == ["fencing tokens grow"])
         #expect(rules([holding("a", 1, 5, token: 2), holding("b", 7, 9, token: 1)]) == ["fencing tokens grow"])

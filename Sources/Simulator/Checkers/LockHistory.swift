@@ -16,6 +16,10 @@ struct LockHistory {
         var until: Instant
         /// As read back while it was held; nil if that did not succeed.
         var lockIndex: UInt64?
+
+        /// Whether another acquisition that was answered while this was held must have been made while it was held. One that had lapsed
+        /// by its answer may have come and gone before, if it was asked for before.
+        func excludes(_ later: Holding) -> Bool { later.acquired < later.until || acquired <= later.invoked }
     }
 
     /// The end of a holder's session that was no release: for `length` nobody may acquire the lock. An acquisition that was on its way
@@ -47,7 +51,7 @@ struct LockHistory {
         let sorted = holdings.sorted { ($0.acquired, $0.until) < ($1.acquired, $1.until) }
         for (at, holding) in sorted.enumerated() {
             for later in sorted[(at + 1)...] where later.session != holding.session {
-                if later.acquired < holding.until {
+                if later.acquired < holding.until, holding.excludes(later) {
                     violations.append(
                         Violation(
                             rule: "mutual exclusion",

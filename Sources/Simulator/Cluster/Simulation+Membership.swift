@@ -39,7 +39,8 @@ extension Simulation {
         watchMembership()
     }
 
-    private func watchMembership() {
+    /// Sees to it that the leader is asked for what is left to change.
+    func watchMembership() {
         guard !options.gossip, !isWatchingMembership else { return }
         isWatchingMembership = true
         world.schedule(.milestone(.membership), after: membershipInterval)

@@ -26,6 +26,8 @@ extension Simulation {
             server.frontEnd = Machine.frontEnd(server.config)
             world.trace { "\(server.name) starts, life \(server.life)" }
             process(nil, server)
+            // It may have been down when the leader was to take it in.
+            if server.life > 1, server.standing == .member { watchMembership() }
         } catch {
             startFailed(server, error)
         }
