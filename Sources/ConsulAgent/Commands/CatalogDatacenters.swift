@@ -41,12 +41,7 @@ struct CatalogDatacenters: Command {
 
     func run(_ arguments: Arguments, _ context: CommandContext) -> Int32 {
         if let refusal = CatalogCommands.refusal(arguments) { return context.fail(refusal) }
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error connecting to Consul agent: \(error.text)")
-        }
+        guard let client = context.client(arguments) else { return 1 }
         do {
             for element in try client.json("GET", "/v1/catalog/datacenters").elements {
                 if case .string(let name) = element { context.output(name) }

@@ -32,12 +32,7 @@ struct CatalogNodes: Command {
             }
         }
         if !arguments.string("near").isEmpty { query.append(("near", arguments.string("near"))) }
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error connecting to Consul agent: \(error.text)")
-        }
+        guard let client = context.client(arguments) else { return 1 }
         let service = arguments.string("service")
         let path = service.isEmpty ? "/v1/catalog/nodes" : "/v1/catalog/service/\(service)"
         let nodes: [DynamicValue]

@@ -21,12 +21,7 @@ struct CatalogServices: Command {
 
     func run(_ arguments: Arguments, _ context: CommandContext) -> Int32 {
         if let refusal = CatalogCommands.refusal(arguments) { return context.fail(refusal) }
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error connecting to Consul agent: \(error.text)")
-        }
+        guard let client = context.client(arguments) else { return 1 }
         let node = arguments.string("node")
         var services: [(name: String, tags: [String])] = []
         do {

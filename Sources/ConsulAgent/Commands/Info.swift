@@ -12,12 +12,7 @@ struct Info: Command {
     let flags = ClientFlags.connection
 
     func run(_ arguments: Arguments, _ context: CommandContext) -> Int32 {
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error connecting to Consul agent: \(error.text)")
-        }
+        guard let client = context.client(arguments) else { return 1 }
         do {
             let stats = try client.json("GET", "/v1/agent/self")["Stats"] ?? .null
             for group in Self.sorted(stats) {

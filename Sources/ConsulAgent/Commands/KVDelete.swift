@@ -28,12 +28,7 @@ struct KVDelete: Command {
         if checks, index == 0 { return context.fail("Must specify -modify-index with -cas!") }
         if !checks, index != 0 { return context.fail("Cannot specify -modify-index without -cas!") }
         if checks, recurses { return context.fail("Cannot specify both -cas and -recurse!") }
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error connecting to Consul agent: \(error.text)")
-        }
+        guard let client = context.client(arguments) else { return 1 }
         let query: APIClient.Query = recurses ? [("recurse", "")] : checks ? [("cas", String(index))] : []
         do {
             let body = try client.body("DELETE", KVCommands.path(key), query: query)

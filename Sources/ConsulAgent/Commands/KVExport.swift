@@ -18,12 +18,7 @@ struct KVExport: Command {
         if arguments.positional.count > 1 {
             return context.fail("Too many arguments (expected 1, got \(arguments.positional.count))")
         }
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error connecting to Consul agent: \(error.text)")
-        }
+        guard let client = context.client(arguments) else { return 1 }
         let prefix = KVCommands.withoutSlash(arguments.positional.first ?? "")
         do {
             let query: APIClient.Query = [("recurse", "")] + (arguments.isSet("stale") ? [("stale", "")] : [])

@@ -38,12 +38,7 @@ struct KVGet: Command {
         let key = KVCommands.withoutSlash(arguments.positional.first ?? "")
         let wantsKeys = arguments.isSet("keys"), recurses = arguments.isSet("recurse")
         if key.isEmpty, !wantsKeys, !recurses { return context.fail("Error! Missing KEY argument") }
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error connecting to Consul agent: \(error.text)")
-        }
+        guard let client = context.client(arguments) else { return 1 }
         do {
             if wantsKeys { return try printKeys(client, key, arguments, context) }
             return try printEntries(client, key, recurses, arguments, context)

@@ -27,12 +27,7 @@ struct KVImport: Command {
         } catch {
             return context.fail(error.text)
         }
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error connecting to Consul agent: \(error.text)")
-        }
+        guard let client = context.client(arguments) else { return 1 }
         for entry in entries {
             let value: [UInt8]
             do {

@@ -15,12 +15,7 @@ struct Leave: Command {
             context.output(context.help)
             return 1
         }
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error connecting to Consul agent: \(error.text)")
-        }
+        guard let client = context.client(arguments) else { return 1 }
         do {
             _ = try client.body("PUT", "/v1/agent/leave")
         } catch {

@@ -46,12 +46,7 @@ struct Members: Command {
         } catch {
             return context.fail("Failed to compile status regexp: \(error)")
         }
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error connecting to Consul agent: \(error.text)")
-        }
+        guard let client = context.client(arguments) else { return 1 }
         let segment = arguments.string("segment", default: "_all")
         var members: [Member]
         do {

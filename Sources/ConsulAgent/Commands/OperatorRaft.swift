@@ -33,12 +33,7 @@ struct RaftListPeers: Command {
     let flagErrorPrefix: String? = "Failed to parse args: "
 
     func run(_ arguments: Arguments, _ context: CommandContext) -> Int32 {
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error initializing client: \(error.text)")
-        }
+        guard let client = context.client(arguments, orFail: "Error initializing client") else { return 1 }
         do {
             let query: APIClient.Query = arguments.isSet("stale") ? [("stale", "")] : []
             let servers = try client.json("GET", "/v1/operator/raft/configuration", query: query)["Servers"]?.elements ?? []
@@ -76,12 +71,7 @@ struct RaftRemovePeer: Command {
     let flagErrorPrefix: String? = "Failed to parse args: "
 
     func run(_ arguments: Arguments, _ context: CommandContext) -> Int32 {
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error initializing client: \(error.text)")
-        }
+        guard let client = context.client(arguments, orFail: "Error initializing client") else { return 1 }
         let address = arguments.string("address"), id = arguments.string("id")
         if address.isEmpty, id.isEmpty {
             return context.fail("Error removing peer: an address or id is required for the peer to remove")

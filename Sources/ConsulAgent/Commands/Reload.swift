@@ -10,12 +10,7 @@ struct Reload: Command {
     let flags = ClientFlags.connection
 
     func run(_ arguments: Arguments, _ context: CommandContext) -> Int32 {
-        let client: APIClient
-        do {
-            client = try APIClient(arguments, context.console, context.transport)
-        } catch {
-            return context.fail("Error connecting to Consul agent: \(error.text)")
-        }
+        guard let client = context.client(arguments) else { return 1 }
         do {
             _ = try client.body("PUT", "/v1/agent/reload")
         } catch {
