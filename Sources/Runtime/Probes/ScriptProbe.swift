@@ -30,9 +30,10 @@ final class ScriptProbe: Probe {
     }
 
     func start() {
-        switch spawn() {
-        case .failure(let failure): runner.finish(self, .failed(failure.description))
-        case .success(let readEnd): watch(readEnd)
+        do throws(ChildProcess.Failure) {
+            watch(try spawn())
+        } catch {
+            runner.finish(self, .failed(error.description))
         }
     }
 
@@ -105,58 +106,30 @@ final class ScriptProbe: Probe {
 
     // MARK: Starting
 
-    private struct Failure: Error, CustomStringConvertible {
-        let description: String
-    }
-
     /// The reading end of the output's pipe.
-    private func spawn() -> Result<Int32, Failure> {
-        guard let name = arguments.first, !name.isEmpty else { return .failure(Failure(description: "exec: no command")) }
+    private func spawn() throws(ChildProcess.Failure) -> Int32 {
+        if arguments.first?.isEmpty ?? true { throw .init(description: "exec: no command") }
         if !directory.isEmpty {
             var info = stat()
             let code: Int32? = stat(directory, &info) != 0 ? errno : info.st_mode & S_IFMT != S_IFDIR ? ENOTDIR : nil
-            if let code { return .failure(Failure(description: "chdir \(directory): \(SystemError(code))")) }
+            if let code { throw .init(description: "chdir \(directory): \(SystemError(code))") }
         }
         var ends: [Int32] = [-1, -1]
-        guard csystem_pipe2(&ends, O_CLOEXEC) == 0 else { return .failure(Failure(description: "pipe: \(SystemError.current)")) }
+        guard csystem_pipe2(&ends, O_CLOEXEC) == 0 else { throw .init(description: "pipe: \(SystemError.current)") }
         defer { close(ends[1]) }
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-        let code = spawn(name, writeEnd: ends[1])
-        if code == 0 { return .success(ends[0]) }
-        close(ends[0])
-        if code == ENOENT, !name.utf8.contains(UInt8(ascii: "/")) {
-            return .failure(Failure(description: "exec: \"\(name)\": executable file not found in $PATH"))
+        do throws(ChildProcess.Failure) {
+            pid = try ChildProcess.spawn(arguments, inGroupOfItsOwn: true) { actions in
+                posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+                posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
+                posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
+                if !directory.isEmpty { _ = csystem_spawn_add_chdir(&actions, directory) }
+            }
+        } catch {
+            close(ends[0])
+            throw error
         }
-        return .failure(Failure(description: "fork/exec \(name): \(SystemError(code))"))
-    }
-
-    private func spawn(_ name: String, writeEnd: Int32) -> Int32 {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, writeEnd, 1)
-        posix_spawn_file_actions_adddup2(&actions, writeEnd, 2)
-        if !directory.isEmpty { _ = csystem_spawn_add_chdir(&actions, directory) }
-
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // The agent blocks and ignores signals; its children shall not.
-        var none = sigset_t()
-        var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-
-        var vector: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
-        vector.append(nil)
-        defer { for pointer in vector { free(pointer) } }
-        return posix_spawnp(&pid, name, &actions, &attributes, vector, csystem_environment())
+        return ends[0]
     }
 }
 

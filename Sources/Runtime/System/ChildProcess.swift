@@ -39,19 +39,21 @@ public struct ChildProcess: Sendable {
     ///   - arguments: the program, looked up in PATH, and its arguments.
     ///   - environment: what is added to the command's own environment, as `NAME=value`.
     public init(_ arguments: [String], environment: [String] = [], input: Input = .none) throws(Failure) {
-        guard let name = arguments.first, !name.isEmpty else { throw Failure(description: "exec: no command") }
+        if arguments.first?.isEmpty ?? true { throw Failure(description: "exec: no command") }
         var ends: [Int32] = [-1, -1]
         if case .bytes = input, csystem_pipe2(&ends, O_CLOEXEC) != 0 { throw Failure(description: "pipe: \(SystemError.current)") }
         defer { if ends[0] >= 0 { close(ends[0]) } }
-        var pid: pid_t = 0
-        let code = Self.spawn(arguments, environment, input, ends[0], &pid)
-        self.pid = pid
-        if code != 0 {
-            if ends[1] >= 0 { close(ends[1]) }
-            if code == ENOENT, !name.utf8.contains(UInt8(ascii: "/")) {
-                throw Failure(description: "exec: \"\(name)\": executable file not found in $PATH")
+        do throws(Failure) {
+            pid = try Self.spawn(arguments, adding: environment) { actions in
+                switch input {
+                case .none: posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+                case .inherited: break
+                case .bytes: posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
+                }
             }
-            throw Failure(description: "fork/exec \(name): \(SystemError(code))")
+        } catch {
+            if ends[1] >= 0 { close(ends[1]) }
+            throw error
         }
         if case .bytes(let bytes) = input { Self.feed(bytes, to: ends[1]) }
     }
@@ -65,37 +67,51 @@ public struct ChildProcess: Sendable {
 
     public func send(_ signal: Int32) { kill(pid, signal) }
 
-    private static func spawn(
-        _ arguments: [String], _ additions: [String], _ input: Input, _ readEnd: Int32, _ pid: inout pid_t
-    ) -> Int32 {
+    /// Starts a program, which is looked up in PATH, with additions to the environment and the files that `open` gives it.
+    static func spawn(
+        _ arguments: [String], adding additions: [String] = [], inGroupOfItsOwn: Bool = false,
+        _ open: (inout posix_spawn_file_actions_t) -> Void
+    ) throws(Failure) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        switch input {
-        case .none: posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        case .inherited: break
-        case .bytes: posix_spawn_file_actions_adddup2(&actions, readEnd, 0)
-        }
+        open(&actions)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // Commands block and ignore signals; their children shall not.
+        // The agent and the commands block and ignore signals; their children shall not.
         var none = sigset_t()
         var all = sigset_t()
         sigemptyset(&none)
         sigfillset(&all)
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        if inGroupOfItsOwn {
+            posix_spawnattr_setpgroup(&attributes, 0)
+            flags |= POSIX_SPAWN_SETPGROUP
+        }
+        posix_spawnattr_setflags(&attributes, Int16(flags))
+        let vector = strings(arguments), environment = strings(inherited + additions)
+        defer { for pointer in vector + environment { free(pointer) } }
+        var pid: pid_t = 0
+        let name = arguments[0]
+        let code = posix_spawnp(&pid, name, &actions, &attributes, vector, environment)
+        if code == 0 { return pid }
+        if code == ENOENT, !name.utf8.contains(UInt8(ascii: "/")) {
+            throw Failure(description: "exec: \"\(name)\": executable file not found in $PATH")
+        }
+        throw Failure(description: "fork/exec \(name): \(SystemError(code))")
+    }
+
+    private static var inherited: [String] {
         var inherited: [String] = []
         var next = csystem_environment()
         while let entry = next?.pointee {
             inherited.append(String(cString: entry))
             next = next?.advanced(by: 1)
         }
-        let vector = strings(arguments), environment = strings(inherited + additions)
-        defer { for pointer in vector + environment { free(pointer) } }
-        return posix_spawnp(&pid, arguments[0], &actions, &attributes, vector, environment)
+        return inherited
     }
 
     private static func strings(_ texts: [String]) -> [UnsafeMutablePointer<CChar>?] { texts.map { strdup($0) } + [nil] }
