@@ -9,10 +9,8 @@ final class CatalogWorkload: Workload {
         var subject: Int
         var instance: Int
         var version = 0
-        var server: Int?
-        var wasGood = true
+        var caller = Caller()
         var token: UInt64 = 0
-        var isBusy = false
         /// The final write still has to be acknowledged.
         var owesFinalWrite = false
     }
@@ -87,7 +85,7 @@ final class CatalogWorkload: Workload {
 
     func timer(client: Int, token: UInt64, _ hub: ClientHub) {
         if client < writers.count {
-            guard writers[client].token == token, !writers[client].isBusy else { return }
+            guard writers[client].token == token, !writers[client].caller.isBusy else { return }
             if !isStopped || writers[client].owesFinalWrite { write(client, hub) }
         } else if client < writers.count + watchers.count {
             let watcher = client - writers.count
@@ -100,9 +98,7 @@ final class CatalogWorkload: Workload {
     private func write(_ number: Int, _ hub: ClientHub) {
         writers[number].version += 1
         let writer = writers[number]
-        let server = hub.pick(last: writer.server, wasGood: writer.wasGood, &setup.random)
-        writers[number].server = server
-        writers[number].isBusy = true
+        let server = writers[number].caller.begin(hub, &setup.random)
         let removes = !writer.owesFinalWrite && writer.version > 1 && setup.random.chance(0.1)
         histories[writer.subject].begin(instance: writer.instance, version: writer.version, removes: removes, at: hub.now)
         let (method, target, body) = subjects[writer.subject].write(instance: writer.instance, version: removes ? nil : writer.version)
@@ -141,16 +137,11 @@ final class CatalogWorkload: Workload {
     }
 
     private func writeAnswered(_ number: Int, _ answer: ClientAnswer, _ hub: ClientHub) {
-        writers[number].isBusy = false
-        writers[number].wasGood = false
-        if case .response(let response) = answer {
-            writers[number].wasGood = response.status != 500
-            if response.boolean == true {
-                written += 1
-                writers[number].owesFinalWrite = false
-                histories[writers[number].subject].acknowledge(
-                    instance: writers[number].instance, version: writers[number].version, at: hub.now)
-            }
+        if writers[number].caller.end(answer)?.boolean == true {
+            written += 1
+            writers[number].owesFinalWrite = false
+            histories[writers[number].subject].acknowledge(
+                instance: writers[number].instance, version: writers[number].version, at: hub.now)
         }
         if !isStopped || writers[number].owesFinalWrite { rest(number, hub) }
     }
@@ -183,7 +174,7 @@ final class CatalogWorkload: Workload {
 
     func stop() { isStopped = true }
     /// Watchers never stop; their queries are reads.
-    var isIdle: Bool { writers.allSatisfy { !$0.isBusy } }
+    var isIdle: Bool { writers.allSatisfy { !$0.caller.isBusy } }
 
     func readFinalState(_ hub: ClientHub) {
         isFinal = true
@@ -210,7 +201,7 @@ final class CatalogWorkload: Workload {
                             + "the last write was acknowledged at \(timestamp(done))"))
                 return
             }
-        } else if writers.contains(where: { $0.owesFinalWrite }) || writers.contains(where: { $0.isBusy }) {
+        } else if writers.contains(where: { $0.owesFinalWrite }) || writers.contains(where: { $0.caller.isBusy }) {
             // Acknowledgements are outstanding.
         } else if isWriting {
             finalWritesDone = hub.now

@@ -9,10 +9,8 @@ final class DNSWorkload: Workload {
         var subject: Int
         var instance: Int
         var version = 0
-        var server: Int?
-        var wasGood = true
+        var caller = Caller()
         var token: UInt64 = 0
-        var isBusy = false
     }
 
     private struct Asker {
@@ -79,7 +77,7 @@ final class DNSWorkload: Workload {
 
     func timer(client: Int, token: UInt64, _ hub: ClientHub) {
         if client < writers.count {
-            guard writers[client].token == token, !writers[client].isBusy, !isStopped else { return }
+            guard writers[client].token == token, !writers[client].caller.isBusy, !isStopped else { return }
             write(client, hub)
         } else {
             let asker = client - writers.count
@@ -93,9 +91,7 @@ final class DNSWorkload: Workload {
     private func write(_ number: Int, _ hub: ClientHub) {
         writers[number].version += 1
         let writer = writers[number]
-        let server = hub.pick(last: writer.server, wasGood: writer.wasGood, &setup.random)
-        writers[number].server = server
-        writers[number].isBusy = true
+        let server = writers[number].caller.begin(hub, &setup.random)
         let removes = writer.version > 1 && setup.random.chance(0.1)
         histories[writer.subject][writer.instance].begin(version: writer.version, removes: removes, at: hub.now)
         let (target, body) = subjects[writer.subject].write(instance: writer.instance, version: removes ? nil : writer.version)
@@ -103,15 +99,10 @@ final class DNSWorkload: Workload {
     }
 
     private func writeAnswered(_ number: Int, _ answer: ClientAnswer, _ hub: ClientHub) {
-        writers[number].isBusy = false
-        writers[number].wasGood = false
-        if case .response(let response) = answer {
-            writers[number].wasGood = response.status != 500
-            if response.boolean == true {
-                written += 1
-                let writer = writers[number]
-                histories[writer.subject][writer.instance].acknowledge(version: writer.version, at: hub.now)
-            }
+        if writers[number].caller.end(answer)?.boolean == true {
+            written += 1
+            let writer = writers[number]
+            histories[writer.subject][writer.instance].acknowledge(version: writer.version, at: hub.now)
         }
         if !isStopped { rest(number, hub) }
     }
@@ -188,7 +179,7 @@ final class DNSWorkload: Workload {
     // MARK: - The end
 
     func stop() { isStopped = true }
-    var isIdle: Bool { writers.allSatisfy { !$0.isBusy } && askers.allSatisfy { !$0.isBusy } }
+    var isIdle: Bool { writers.allSatisfy { !$0.caller.isBusy } && askers.allSatisfy { !$0.isBusy } }
 
     func readFinalState(_ hub: ClientHub) {
         finalBegan = hub.now

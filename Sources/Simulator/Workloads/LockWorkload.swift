@@ -19,11 +19,8 @@ final class LockWorkload: Workload {
 
     private struct Client {
         var phase = Phase.registering
-        var server: Int?
-        var wasGood = true
+        var caller = Caller()
         var token: UInt64 = 0
-        var isBusy = false
-        var invoked = Instant.zero
         var session = ""
         var ttl: Duration?
         var lockDelay: Duration = .zero
@@ -71,7 +68,7 @@ final class LockWorkload: Workload {
 
     func timer(client: Int, token: UInt64, _ hub: ClientHub) {
         if client == clients.count { return finals?.resume(hub) ?? () }
-        guard clients[client].token == token, !clients[client].isBusy else { return }
+        guard clients[client].token == token, !clients[client].caller.isBusy else { return }
         if isStopped {
             letGo(client, hub.now)
             clients[client].phase = .stopped
@@ -129,10 +126,7 @@ final class LockWorkload: Workload {
     }
 
     private func ask(_ client: Int, _ method: String, _ target: String, _ body: [UInt8], _ hub: ClientHub) {
-        let server = hub.pick(last: clients[client].server, wasGood: clients[client].wasGood, &setup.random)
-        clients[client].server = server
-        clients[client].isBusy = true
-        clients[client].invoked = hub.now
+        let server = clients[client].caller.begin(hub, &setup.random)
         hub.ask(address(client), server: server, method, target, body: body)
     }
 
@@ -154,10 +148,7 @@ final class LockWorkload: Workload {
             return
         }
         let client = from.client
-        clients[client].isBusy = false
-        var response: HTTPClientResponse?
-        if case .response(let answered) = answer { response = answered }
-        clients[client].wasGood = response.map { $0.status != 500 } ?? false
+        let response = clients[client].caller.end(answer)
         switch clients[client].phase {
         case .registering:
             rest(client, response?.boolean == true ? .creatingSession : .registering, hub)
@@ -189,7 +180,7 @@ final class LockWorkload: Workload {
         guard let lockIndex = clients[client].lockIndexAtEnd, length > .zero else { return }
         histories[clients[client].lock].append(
             LockHistory.Delay(
-                session: clients[client].session, client: client, from: clients[client].invoked, known: hub.now, length: length,
+                session: clients[client].session, client: client, from: clients[client].caller.invoked, known: hub.now, length: length,
                 lockIndex: lockIndex))
     }
 
@@ -198,7 +189,7 @@ final class LockWorkload: Workload {
             return rest(client, .creatingSession, hub)
         }
         clients[client].session = id
-        clients[client].expires = clients[client].ttl.map { clients[client].invoked + setup.certain($0, hub) }
+        clients[client].expires = clients[client].ttl.map { clients[client].caller.invoked + setup.certain($0, hub) }
         rest(client, .acquiring, hub)
     }
 
@@ -207,7 +198,8 @@ final class LockWorkload: Workload {
         case true?:
             acquisitions += 1
             clients[client].holding = LockHistory.Holding(
-                session: clients[client].session, client: client, invoked: clients[client].invoked, acquired: hub.now, until: hub.now)
+                session: clients[client].session, client: client, invoked: clients[client].caller.invoked, acquired: hub.now, until: hub.now
+            )
             clients[client].stepsLeft = setup.random.int(in: 1...5)
             clients[client].phase = .readingBack
             begin(client, hub)
@@ -253,7 +245,7 @@ final class LockWorkload: Workload {
     private func renewed(_ client: Int, _ response: HTTPClientResponse?, _ hub: ClientHub) {
         guard let response, let ttl = clients[client].ttl else { return rest(client, .holding, hub) }
         if response.status == 200 {
-            clients[client].expires = clients[client].invoked + setup.certain(ttl, hub)
+            clients[client].expires = clients[client].caller.invoked + setup.certain(ttl, hub)
             rest(client, .holding, hub)
         } else if response.status == 404 {
             if hub.now < clients[client].expires ?? .zero {
@@ -273,7 +265,7 @@ final class LockWorkload: Workload {
     // MARK: - The end
 
     func stop() { isStopped = true }
-    var isIdle: Bool { clients.allSatisfy { !$0.isBusy } }
+    var isIdle: Bool { clients.allSatisfy { !$0.caller.isBusy } }
 
     func readFinalState(_ hub: ClientHub) {
         var jobs: [FinalReads.Job] = []

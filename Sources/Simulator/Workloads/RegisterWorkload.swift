@@ -4,9 +4,7 @@ import Core
 /// linearizable (see `RegisterHistory` for what that means for stale and default reads).
 final class RegisterWorkload: Workload {
     private struct Client {
-        var server: Int?
-        var wasGood = true
-        var isBusy = false
+        var caller = Caller()
         var token: UInt64 = 0
         var pending: Pending?
         /// What this client last read of each key: value and ModifyIndex.
@@ -51,15 +49,13 @@ final class RegisterWorkload: Workload {
 
     func timer(client: Int, token: UInt64, _ hub: ClientHub) {
         if client == clients.count { return finals?.resume(hub) ?? () }
-        guard !isStopped, clients[client].token == token, !clients[client].isBusy else { return }
+        guard !isStopped, clients[client].token == token, !clients[client].caller.isBusy else { return }
         begin(client, hub)
     }
 
     private func begin(_ client: Int, _ hub: ClientHub) {
         let key = setup.random.int(in: 0...histories.count - 1)
-        let server = hub.pick(last: clients[client].server, wasGood: clients[client].wasGood, &setup.random)
-        clients[client].server = server
-        clients[client].isBusy = true
+        let server = clients[client].caller.begin(hub, &setup.random)
         let known = clients[client].known[key]
         var mode: ReadMode?
         let action: RegisterHistory.Action
@@ -116,10 +112,7 @@ final class RegisterWorkload: Workload {
         }
         guard let pending = clients[from.client].pending else { return }
         clients[from.client].pending = nil
-        clients[from.client].isBusy = false
-        clients[from.client].wasGood = false
-        if case .response(let response) = answer {
-            clients[from.client].wasGood = response.status != 500
+        if let response = clients[from.client].caller.end(answer) {
             if let mode = pending.mode {
                 record(read: pending, mode, response, client: from.client, hub)
             } else {
@@ -178,7 +171,7 @@ final class RegisterWorkload: Workload {
     // MARK: - The end
 
     func stop() { isStopped = true }
-    var isIdle: Bool { clients.allSatisfy { !$0.isBusy } }
+    var isIdle: Bool { clients.allSatisfy { !$0.caller.isBusy } }
 
     func readFinalState(_ hub: ClientHub) {
         var jobs: [FinalReads.Job] = []

@@ -8,11 +8,8 @@ final class SessionWorkload: Workload {
 
     private struct Client {
         var phase = Phase.registering
-        var server: Int?
-        var wasGood = true
+        var caller = Caller()
         var token: UInt64 = 0
-        var isBusy = false
-        var invoked = Instant.zero
         var session = ""
         var renewalsLeft = 0
         /// The session lives at least until then.
@@ -65,7 +62,7 @@ final class SessionWorkload: Workload {
 
     func timer(client: Int, token: UInt64, _ hub: ClientHub) {
         if client == clients.count { return checkNext(hub) }
-        guard clients[client].token == token, !clients[client].isBusy else { return }
+        guard clients[client].token == token, !clients[client].caller.isBusy else { return }
         if isStopped {
             abandon(client, hub)
             clients[client].phase = .stopped
@@ -95,10 +92,7 @@ final class SessionWorkload: Workload {
     }
 
     private func ask(_ client: Int, _ method: String, _ target: String, _ body: [UInt8], _ hub: ClientHub) {
-        let server = hub.pick(last: clients[client].server, wasGood: clients[client].wasGood, &setup.random)
-        clients[client].server = server
-        clients[client].isBusy = true
-        clients[client].invoked = hub.now
+        let server = clients[client].caller.begin(hub, &setup.random)
         hub.ask(address(client), server: server, method, target, body: body)
     }
 
@@ -113,10 +107,7 @@ final class SessionWorkload: Workload {
     func answered(_ from: ClientAddress, _ answer: ClientAnswer, _ hub: ClientHub) {
         if from.client == clients.count { return checked(answer, hub) }
         let client = from.client
-        clients[client].isBusy = false
-        var response: HTTPClientResponse?
-        if case .response(let answered) = answer { response = answered }
-        clients[client].wasGood = response.map { $0.status != 500 } ?? false
+        let response = clients[client].caller.end(answer)
         switch clients[client].phase {
         case .registering:
             rest(client, response?.boolean == true ? .creating : .registering, hub, setup.pause())
@@ -127,7 +118,7 @@ final class SessionWorkload: Workload {
             created += 1
             clients[client].session = id
             clients[client].renewalsLeft = setup.random.int(in: 0...8)
-            clients[client].expires = clients[client].invoked + setup.certain(Self.ttl, hub)
+            clients[client].expires = clients[client].caller.invoked + setup.certain(Self.ttl, hub)
             rest(client, .acquiring, hub, .zero)
         case .acquiring:
             if response?.boolean == false {
@@ -146,7 +137,7 @@ final class SessionWorkload: Workload {
         switch response?.status {
         case 200?:
             renewals += 1
-            clients[client].expires = clients[client].invoked + setup.certain(Self.ttl, hub)
+            clients[client].expires = clients[client].caller.invoked + setup.certain(Self.ttl, hub)
             rest(client, .renewing, hub, pauseBeforeRenewal())
         case 404?:
             ended += 1
@@ -167,7 +158,7 @@ final class SessionWorkload: Workload {
     // MARK: - The end
 
     func stop() { isStopped = true }
-    var isIdle: Bool { clients.allSatisfy { !$0.isBusy } }
+    var isIdle: Bool { clients.allSatisfy { !$0.caller.isBusy } }
     var hasFinalState: Bool { isFinal && checking == abandoned.count + 1 }
 
     func readFinalState(_ hub: ClientHub) {

@@ -16,8 +16,7 @@ final class TransactionWorkload: Workload {
     }
 
     private struct Client {
-        var server: Int?
-        var wasGood = true
+        var caller = Caller()
         var token: UInt64 = 0
         var pending: (group: Int, move: Move, invoked: Instant)?
         var known: [(value: Int32, index: UInt64)]
@@ -68,8 +67,7 @@ final class TransactionWorkload: Workload {
 
     private func begin(_ client: Int, _ hub: ClientHub) {
         let group = setup.random.int(in: 0...histories.count - 1)
-        let server = hub.pick(last: clients[client].server, wasGood: clients[client].wasGood, &setup.random)
-        clients[client].server = server
+        let server = clients[client].caller.begin(hub, &setup.random)
         let move: Move
         switch setup.random.int(in: 0...99) {
         case ..<25: move = .write(nextValue())
@@ -151,14 +149,10 @@ final class TransactionWorkload: Workload {
         }
         guard let pending = clients[from.client].pending else { return }
         clients[from.client].pending = nil
-        clients[from.client].wasGood = false
-        switch answer {
-        case .response(let response):
-            clients[from.client].wasGood = response.status != 500
+        if let response = clients[from.client].caller.end(answer) {
             record(pending, response, from.client, hub)
-        case .failed(.refused): break
-        case .failed: recordUnknown(pending, from.client, hub)
-        case .dns: preconditionFailure("no question was asked")
+        } else if case .failed(let failure) = answer, failure != .refused {
+            recordUnknown(pending, from.client, hub)
         }
         if !isStopped { scheduleNext(from.client, hub) }
     }
