@@ -82,7 +82,8 @@ public struct AgentConfig: Sendable {
     public var raftProtocol = 3
     /// The tag `nonvoter` is set; nothing else follows from it.
     public var nonVotingServer = false
-    public var autopilot = AutopilotDefaults()
+    /// The block `autopilot`: what a new cluster's configuration is seeded with (config §7.9).
+    public var autopilot = AutopilotConfiguration()
     /// How often a leader looks after the health of servers.
     public var serverHealthInterval: Duration = .seconds(2)
     /// The servers of a cluster that forms without gossip (the simulator's), itself included. Empty: only itself.

@@ -25,18 +25,3 @@ public struct GossipTuning: Hashable, Sendable {
     public static let development = GossipTuning(
         gossipInterval: .milliseconds(100), probeInterval: .milliseconds(100), probeTimeout: .milliseconds(100), suspicionMult: 3)
 }
-
-/// The block `autopilot`: what a new cluster's autopilot configuration is seeded with. Spec: config §7.9.
-public struct AutopilotDefaults: Hashable, Sendable {
-    public var cleanupDeadServers = true
-    public var lastContactThreshold: Duration = .milliseconds(200)
-    public var maxTrailingLogs: UInt64 = 250
-    public var minQuorum: UInt64 = 0
-    public var serverStabilizationTime: Duration = .seconds(10)
-    /// The last three are kept though only the enterprise edition acts on them.
-    public var redundancyZoneTag = ""
-    public var disableUpgradeMigration = false
-    public var upgradeVersionTag = ""
-
-    public init() {}
-}

@@ -41,7 +41,7 @@ extension ConfigBuilder {
     }
 
     private mutating func buildAutopilot() {
-        var autopilot = AutopilotDefaults()
+        var autopilot = AutopilotConfiguration()
         autopilot.cleanupDeadServers = reader.bool("autopilot.cleanup_dead_servers")
         autopilot.lastContactThreshold = reader.duration("autopilot.last_contact_threshold")
         autopilot.maxTrailingLogs = UInt64(clamping: reader.int("autopilot.max_trailing_logs"))

@@ -39,20 +39,6 @@ struct Autopilot {
     }
 }
 
-extension AutopilotConfiguration {
-    init(_ defaults: AutopilotDefaults) {
-        self.init()
-        cleanupDeadServers = defaults.cleanupDeadServers
-        lastContactThreshold = defaults.lastContactThreshold
-        maxTrailingLogs = defaults.maxTrailingLogs
-        minQuorum = defaults.minQuorum
-        serverStabilizationTime = defaults.serverStabilizationTime
-        redundancyZoneTag = defaults.redundancyZoneTag
-        disableUpgradeMigration = defaults.disableUpgradeMigration
-        upgradeVersionTag = defaults.upgradeVersionTag
-    }
-}
-
 extension ServerHealth {
     /// Whether the server follows closely, judged against the end of the leader's log.
     func follows(lastTerm: UInt64, lastIndex: UInt64, _ config: AutopilotConfiguration) -> Bool {

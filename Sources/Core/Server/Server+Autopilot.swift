@@ -2,13 +2,13 @@
 
 extension Server {
     /// The configuration of autopilot that is in force.
-    var autopilotConfiguration: AutopilotConfiguration { store.autopilot ?? AutopilotConfiguration(config.autopilot) }
+    var autopilotConfiguration: AutopilotConfiguration { store.autopilot ?? config.autopilot }
 
     func startAutopilot(at now: Instant) {
         autopilot.start(config, at: now)
         guard store.autopilot == nil else { return }
         var request = AutopilotRequest()
-        request.configuration = AutopilotConfiguration(config.autopilot)
+        request.configuration = config.autopilot
         perform(.configureAutopilot, .autopilot(request), at: now)
     }
 

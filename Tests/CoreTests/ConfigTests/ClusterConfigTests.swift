@@ -8,7 +8,7 @@ import Testing
         #expect(agent.gossipLAN == .lan)
         #expect(agent.gossipWAN == .wan)
         #expect(agent.gossipWAN.gossipNodes == 3)
-        #expect(agent.autopilot == AutopilotDefaults())
+        #expect(agent.autopilot == AutopilotConfiguration())
         #expect(agent.reconnectTimeoutLAN == .hours(72))
         #expect(agent.retryJoinInterval == .seconds(30))
         #expect(agent.retryJoinMaxAttempts == 0)

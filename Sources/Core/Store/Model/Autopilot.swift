@@ -9,7 +9,7 @@ public struct AutopilotConfiguration: Hashable, Sendable {
     public var minQuorum: UInt64 = 0
     /// How long a new server must have been healthy before it votes.
     public var serverStabilizationTime: Duration = .seconds(10)
-    // Kept and answered, without effect: of the enterprise edition.
+    /// Kept and answered; only the enterprise edition acts on these three.
     public var redundancyZoneTag = ""
     public var disableUpgradeMigration = false
     public var upgradeVersionTag = ""
