@@ -186,15 +186,7 @@ extension JSONWriter {
     /// A check as `agent/health` shows it: no type, no definition, and `null` for no tags.
     private mutating func checkOfHealth(_ check: HealthCheck) {
         beginObject()
-        member("Node", check.node)
-        member("CheckID", check.checkID)
-        member("Name", check.name)
-        member("Status", check.status)
-        member("Notes", check.notes)
-        member("Output", check.output)
-        member("ServiceID", check.serviceID)
-        member("ServiceName", check.serviceName)
-        key("ServiceTags")
+        checkMembers(check)
         strings((check.serviceTags ?? []).isEmpty ? nil : check.serviceTags)
         member("Type", "")
         key("Definition")

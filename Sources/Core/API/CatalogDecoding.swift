@@ -84,8 +84,10 @@ extension ServiceConnect {
 }
 
 extension HealthCheck {
-    init(json field: JSONField) throws(GoError) {
+    /// Transactions know a namespace, and drop it and the type.
+    init(json field: JSONField, ofTransaction: Bool = false) throws(GoError) {
         self.init()
+        var dropped = ""
         for member in try field.members(of: "HealthCheck") {
             switch member.key {
             case "node": try member.read(&node)
@@ -97,8 +99,9 @@ extension HealthCheck {
             case "serviceid": try member.read(&serviceID)
             case "servicename": try member.read(&serviceName)
             case "servicetags": try member.read(&serviceTags)
+            case "type" where ofTransaction, "namespace" where ofTransaction: try member.read(&dropped)
             case "type": try member.read(&type)
-            case "definition": definition = try HealthCheckDefinition(json: member)
+            case "definition": definition = try HealthCheckDefinition(json: member, ofTransaction: ofTransaction)
             case "createindex": try member.read(&index.create)
             case "modifyindex": try member.read(&index.modify)
             default: throw member.unknown

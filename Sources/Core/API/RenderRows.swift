@@ -19,7 +19,7 @@ extension JSONWriter {
         stringMap(node.meta)
     }
 
-    /// §3.2. `absentTags`: shows the absence of tags as `null`, as only the internal UI does.
+    /// §3.2. `absentTags`: shows the absence of tags as `null`, as the internal UI and the data directory do.
     mutating func nodeService(_ service: NodeService, absentTags: Bool = false) {
         beginObject()
         optionalMember("Kind", service.kind)
@@ -66,9 +66,20 @@ extension JSONWriter {
         endObject()
     }
 
-    /// §3.6
+    /// §3.6. `absentTags` as with `nodeService`.
     mutating func healthCheck(_ check: HealthCheck, absentTags: Bool = false) {
         beginObject()
+        checkMembers(check)
+        strings(check.serviceTags ?? (absentTags ? nil : []))
+        member("Type", check.type)
+        key("Definition")
+        definition(check.definition)
+        indexes(check.index)
+        endObject()
+    }
+
+    /// As far as the name of the tags.
+    mutating func checkMembers(_ check: HealthCheck) {
         member("Node", check.node)
         member("CheckID", check.checkID)
         member("Name", check.name)
@@ -78,12 +89,6 @@ extension JSONWriter {
         member("ServiceID", check.serviceID)
         member("ServiceName", check.serviceName)
         key("ServiceTags")
-        strings(check.serviceTags ?? (absentTags ? nil : []))
-        member("Type", check.type)
-        key("Definition")
-        definition(check.definition)
-        indexes(check.index)
-        endObject()
     }
 
     mutating func checks(_ rows: [Row<HealthCheck>]) {
@@ -147,12 +152,7 @@ extension JSONWriter {
         optionalMember("TLSSkipVerify", definition.tlsSkipVerify)
         if let header = definition.header, !header.isEmpty {
             key("Header")
-            beginObject()
-            for (name, values) in header {
-                key(name)
-                strings(values)
-            }
-            endObject()
+            self.header(header)
         }
         optionalMember("Method", definition.method)
         optionalMember("Body", definition.body)
@@ -170,6 +170,15 @@ extension JSONWriter {
         if definition.ttl != .zero {
             key("TTL")
             int64(definition.ttl.nanoseconds)
+        }
+        endObject()
+    }
+
+    mutating func header(_ header: SortedMap<String, [String]>) {
+        beginObject()
+        for (name, values) in header {
+            key(name)
+            strings(values)
         }
         endObject()
     }

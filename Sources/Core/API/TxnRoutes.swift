@@ -131,7 +131,7 @@ extension TxnOp {
         for member in try field.members(of: "CheckTxnOp") {
             switch member.key {
             case "verb": try member.read(&verb)
-            case "check": check = try HealthCheck(apiCheck: member)
+            case "check": check = try HealthCheck(json: member, ofTransaction: true)
             default: throw member.unknown
             }
         }
@@ -179,32 +179,6 @@ extension NodeService {
             case "taggedaddresses": try member.read(&dropped.addresses)
             case "proxy": if !member.isNull { _ = try ConnectProxyConfig(json: member) }
             case "connect": _ = try ServiceConnect(json: member)
-            default: throw member.unknown
-            }
-        }
-    }
-}
-
-extension HealthCheck {
-    /// The type is read and dropped.
-    fileprivate init(apiCheck field: JSONField) throws(GoError) {
-        self.init()
-        var dropped = ""
-        for member in try field.members(of: "HealthCheck") {
-            switch member.key {
-            case "node": try member.read(&node)
-            case "checkid": try member.read(&checkID)
-            case "name": try member.read(&name)
-            case "status": try member.read(&status)
-            case "notes": try member.read(&notes)
-            case "output": try member.read(&output)
-            case "serviceid": try member.read(&serviceID)
-            case "servicename": try member.read(&serviceName)
-            case "servicetags": try member.read(&serviceTags)
-            case "type", "namespace": try member.read(&dropped)
-            case "definition": definition = try HealthCheckDefinition(json: member, ofTransaction: true)
-            case "createindex": try member.read(&index.create)
-            case "modifyindex": try member.read(&index.modify)
             default: throw member.unknown
             }
         }

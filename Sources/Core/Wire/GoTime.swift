@@ -92,6 +92,21 @@ struct CivilTime {
         let days = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
         return days * 86_400 + Int64(hour * 3_600 + minute * 60 + second)
     }
+
+    /// Four digits: of years 0 to 9999.
+    fileprivate func appendYear(to out: inout [UInt8]) {
+        out.append(twoDigits: Int(year / 100))
+        out.append(twoDigits: Int(year % 100))
+    }
+
+    /// `05:02:16`
+    fileprivate func appendTime(to out: inout [UInt8]) {
+        out.append(twoDigits: hour)
+        out.append(UInt8(ascii: ":"))
+        out.append(twoDigits: minute)
+        out.append(UInt8(ascii: ":"))
+        out.append(twoDigits: second)
+    }
 }
 
 extension GoTime {
@@ -105,18 +120,13 @@ extension GoTime {
     func appendRFC3339(to out: inout [UInt8]) {
         let offset = Int64(offsetMinutes ?? 0)
         let civil = CivilTime(unixSeconds: min(max(unixSeconds, -62_167_219_200), 253_402_300_799) + offset * 60)
-        out.append(twoDigits: Int(civil.year / 100))
-        out.append(twoDigits: Int(civil.year % 100))
+        civil.appendYear(to: &out)
         out.append(UInt8(ascii: "-"))
         out.append(twoDigits: civil.month)
         out.append(UInt8(ascii: "-"))
         out.append(twoDigits: civil.day)
         out.append(UInt8(ascii: "T"))
-        out.append(twoDigits: civil.hour)
-        out.append(UInt8(ascii: ":"))
-        out.append(twoDigits: civil.minute)
-        out.append(UInt8(ascii: ":"))
-        out.append(twoDigits: civil.second)
+        civil.appendTime(to: &out)
         if nanoseconds > 0 {
             out.append(UInt8(ascii: "."))
             var rest = nanoseconds, place: Int32 = 100_000_000
@@ -197,14 +207,9 @@ extension GoTime {
         out.append(UInt8(ascii: " "))
         out.append(text: CivilTime.monthNames[civil.month - 1])
         out.append(UInt8(ascii: " "))
-        out.append(twoDigits: Int(civil.year / 100))
-        out.append(twoDigits: Int(civil.year % 100))
+        civil.appendYear(to: &out)
         out.append(UInt8(ascii: " "))
-        out.append(twoDigits: civil.hour)
-        out.append(UInt8(ascii: ":"))
-        out.append(twoDigits: civil.minute)
-        out.append(UInt8(ascii: ":"))
-        out.append(twoDigits: civil.second)
+        civil.appendTime(to: &out)
         out.append(text: " GMT")
         return String(decoding: out, as: UTF8.self)
     }

@@ -188,50 +188,19 @@ extension CheckDefinition {
 }
 
 extension JSONWriter {
-    /// As `nodeService`, but absent tags stay absent.
+    /// Without indexes, which the catalog's row has.
     fileprivate mutating func persistedService(_ service: NodeService) {
-        beginObject()
-        optionalMember("Kind", service.kind)
-        member("ID", service.id)
-        member("Service", service.service)
-        key("Tags")
-        strings(service.tags)
-        member("Address", service.address)
-        taggedAddresses("TaggedAddresses", service.taggedAddresses)
-        key("Meta")
-        stringMap(service.meta)
-        member("Port", service.port)
-        weights("Weights", service.weights)
-        member("EnableTagOverride", service.enableTagOverride)
-        key("Proxy")
-        proxy(service.proxy)
-        key("Connect")
-        beginObject()
-        optionalMember("Native", service.connect.native)
-        endObject()
-        indexes(RaftIndex())
-        endObject()
+        var service = service
+        service.index = RaftIndex()
+        nodeService(service, absentTags: true)
     }
 
-    /// As `healthCheck`, but absent tags stay absent.
+    /// Without indexes, and without the definition, which stands beside it.
     fileprivate mutating func persistedCheck(_ check: HealthCheck) {
-        beginObject()
-        member("Node", check.node)
-        member("CheckID", check.checkID)
-        member("Name", check.name)
-        member("Status", check.status)
-        member("Notes", check.notes)
-        member("Output", check.output)
-        member("ServiceID", check.serviceID)
-        member("ServiceName", check.serviceName)
-        key("ServiceTags")
-        strings(check.serviceTags)
-        member("Type", check.type)
-        key("Definition")
-        beginObject()
-        endObject()
-        indexes(RaftIndex())
-        endObject()
+        var check = check
+        check.index = RaftIndex()
+        check.definition = HealthCheckDefinition()
+        healthCheck(check, absentTags: true)
     }
 
     fileprivate mutating func persistedType(_ check: CheckDefinition) {
@@ -244,7 +213,7 @@ extension JSONWriter {
         strings(check.scriptArgs)
         member("HTTP", check.http)
         key("Header")
-        header(check.header)
+        if let header = check.header { self.header(header) } else { null() }
         member("Method", check.method)
         member("Body", check.body)
         member("TCP", check.tcp)
@@ -270,15 +239,5 @@ extension JSONWriter {
     private mutating func nanoseconds(_ name: StaticString, _ value: Duration) {
         key(name)
         int64(value.nanoseconds)
-    }
-
-    private mutating func header(_ header: SortedMap<String, [String]>?) {
-        guard let header else { return null() }
-        beginObject()
-        for (name, values) in header {
-            key(name)
-            strings(values)
-        }
-        endObject()
     }
 }
