@@ -25,23 +25,11 @@ public struct AgentMember: Hashable, Sendable {
 
     /// The agent itself, as it advertises itself. In the WAN pool only servers have a place.
     public init(of config: AgentConfig, wan: Bool = false) {
-        var tags: StringMap = [
-            "acls": "0", "build": "\(AgentConfig.compatibilityVersion):\(AgentConfig.revision.prefix(8))", "dc": config.datacenter,
-            "id": config.nodeID, "role": config.server ? "consul" : "node", "segment": "", "vsn": "2", "vsn_max": "3", "vsn_min": "2",
-        ]
-        if config.server {
-            tags["ft_fs"] = "1"
-            tags["port"] = String(config.serverPort)
-            tags["raft_vsn"] = "3"
-            if !wan && config.serfWANPort > 0 { tags["wan_join_port"] = String(config.serfWANPort) }
-            // A development server leads without being told to.
-            if config.bootstrap && !config.devMode { tags["bootstrap"] = "1" }
-            if config.bootstrapExpect > 0 { tags["expect"] = String(config.bootstrapExpect) }
-        }
-        name = wan ? "\(config.nodeName).\(config.datacenter)" : config.nodeName
+        let pool: GossipPool = wan ? .wan : .lan
+        name = PoolNames.memberName(config.nodeName, datacenter: config.datacenter, pool: pool)
         address = wan ? config.advertiseAddressWAN : config.advertiseAddress
         port = wan ? config.serfWANPort : config.serfLANPort
-        self.tags = tags
+        tags = config.tags(in: pool)
         status = .alive
     }
 }
