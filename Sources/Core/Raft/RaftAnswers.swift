@@ -13,11 +13,18 @@ enum RaftFailure {
     static func read(_ reader: inout MessagePackReader) throws(MessagePackError) -> String { try reader.string() }
 }
 
-extension AppendEntriesResponse {
+extension MessagePackWriter {
+    /// Begins the answer that all is well, with a map of that many fields.
+    fileprivate init(answerOf fields: Int) {
+        self.init(reservingCapacity: 96)
+        string("")
+        mapHeader(fields)
+    }
+}
+
+extension AppendEntriesResponse: WireFields {
     var encoded: [UInt8] {
-        var writer = MessagePackWriter(reservingCapacity: 96)
-        writer.string("")
-        writer.mapHeader(5)
+        var writer = MessagePackWriter(answerOf: 5)
         writer.field("LastLog", lastLog)
         writer.field("NoRetryBackoff", noRetryBackoff)
         writer.field("ProtocolVersion", RaftProtocol.version)
@@ -26,64 +33,44 @@ extension AppendEntriesResponse {
         return writer.bytes
     }
 
-    init(_ reader: inout MessagePackReader) throws(MessagePackError) {
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "LastLog": lastLog = try reader.uint64()
-            case "NoRetryBackoff": noRetryBackoff = try reader.bool()
-            case "Success": success = try reader.bool()
-            case "Term": term = try reader.uint64()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "LastLog": lastLog = try reader.uint64()
+        case "NoRetryBackoff": noRetryBackoff = try reader.bool()
+        case "Success": success = try reader.bool()
+        case "Term": term = try reader.uint64()
+        default: return false
         }
+        return true
     }
 }
 
-extension VoteResponse {
-    /// To a probe (a vote in term 0), which says that this server knows pre-votes. No server of the reference sends one.
-    var encodedProbe: [UInt8] {
-        var writer = MessagePackWriter(reservingCapacity: 64)
-        writer.string("")
-        writer.mapHeader(5)
-        writer.field("Granted", false)
-        writer.nullField("Peers")
-        writer.field("PreVote", true)
-        writer.field("ProtocolVersion", RaftProtocol.version)
-        writer.field("Term", term)
-        return writer.bytes
-    }
-
+extension VoteResponse: WireFields {
     func encoded(_ kind: RaftMessageKind) -> [UInt8] {
-        var writer = MessagePackWriter(reservingCapacity: 64)
-        writer.string("")
-        writer.mapHeader(kind == .requestVote ? 4 : 3)
+        var writer = MessagePackWriter(answerOf: 3 + (kind == .requestVote ? 1 : 0) + (knowsPreVote ? 1 : 0))
         writer.field("Granted", granted)
         if kind == .requestVote { writer.nullField("Peers") }
+        if knowsPreVote { writer.field("PreVote", true) }
         writer.field("ProtocolVersion", RaftProtocol.version)
         writer.field("Term", term)
         return writer.bytes
     }
 
-    init(_ reader: inout MessagePackReader) throws(MessagePackError) {
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Granted": granted = try reader.bool()
-            case "PreVote": knowsPreVote = try reader.bool()
-            case "Term": term = try reader.uint64()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Granted": granted = try reader.bool()
+        case "PreVote": knowsPreVote = try reader.bool()
+        case "Term": term = try reader.uint64()
+        default: return false
         }
+        return true
     }
 }
 
-extension InstallSnapshotResponse {
+extension InstallSnapshotResponse: WireFields {
     /// The reference leaves the protocol version 0 here.
     var encoded: [UInt8] {
-        var writer = MessagePackWriter(reservingCapacity: 64)
-        writer.string("")
-        writer.mapHeader(offset == nil ? 3 : 4)
+        var writer = MessagePackWriter(answerOf: offset == nil ? 3 : 4)
         if let offset { writer.field("Offset", offset) }
         writer.field("ProtocolVersion", offset == nil ? 0 : RaftProtocol.version)
         writer.field("Success", success)
@@ -91,25 +78,21 @@ extension InstallSnapshotResponse {
         return writer.bytes
     }
 
-    init(_ reader: inout MessagePackReader) throws(MessagePackError) {
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Offset": offset = try reader.int()
-            case "Success": success = try reader.bool()
-            case "Term": term = try reader.uint64()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Offset": offset = try reader.int()
+        case "Success": success = try reader.bool()
+        case "Term": term = try reader.uint64()
+        default: return false
         }
+        return true
     }
 }
 
 extension TimeoutNow {
     /// The reference leaves the protocol version 0 here.
     static var encodedResponse: [UInt8] {
-        var writer = MessagePackWriter(reservingCapacity: 32)
-        writer.string("")
-        writer.mapHeader(1)
+        var writer = MessagePackWriter(answerOf: 1)
         writer.field("ProtocolVersion", 0)
         return writer.bytes
     }

@@ -62,7 +62,7 @@ struct VoteRequest: Equatable {
 struct VoteResponse: Equatable {
     var term: UInt64 = 0
     var granted = false
-    /// Only in the answer to a probe.
+    /// Only in the answer to a probe (a vote in term 0). No server of the reference says it.
     var knowsPreVote = false
 }
 

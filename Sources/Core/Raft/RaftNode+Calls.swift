@@ -50,14 +50,14 @@ extension RaftNode {
             let failure = try RaftFailure.read(&reader)
             guard failure.isEmpty else { return failed(call, failure, &out) }
             switch call.purpose {
-            case .preVote(let canvass): preVoteAnswered(call, canvass, try VoteResponse(&reader), &out)
-            case .probe(let canvass): probeAnswered(call, canvass, try VoteResponse(&reader), &out)
-            case .vote: voteAnswered(call, try VoteResponse(&reader), &out)
-            case .heartbeat(let peer, let round): heartbeatAnswered(call, peer, round, try AppendEntriesResponse(&reader), &out)
+            case .preVote(let canvass): preVoteAnswered(call, canvass, try VoteResponse(from: &reader), &out)
+            case .probe(let canvass): probeAnswered(call, canvass, try VoteResponse(from: &reader), &out)
+            case .vote: voteAnswered(call, try VoteResponse(from: &reader), &out)
+            case .heartbeat(let peer, let round): heartbeatAnswered(call, peer, round, try AppendEntriesResponse(from: &reader), &out)
             case .append(let peer, let epoch, let previous, let last, let bytes):
-                let response = try AppendEntriesResponse(&reader)
+                let response = try AppendEntriesResponse(from: &reader)
                 appendAnswered(call, peer, epoch: epoch, previous: previous, last: last, bytes: bytes, response, &out)
-            case .install(let peer, let install): installAnswered(call, peer, install, try InstallSnapshotResponse(&reader), &out)
+            case .install(let peer, let install): installAnswered(call, peer, install, try InstallSnapshotResponse(from: &reader), &out)
             case .timeoutNow, .knock: break
             }
         } catch {

@@ -170,7 +170,10 @@ extension RaftNode {
     }
 
     func requestVote(_ call: CallID, _ request: VoteRequest, _ out: inout [RaftEffect]) {
-        if request.term == 0 { return reply(call, VoteResponse(term: term).encodedProbe, after: storage.voteSequence, &out) }
+        if request.term == 0 {
+            let response = VoteResponse(term: term, knowsPreVote: true)
+            return reply(call, response.encoded(.requestVote), after: storage.voteSequence, &out)
+        }
         if storage.isFull { return out.append(.reply(call, RaftFailure.encoded(RaftError.noSpace.text))) }
         let isGranted = decideVote(request, &out)
         reply(call, VoteResponse(term: term, granted: isGranted).encoded(.requestVote), after: storage.voteSequence, &out)

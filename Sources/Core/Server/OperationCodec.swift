@@ -180,34 +180,32 @@ extension ServerOperation {
 }
 
 /// The union of the fields of these requests.
-private struct OperationFields {
+private struct OperationFields: WireFields {
     var options = QueryOptions()
     var id = "", address = "", name = "", keyringOperation = ""
     var payload: [UInt8] = []
     var coordinate = NodeCoordinate()
     var keyring = KeyringRequest()
 
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Datacenter": options.datacenter = try reader.string()
-            case "Token": options.token = try reader.string()
-            case "AllowStale": options.allowStale = try reader.bool()
-            case "ID": id = try reader.string()
-            case "Address": address = try reader.string()
-            case "Name": name = try reader.string()
-            case "Payload": payload = try reader.bytes()
-            case "Coord": coordinate.coordinate = try Coordinate.optional(from: &reader)
-            case "Node": coordinate.node = try reader.string()
-            case "Segment": coordinate.segment = try reader.string()
-            case "Operation": keyringOperation = try reader.string()
-            case "Key": keyring.key = try reader.string()
-            case "RelayFactor": keyring.relayFactor = UInt8(clamping: try reader.uint64())
-            case "LocalOnly": keyring.localOnly = try reader.bool()
-            case "Forwarded": keyring.forwarded = try reader.bool()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Datacenter": options.datacenter = try reader.string()
+        case "Token": options.token = try reader.string()
+        case "AllowStale": options.allowStale = try reader.bool()
+        case "ID": id = try reader.string()
+        case "Address": address = try reader.string()
+        case "Name": name = try reader.string()
+        case "Payload": payload = try reader.bytes()
+        case "Coord": coordinate.coordinate = try Coordinate.optional(from: &reader)
+        case "Node": coordinate.node = try reader.string()
+        case "Segment": coordinate.segment = try reader.string()
+        case "Operation": keyringOperation = try reader.string()
+        case "Key": keyring.key = try reader.string()
+        case "RelayFactor": keyring.relayFactor = UInt8(clamping: try reader.uint64())
+        case "LocalOnly": keyring.localOnly = try reader.bool()
+        case "Forwarded": keyring.forwarded = try reader.bool()
+        default: return false
         }
+        return true
     }
 }

@@ -1,17 +1,14 @@
 // The structs of operations on the wire. Spec: rpc-raft-wire §4.8.
 
 extension RaftStatistics: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "LastContact": lastContact = try reader.string()
-            case "LastIndex": lastIndex = try reader.uint64()
-            case "LastTerm": lastTerm = try reader.uint64()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "LastContact": lastContact = try reader.string()
+        case "LastIndex": lastIndex = try reader.uint64()
+        case "LastTerm": lastTerm = try reader.uint64()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -23,20 +20,19 @@ extension RaftStatistics: WireStruct {
 }
 
 extension RaftServerDescription: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init(id: "", node: "", address: "", isLeader: false, protocolVersion: "", isVoter: false)
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Address": address = try reader.string()
-            case "ID": id = try reader.string()
-            case "Leader": isLeader = try reader.bool()
-            case "Node": node = try reader.string()
-            case "ProtocolVersion": protocolVersion = try reader.string()
-            case "Voter": isVoter = try reader.bool()
-            default: try reader.skip()
-            }
+    init() { self.init(id: "", node: "", address: "", isLeader: false, protocolVersion: "", isVoter: false) }
+
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Address": address = try reader.string()
+        case "ID": id = try reader.string()
+        case "Leader": isLeader = try reader.bool()
+        case "Node": node = try reader.string()
+        case "ProtocolVersion": protocolVersion = try reader.string()
+        case "Voter": isVoter = try reader.bool()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -51,26 +47,23 @@ extension RaftServerDescription: WireStruct {
 }
 
 extension ServerHealth: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Address": address = try reader.string()
-            case "Healthy": isHealthy = try reader.bool()
-            case "ID": id = try reader.string()
-            case "LastContact": lastContact = try reader.duration()
-            case "LastIndex": lastIndex = try reader.uint64()
-            case "LastTerm": lastTerm = try reader.uint64()
-            case "Leader": isLeader = try reader.bool()
-            case "Name": name = try reader.string()
-            case "SerfStatus": status = MemberStatus(rawValue: UInt8(clamping: try reader.int())) ?? .none
-            case "StableSince": stableSince = try reader.time() ?? .zero
-            case "Version": version = try reader.string()
-            case "Voter": isVoter = try reader.bool()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Address": address = try reader.string()
+        case "Healthy": isHealthy = try reader.bool()
+        case "ID": id = try reader.string()
+        case "LastContact": lastContact = try reader.duration()
+        case "LastIndex": lastIndex = try reader.uint64()
+        case "LastTerm": lastTerm = try reader.uint64()
+        case "Leader": isLeader = try reader.bool()
+        case "Name": name = try reader.string()
+        case "SerfStatus": status = MemberStatus(rawValue: UInt8(clamping: try reader.int())) ?? .none
+        case "StableSince": stableSince = try reader.time() ?? .zero
+        case "Version": version = try reader.string()
+        case "Voter": isVoter = try reader.bool()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -91,17 +84,14 @@ extension ServerHealth: WireStruct {
 }
 
 extension ClusterHealth: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "FailureTolerance": failureTolerance = try reader.int()
-            case "Healthy": healthy = try reader.bool()
-            case "Servers": servers = try ServerHealth.array(from: &reader) ?? []
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "FailureTolerance": failureTolerance = try reader.int()
+        case "Healthy": healthy = try reader.bool()
+        case "Servers": servers = try ServerHealth.array(from: &reader) ?? []
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -113,22 +103,19 @@ extension ClusterHealth: WireStruct {
 }
 
 extension KeyringResponse: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Datacenter": datacenter = try reader.string()
-            case "Error": error = try reader.string()
-            case "Keys": keys = try Self.counts(from: &reader)
-            case "Messages": messages = try reader.stringMap()
-            case "NumNodes": nodeCount = try reader.int()
-            case "PrimaryKeys": primaryKeys = try Self.counts(from: &reader)
-            case "Segment": segment = try reader.string()
-            case "WAN": isWAN = try reader.bool()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Datacenter": datacenter = try reader.string()
+        case "Error": error = try reader.string()
+        case "Keys": keys = try Self.counts(from: &reader)
+        case "Messages": messages = try reader.stringMap()
+        case "NumNodes": nodeCount = try reader.int()
+        case "PrimaryKeys": primaryKeys = try Self.counts(from: &reader)
+        case "Segment": segment = try reader.string()
+        case "WAN": isWAN = try reader.bool()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {

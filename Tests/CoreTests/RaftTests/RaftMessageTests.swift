@@ -67,9 +67,9 @@ import Testing
             }
             let encoded: [UInt8]
             switch exchange.request[0] {
-            case 0: encoded = try AppendEntriesResponse(&reader).encoded
-            case 1: encoded = try VoteResponse(&reader).encoded(.requestVote)
-            case 2: encoded = try InstallSnapshotResponse(&reader).encoded
+            case 0: encoded = try AppendEntriesResponse(from: &reader).encoded
+            case 1: encoded = try VoteResponse(from: &reader).encoded(.requestVote)
+            case 2: encoded = try InstallSnapshotResponse(from: &reader).encoded
             default: encoded = TimeoutNow.encodedResponse
             }
             #expect(encoded == exchange.response, "\(exchange.name)")
@@ -137,7 +137,7 @@ import Testing
                 }
                 _ = try? RaftRequest(bytes)
                 var reader = MessagePackReader(bytes)
-                _ = try? AppendEntriesResponse(&reader)
+                _ = try? AppendEntriesResponse(from: &reader)
                 _ = VoteRecord(encoded: bytes[...])
                 _ = ChunkInfo(encoded: bytes)
                 _ = try? SnapshotMeta(encoded: bytes)

@@ -207,7 +207,7 @@ final class RaftSimulation {
         guard var bytes else { return schedule(.failure(caller, incarnation, id), at: now + random.duration(in: faults.delay)) }
         if faults.reference.contains(host.number) {
             var reader = MessagePackReader(bytes)
-            if (try? RaftFailure.read(&reader)) == "", let vote = try? VoteResponse(&reader), vote.knowsPreVote {
+            if (try? RaftFailure.read(&reader)) == "", let vote = try? VoteResponse(from: &reader), vote.knowsPreVote {
                 bytes = VoteResponse(term: vote.term).encoded(.requestVote)
             }
         }

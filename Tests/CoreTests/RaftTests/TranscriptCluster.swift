@@ -387,7 +387,7 @@ final class TranscriptCluster {
     private func strip(_ bytes: [UInt8], _ server: Server, _ kind: UInt8) -> [UInt8] {
         guard reference.contains(server.name), kind == RaftMessageKind.requestVote.rawValue else { return bytes }
         var reader = MessagePackReader(bytes)
-        guard (try? RaftFailure.read(&reader)) == "", let vote = try? VoteResponse(&reader) else { return bytes }
+        guard (try? RaftFailure.read(&reader)) == "", let vote = try? VoteResponse(from: &reader) else { return bytes }
         return VoteResponse(term: vote.term, granted: vote.granted).encoded(.requestVote)
     }
 
@@ -447,13 +447,13 @@ enum RaftDescription {
         if !failure.isEmpty { return "failure: \(failure)" }
         switch RaftMessageKind(rawValue: kind) {
         case .appendEntries:
-            guard let answer = try? AppendEntriesResponse(&reader) else { return "?" }
+            guard let answer = try? AppendEntriesResponse(from: &reader) else { return "?" }
             return answer.success ? plainSuccess : "rejected term \(answer.term) last \(answer.lastLog)"
         case .requestVote, .requestPreVote:
-            guard let answer = try? VoteResponse(&reader) else { return "?" }
+            guard let answer = try? VoteResponse(from: &reader) else { return "?" }
             return (answer.granted ? "granted" : "denied") + " term \(answer.term)" + (answer.knowsPreVote ? ", knows pre-votes" : "")
         case .installSnapshot, .installChunk:
-            guard let answer = try? InstallSnapshotResponse(&reader) else { return "?" }
+            guard let answer = try? InstallSnapshotResponse(from: &reader) else { return "?" }
             return "snapshot \(answer.success ? "taken" : "not taken")" + (answer.offset.map { " up to byte \($0)" } ?? "")
         case .timeoutNow, nil: return plainSuccess
         }

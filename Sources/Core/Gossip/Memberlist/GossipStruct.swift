@@ -1,11 +1,8 @@
 /// A struct of the gossip protocols: written as a map of its fields in the byte order of their names, read from a map or from an array
 /// in the order of declaration (gossip §1).
-protocol GossipStruct {
-    init()
+protocol GossipStruct: WireFields {
     /// The names in the order of declaration.
     static var names: [StaticString] { get }
-    /// Reads the value of one field; false where there is no such field.
-    mutating func read(_ name: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool
     func write(to writer: inout MessagePackWriter)
 }
 

@@ -185,11 +185,13 @@ struct Accusation: Hashable {
     }
 }
 
-struct SuspectMessage: MemberlistMessage, Hashable {
-    static let type = MessageType.suspect
-    static var names: [StaticString] { Accusation.names }
+/// A message that is an accusation and nothing else.
+protocol AccusationMessage: MemberlistMessage {
+    var accusation: Accusation { get set }
+}
 
-    var accusation = Accusation()
+extension AccusationMessage {
+    static var names: [StaticString] { Accusation.names }
 
     mutating func read(_ name: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
         try accusation.read(name, from: &reader)
@@ -198,17 +200,14 @@ struct SuspectMessage: MemberlistMessage, Hashable {
     func write(to writer: inout MessagePackWriter) { accusation.write(to: &writer) }
 }
 
-struct DeadMessage: MemberlistMessage, Hashable {
-    static let type = MessageType.dead
-    static var names: [StaticString] { Accusation.names }
-
+struct SuspectMessage: AccusationMessage, Hashable {
+    static let type = MessageType.suspect
     var accusation = Accusation()
+}
 
-    mutating func read(_ name: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
-        try accusation.read(name, from: &reader)
-    }
-
-    func write(to writer: inout MessagePackWriter) { accusation.write(to: &writer) }
+struct DeadMessage: AccusationMessage, Hashable {
+    static let type = MessageType.dead
+    var accusation = Accusation()
 }
 
 struct AliveMessage: MemberlistMessage, Hashable {

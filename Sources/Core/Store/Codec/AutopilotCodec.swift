@@ -3,22 +3,24 @@
 extension AutopilotConfiguration: WireStruct {
     init(from reader: inout MessagePackReader) throws(MessagePackError) {
         self = .zero
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "CleanupDeadServers": cleanupDeadServers = try reader.bool()
-            case "CreateIndex": index.create = try reader.uint64()
-            case "DisableUpgradeMigration": disableUpgradeMigration = try reader.bool()
-            case "LastContactThreshold": lastContactThreshold = try reader.duration()
-            case "MaxTrailingLogs": maxTrailingLogs = try reader.uint64()
-            case "MinQuorum": minQuorum = try reader.uint64()
-            case "ModifyIndex": index.modify = try reader.uint64()
-            case "RedundancyZoneTag": redundancyZoneTag = try reader.string()
-            case "ServerStabilizationTime": serverStabilizationTime = try reader.duration()
-            case "UpgradeVersionTag": upgradeVersionTag = try reader.string()
-            default: try reader.skip()
-            }
+        try readFields(from: &reader)
+    }
+
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "CleanupDeadServers": cleanupDeadServers = try reader.bool()
+        case "CreateIndex": index.create = try reader.uint64()
+        case "DisableUpgradeMigration": disableUpgradeMigration = try reader.bool()
+        case "LastContactThreshold": lastContactThreshold = try reader.duration()
+        case "MaxTrailingLogs": maxTrailingLogs = try reader.uint64()
+        case "MinQuorum": minQuorum = try reader.uint64()
+        case "ModifyIndex": index.modify = try reader.uint64()
+        case "RedundancyZoneTag": redundancyZoneTag = try reader.string()
+        case "ServerStabilizationTime": serverStabilizationTime = try reader.duration()
+        case "UpgradeVersionTag": upgradeVersionTag = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -40,16 +42,18 @@ extension AutopilotRequest: WireStruct {
     init(from reader: inout MessagePackReader) throws(MessagePackError) {
         self.init()
         configuration = .zero
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "CAS": cas = try reader.bool()
-            case "Config": configuration = try AutopilotConfiguration(from: &reader)
-            case "Datacenter": datacenter = try reader.string()
-            case "Token": token = try reader.string()
-            default: try reader.skip()
-            }
+        try readFields(from: &reader)
+    }
+
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "CAS": cas = try reader.bool()
+        case "Config": configuration = try AutopilotConfiguration(from: &reader)
+        case "Datacenter": datacenter = try reader.string()
+        case "Token": token = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {

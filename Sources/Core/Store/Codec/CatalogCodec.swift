@@ -1,22 +1,19 @@
 // Rows of the catalog on the wire. Spec: rpc-raft-wire §4.2.
 
 extension Node: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Address": address = try reader.string()
-            case "CreateIndex": index.create = try reader.uint64()
-            case "Datacenter": datacenter = try reader.string()
-            case "ID": id = try reader.string()
-            case "Meta": meta = try reader.stringMap()
-            case "ModifyIndex": index.modify = try reader.uint64()
-            case "Node": node = try reader.string()
-            case "TaggedAddresses": taggedAddresses = try reader.stringMap()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Address": address = try reader.string()
+        case "CreateIndex": index.create = try reader.uint64()
+        case "Datacenter": datacenter = try reader.string()
+        case "ID": id = try reader.string()
+        case "Meta": meta = try reader.stringMap()
+        case "ModifyIndex": index.modify = try reader.uint64()
+        case "Node": node = try reader.string()
+        case "TaggedAddresses": taggedAddresses = try reader.stringMap()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -33,29 +30,26 @@ extension Node: WireStruct {
 }
 
 extension NodeService: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Address": address = try reader.string()
-            case "Connect": connect = try ServiceConnect(from: &reader)
-            case "CreateIndex": index.create = try reader.uint64()
-            case "EnableTagOverride": enableTagOverride = try reader.bool()
-            case "ID": id = try reader.string()
-            case "Kind": kind = try reader.string()
-            case "LocallyRegisteredAsSidecar": locallyRegisteredAsSidecar = try reader.bool()
-            case "Meta": meta = try reader.stringMap()
-            case "ModifyIndex": index.modify = try reader.uint64()
-            case "Port": port = try reader.int()
-            case "Proxy": proxy = try ConnectProxyConfig(from: &reader)
-            case "Service": service = try reader.string()
-            case "TaggedAddresses": taggedAddresses = try reader.serviceAddresses()
-            case "Tags": tags = try reader.strings()
-            case "Weights": weights = try Weights.optional(from: &reader)
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Address": address = try reader.string()
+        case "Connect": connect = try ServiceConnect(from: &reader)
+        case "CreateIndex": index.create = try reader.uint64()
+        case "EnableTagOverride": enableTagOverride = try reader.bool()
+        case "ID": id = try reader.string()
+        case "Kind": kind = try reader.string()
+        case "LocallyRegisteredAsSidecar": locallyRegisteredAsSidecar = try reader.bool()
+        case "Meta": meta = try reader.stringMap()
+        case "ModifyIndex": index.modify = try reader.uint64()
+        case "Port": port = try reader.int()
+        case "Proxy": proxy = try ConnectProxyConfig(from: &reader)
+        case "Service": service = try reader.string()
+        case "TaggedAddresses": taggedAddresses = try reader.serviceAddresses()
+        case "Tags": tags = try reader.strings()
+        case "Weights": weights = try Weights.optional(from: &reader)
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -104,19 +98,26 @@ extension MessagePackWriter {
             address.encode(into: &self)
         }
     }
+
+    /// The rows of an answer: nil when there are none, as in the reference.
+    mutating func field(_ name: StaticString, rows: [Row<some WireEncodable & Sendable>]) {
+        key(name)
+        if rows.isEmpty { return null() }
+        arrayHeader(rows.count)
+        for row in rows { row.value.encode(into: &self) }
+    }
 }
 
 extension ServiceAddress: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Address": address = try reader.string()
-            case "Port": port = try reader.int()
-            default: try reader.skip()
-            }
+    init() { self.init(address: "", port: 0) }
+
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Address": address = try reader.string()
+        case "Port": port = try reader.int()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -126,7 +127,7 @@ extension ServiceAddress: WireStruct {
     }
 }
 
-extension Weights: WireStruct {
+extension Weights: WireDecodable, WireEncodable {
     init(from reader: inout MessagePackReader) throws(MessagePackError) {
         self.init(passing: 0, warning: 0)
         var left = try reader.structHeader()
@@ -147,27 +148,24 @@ extension Weights: WireStruct {
 }
 
 extension HealthCheck: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "CheckID": checkID = try reader.string()
-            case "CreateIndex": index.create = try reader.uint64()
-            case "Definition": definition = try HealthCheckDefinition(from: &reader)
-            case "ModifyIndex": index.modify = try reader.uint64()
-            case "Name": name = try reader.string()
-            case "Node": node = try reader.string()
-            case "Notes": notes = try reader.string()
-            case "Output": output = try reader.string()
-            case "ServiceID": serviceID = try reader.string()
-            case "ServiceName": serviceName = try reader.string()
-            case "ServiceTags": serviceTags = try reader.strings()
-            case "Status": status = try reader.string()
-            case "Type": type = try reader.string()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "CheckID": checkID = try reader.string()
+        case "CreateIndex": index.create = try reader.uint64()
+        case "Definition": definition = try HealthCheckDefinition(from: &reader)
+        case "ModifyIndex": index.modify = try reader.uint64()
+        case "Name": name = try reader.string()
+        case "Node": node = try reader.string()
+        case "Notes": notes = try reader.string()
+        case "Output": output = try reader.string()
+        case "ServiceID": serviceID = try reader.string()
+        case "ServiceName": serviceName = try reader.string()
+        case "ServiceTags": serviceTags = try reader.strings()
+        case "Status": status = try reader.string()
+        case "Type": type = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -189,32 +187,29 @@ extension HealthCheck: WireStruct {
 }
 
 extension HealthCheckDefinition: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "AliasNode": aliasNode = try reader.string()
-            case "AliasService": aliasService = try reader.string()
-            case "Body": body = try reader.string()
-            case "DeregisterCriticalServiceAfter": deregisterCriticalServiceAfter = try reader.duration()
-            case "DockerContainerID": dockerContainerID = try reader.string()
-            case "GRPC": grpc = try reader.string()
-            case "GRPCUseTLS": grpcUseTLS = try reader.bool()
-            case "HTTP": http = try reader.string()
-            case "Header": header = try Self.header(from: &reader)
-            case "Interval": interval = try reader.duration()
-            case "Method": method = try reader.string()
-            case "OutputMaxSize": outputMaxSize = try reader.uint64()
-            case "ScriptArgs": scriptArgs = try reader.strings()
-            case "Shell": shell = try reader.string()
-            case "TCP": tcp = try reader.string()
-            case "TLSSkipVerify": tlsSkipVerify = try reader.bool()
-            case "TTL": ttl = try reader.duration()
-            case "Timeout": timeout = try reader.duration()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "AliasNode": aliasNode = try reader.string()
+        case "AliasService": aliasService = try reader.string()
+        case "Body": body = try reader.string()
+        case "DeregisterCriticalServiceAfter": deregisterCriticalServiceAfter = try reader.duration()
+        case "DockerContainerID": dockerContainerID = try reader.string()
+        case "GRPC": grpc = try reader.string()
+        case "GRPCUseTLS": grpcUseTLS = try reader.bool()
+        case "HTTP": http = try reader.string()
+        case "Header": header = try Self.header(from: &reader)
+        case "Interval": interval = try reader.duration()
+        case "Method": method = try reader.string()
+        case "OutputMaxSize": outputMaxSize = try reader.uint64()
+        case "ScriptArgs": scriptArgs = try reader.strings()
+        case "Shell": shell = try reader.string()
+        case "TCP": tcp = try reader.string()
+        case "TLSSkipVerify": tlsSkipVerify = try reader.bool()
+        case "TTL": ttl = try reader.duration()
+        case "Timeout": timeout = try reader.duration()
+        default: return false
         }
+        return true
     }
 
     private static func header(from reader: inout MessagePackReader) throws(MessagePackError) -> SortedMap<String, [String]>? {

@@ -1,16 +1,13 @@
 // What a service says about Connect, on the wire. Spec: rpc-raft-wire §4.2.
 
 extension ServiceConnect: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Native": native = try reader.bool()
-            case "SidecarService": sidecarService = try reader.dynamicOrNil()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Native": native = try reader.bool()
+        case "SidecarService": sidecarService = try reader.dynamicOrNil()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -21,22 +18,19 @@ extension ServiceConnect: WireStruct {
 }
 
 extension ConnectProxyConfig: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Config": config = try reader.dynamicOrNil()
-            case "DestinationServiceID": destinationServiceID = try reader.string()
-            case "DestinationServiceName": destinationServiceName = try reader.string()
-            case "Expose": expose = try ExposeConfig(from: &reader)
-            case "LocalServiceAddress": localServiceAddress = try reader.string()
-            case "LocalServicePort": localServicePort = try reader.int()
-            case "MeshGateway": meshGateway = try MeshGatewayConfig(from: &reader)
-            case "Upstreams": upstreams = try Upstream.array(from: &reader)
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Config": config = try reader.dynamicOrNil()
+        case "DestinationServiceID": destinationServiceID = try reader.string()
+        case "DestinationServiceName": destinationServiceName = try reader.string()
+        case "Expose": expose = try ExposeConfig(from: &reader)
+        case "LocalServiceAddress": localServiceAddress = try reader.string()
+        case "LocalServicePort": localServicePort = try reader.int()
+        case "MeshGateway": meshGateway = try MeshGatewayConfig(from: &reader)
+        case "Upstreams": upstreams = try Upstream.array(from: &reader)
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -53,23 +47,20 @@ extension ConnectProxyConfig: WireStruct {
 }
 
 extension Upstream: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Config": config = try reader.dynamicOrNil()
-            case "Datacenter": datacenter = try reader.string()
-            case "DestinationName": destinationName = try reader.string()
-            case "DestinationNamespace": destinationNamespace = try reader.string()
-            case "DestinationType": destinationType = try reader.string()
-            case "IngressHosts": ingressHosts = try reader.strings()
-            case "LocalBindAddress": localBindAddress = try reader.string()
-            case "LocalBindPort": localBindPort = try reader.int()
-            case "MeshGateway": meshGateway = try MeshGatewayConfig(from: &reader)
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Config": config = try reader.dynamicOrNil()
+        case "Datacenter": datacenter = try reader.string()
+        case "DestinationName": destinationName = try reader.string()
+        case "DestinationNamespace": destinationNamespace = try reader.string()
+        case "DestinationType": destinationType = try reader.string()
+        case "IngressHosts": ingressHosts = try reader.strings()
+        case "LocalBindAddress": localBindAddress = try reader.string()
+        case "LocalBindPort": localBindPort = try reader.int()
+        case "MeshGateway": meshGateway = try MeshGatewayConfig(from: &reader)
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -87,15 +78,14 @@ extension Upstream: WireStruct {
 }
 
 extension MeshGatewayConfig: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Mode": mode = try reader.string()
-            default: try reader.skip()
-            }
+    init() { self.init(mode: "") }
+
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Mode": mode = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -105,16 +95,13 @@ extension MeshGatewayConfig: WireStruct {
 }
 
 extension ExposeConfig: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Checks": checks = try reader.bool()
-            case "Paths": paths = try ExposePath.array(from: &reader)
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Checks": checks = try reader.bool()
+        case "Paths": paths = try ExposePath.array(from: &reader)
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -125,19 +112,16 @@ extension ExposeConfig: WireStruct {
 }
 
 extension ExposePath: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "ListenerPort": listenerPort = try reader.int()
-            case "LocalPathPort": localPathPort = try reader.int()
-            case "ParsedFromCheck": parsedFromCheck = try reader.bool()
-            case "Path": path = try reader.string()
-            case "Protocol": `protocol` = try reader.string()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "ListenerPort": listenerPort = try reader.int()
+        case "LocalPathPort": localPathPort = try reader.int()
+        case "ParsedFromCheck": parsedFromCheck = try reader.bool()
+        case "Path": path = try reader.string()
+        case "Protocol": `protocol` = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {

@@ -1,19 +1,18 @@
 // Coordinates on the wire, in the log and in snapshots. Spec: rpc-raft-wire §4.4.
 
-extension Coordinate: WireStruct {}
+extension Coordinate: WireDecodable, WireEncodable {}
 
 extension NodeCoordinate: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Coord": coordinate = try Coordinate.optional(from: &reader)
-            case "Node": node = try reader.string()
-            case "Segment": segment = try reader.string()
-            default: try reader.skip()
-            }
+    init() { self.init(node: "") }
+
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Coord": coordinate = try Coordinate.optional(from: &reader)
+        case "Node": node = try reader.string()
+        case "Segment": segment = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -25,17 +24,16 @@ extension NodeCoordinate: WireStruct {
 }
 
 extension DatacenterCoordinates: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "AreaID": areaID = try reader.string()
-            case "Coordinates": coordinates = try NodeCoordinate.array(from: &reader) ?? []
-            case "Datacenter": datacenter = try reader.string()
-            default: try reader.skip()
-            }
+    init() { self.init(datacenter: "") }
+
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "AreaID": areaID = try reader.string()
+        case "Coordinates": coordinates = try NodeCoordinate.array(from: &reader) ?? []
+        case "Datacenter": datacenter = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {

@@ -1,21 +1,20 @@
 // Keys, sessions and transactions on the wire. Spec: rpc-raft-wire §4.3.
 
 extension DirEntry: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let name = try reader.nextKey(&left) {
-            switch name {
-            case "CreateIndex": entry.index.create = try reader.uint64()
-            case "Flags": entry.flags = try reader.uint64()
-            case "Key": key = try reader.byteString()
-            case "LockIndex": entry.lockIndex = try reader.uint64()
-            case "ModifyIndex": entry.index.modify = try reader.uint64()
-            case "Session": entry.session = try reader.string()
-            case "Value": entry.value = try reader.bytes()
-            default: try reader.skip()
-            }
+    init() { self.init(key: ByteString([])) }
+
+    mutating func read(_ name: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch name {
+        case "CreateIndex": entry.index.create = try reader.uint64()
+        case "Flags": entry.flags = try reader.uint64()
+        case "Key": key = try reader.byteString()
+        case "LockIndex": entry.lockIndex = try reader.uint64()
+        case "ModifyIndex": entry.index.modify = try reader.uint64()
+        case "Session": entry.session = try reader.string()
+        case "Value": entry.value = try reader.bytes()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) { Self.encode(key, entry, into: &writer) }
@@ -34,25 +33,22 @@ extension DirEntry: WireStruct {
 }
 
 extension Session: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Behavior": behavior = try reader.string()
-            case "Checks": checks = try reader.strings()
-            case "CreateIndex": index.create = try reader.uint64()
-            case "ID": id = try reader.string()
-            case "LockDelay": lockDelay = try reader.duration()
-            case "ModifyIndex": index.modify = try reader.uint64()
-            case "Name": name = try reader.string()
-            case "Node": node = try reader.string()
-            case "NodeChecks": nodeChecks = try reader.strings()
-            case "ServiceChecks": serviceChecks = try SessionServiceCheck.array(from: &reader)
-            case "TTL": ttl = try reader.string()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Behavior": behavior = try reader.string()
+        case "Checks": checks = try reader.strings()
+        case "CreateIndex": index.create = try reader.uint64()
+        case "ID": id = try reader.string()
+        case "LockDelay": lockDelay = try reader.duration()
+        case "ModifyIndex": index.modify = try reader.uint64()
+        case "Name": name = try reader.string()
+        case "Node": node = try reader.string()
+        case "NodeChecks": nodeChecks = try reader.strings()
+        case "ServiceChecks": serviceChecks = try SessionServiceCheck.array(from: &reader)
+        case "TTL": ttl = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -72,16 +68,13 @@ extension Session: WireStruct {
 }
 
 extension SessionServiceCheck: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "ID": id = try reader.string()
-            case "Namespace": namespace = try reader.string()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "ID": id = try reader.string()
+        case "Namespace": namespace = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -91,7 +84,7 @@ extension SessionServiceCheck: WireStruct {
     }
 }
 
-extension TxnOp: WireStruct {
+extension TxnOp: WireDecodable, WireEncodable {
     init(from reader: inout MessagePackReader) throws(MessagePackError) {
         self = .none
         var left = try reader.structHeader()
@@ -160,14 +153,14 @@ extension TxnOp: WireStruct {
         if case .session(let verb, let session) = self { Self.encode("Session", session, verb, into: &writer) } else { writer.null() }
     }
 
-    private static func encode(_ name: StaticString, _ value: some WireStruct, _ verb: String, into writer: inout MessagePackWriter) {
+    private static func encode(_ name: StaticString, _ value: some WireEncodable, _ verb: String, into writer: inout MessagePackWriter) {
         writer.mapHeader(2)
         writer.field(name, value)
         writer.field("Verb", verb)
     }
 }
 
-extension TxnResult: WireStruct {
+extension TxnResult: WireDecodable, WireEncodable {
     init(from reader: inout MessagePackReader) throws(MessagePackError) {
         var found: TxnResult?
         var left = try reader.structHeader()
@@ -199,16 +192,15 @@ extension TxnResult: WireStruct {
 }
 
 extension TxnError: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init(opIndex: 0, what: "")
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "OpIndex": opIndex = try reader.int()
-            case "What": what = try reader.string()
-            default: try reader.skip()
-            }
+    init() { self.init(opIndex: 0, what: "") }
+
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "OpIndex": opIndex = try reader.int()
+        case "What": what = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -219,16 +211,15 @@ extension TxnError: WireStruct {
 }
 
 extension TxnResponse: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Errors": errors = try TxnError.array(from: &reader) ?? []
-            case "Results": results = try TxnResult.array(from: &reader) ?? []
-            default: try reader.skip()
-            }
+    init() { self.init(results: []) }
+
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Errors": errors = try TxnError.array(from: &reader) ?? []
+        case "Results": results = try TxnResult.array(from: &reader) ?? []
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {

@@ -252,7 +252,7 @@ struct QueryWriter {
 }
 
 /// The union of the fields of all requests to read.
-private struct QueryFields {
+private struct QueryFields: WireFields {
     var options = QueryOptions()
     var key = ByteString([]), prefix = ByteString([]), separator = ByteString([])
     var node = "", state = "", serviceName = "", serviceTag = "", serviceAddress = ""
@@ -265,27 +265,18 @@ private struct QueryFields {
     /// By the name from before 1.7 if the present one is empty.
     var session: String { sessionID.isEmpty ? oldSession : sessionID }
 
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        var left = try reader.structHeader()
-        while let name = try reader.nextKey(&left) {
-            switch name {
-            case "AllowStale": options.allowStale = try reader.bool()
-            case "Datacenter": options.datacenter = try reader.string()
-            case "Filter": options.filter = try reader.string()
-            case "MaxQueryTime": options.maxQueryTime = try reader.duration()
-            case "MaxStaleDuration": options.maxStaleDuration = try reader.duration()
-            case "MinQueryIndex": options.minQueryIndex = try reader.uint64()
-            case "RequireConsistent": options.requireConsistent = try reader.bool()
-            case "Token": options.token = try reader.string()
-            case "NodeMetaFilters": options.nodeMetaFilters = try reader.stringMap() ?? [:]
-            case "Source": (options.sourceNode, options.sourceDatacenter) = try Self.source(from: &reader)
-            default: if try !readField(name, &reader) { try reader.skip() }
-            }
-        }
-    }
-
-    private mutating func readField(_ name: MessagePackKey, _ reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+    mutating func read(_ name: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
         switch name {
+        case "AllowStale": options.allowStale = try reader.bool()
+        case "Datacenter": options.datacenter = try reader.string()
+        case "Filter": options.filter = try reader.string()
+        case "MaxQueryTime": options.maxQueryTime = try reader.duration()
+        case "MaxStaleDuration": options.maxStaleDuration = try reader.duration()
+        case "MinQueryIndex": options.minQueryIndex = try reader.uint64()
+        case "RequireConsistent": options.requireConsistent = try reader.bool()
+        case "Token": options.token = try reader.string()
+        case "NodeMetaFilters": options.nodeMetaFilters = try reader.stringMap() ?? [:]
+        case "Source": (options.sourceNode, options.sourceDatacenter) = try Self.source(from: &reader)
         case "Key": key = try reader.byteString()
         case "Prefix": prefix = try reader.byteString()
         case "Seperator": separator = try reader.byteString()

@@ -268,7 +268,7 @@ private struct ReplyFields {
         case (.nodes, "Nodes"): result = .nodes(try Node.array(from: &reader)?.map { Row($0) } ?? [])
         case (.services, "Services"): result = .services(try Self.services(from: &reader))
         case (.serviceNodes, "ServiceNodes"), (.serviceByAddress, "ServiceNodes"):
-            result = .serviceNodes(try ServiceNodeReply.array(from: &reader)?.map { (Row($0.node), Row($0.instance)) } ?? [])
+            result = .serviceNodes(try ServiceNodeReply.array(from: &reader)?.map(\.result) ?? [])
         case (.nodeServices, "NodeServices"), (.nodeServiceList, "NodeServices"):
             result = .nodeServices(try NodeServicesReply.optional(from: &reader)?.result)
         case (.gatewayServices, "Services"):

@@ -1,27 +1,24 @@
 // Requests to write, as RPC bodies and, behind a type byte, as log commands. Spec: rpc-raft-wire §4, §7.
 
 extension RegisterRequest: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Address": address = try reader.string()
-            case "Check": check = try HealthCheck.optional(from: &reader)
-            case "Checks": checks = try HealthCheck.array(from: &reader)
-            case "CreateIndex": index.create = try reader.uint64()
-            case "Datacenter": datacenter = try reader.string()
-            case "ID": id = try reader.string()
-            case "ModifyIndex": index.modify = try reader.uint64()
-            case "Node": node = try reader.string()
-            case "NodeMeta": nodeMeta = try reader.stringMap()
-            case "Service": service = try NodeService.optional(from: &reader)
-            case "SkipNodeUpdate": skipNodeUpdate = try reader.bool()
-            case "TaggedAddresses": taggedAddresses = try reader.stringMap()
-            case "Token": token = try reader.string()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Address": address = try reader.string()
+        case "Check": check = try HealthCheck.optional(from: &reader)
+        case "Checks": checks = try HealthCheck.array(from: &reader)
+        case "CreateIndex": index.create = try reader.uint64()
+        case "Datacenter": datacenter = try reader.string()
+        case "ID": id = try reader.string()
+        case "ModifyIndex": index.modify = try reader.uint64()
+        case "Node": node = try reader.string()
+        case "NodeMeta": nodeMeta = try reader.stringMap()
+        case "Service": service = try NodeService.optional(from: &reader)
+        case "SkipNodeUpdate": skipNodeUpdate = try reader.bool()
+        case "TaggedAddresses": taggedAddresses = try reader.stringMap()
+        case "Token": token = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -43,19 +40,16 @@ extension RegisterRequest: WireStruct {
 }
 
 extension DeregisterRequest: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "CheckID": checkID = try reader.string()
-            case "Datacenter": datacenter = try reader.string()
-            case "Node": node = try reader.string()
-            case "ServiceID": serviceID = try reader.string()
-            case "Token": token = try reader.string()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "CheckID": checkID = try reader.string()
+        case "Datacenter": datacenter = try reader.string()
+        case "Node": node = try reader.string()
+        case "ServiceID": serviceID = try reader.string()
+        case "Token": token = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -69,18 +63,15 @@ extension DeregisterRequest: WireStruct {
 }
 
 extension KVSRequest: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Datacenter": datacenter = try reader.string()
-            case "DirEnt": dirEnt = try DirEntry(from: &reader)
-            case "Op": op = try reader.string()
-            case "Token": token = try reader.string()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Datacenter": datacenter = try reader.string()
+        case "DirEnt": dirEnt = try DirEntry(from: &reader)
+        case "Op": op = try reader.string()
+        case "Token": token = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -93,18 +84,15 @@ extension KVSRequest: WireStruct {
 }
 
 extension SessionRequest: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Datacenter": datacenter = try reader.string()
-            case "Op": op = try reader.string()
-            case "Session": session = try Session(from: &reader)
-            case "Token": token = try reader.string()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Datacenter": datacenter = try reader.string()
+        case "Op": op = try reader.string()
+        case "Session": session = try Session(from: &reader)
+        case "Token": token = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -117,18 +105,15 @@ extension SessionRequest: WireStruct {
 }
 
 extension TombstoneRequest: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Datacenter": datacenter = try reader.string()
-            case "Op": op = try reader.string()
-            case "ReapIndex": reapIndex = try reader.uint64()
-            case "Token": token = try reader.string()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Datacenter": datacenter = try reader.string()
+        case "Op": op = try reader.string()
+        case "ReapIndex": reapIndex = try reader.uint64()
+        case "Token": token = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
@@ -141,17 +126,14 @@ extension TombstoneRequest: WireStruct {
 }
 
 extension TxnRequest: WireStruct {
-    init(from reader: inout MessagePackReader) throws(MessagePackError) {
-        self.init()
-        var left = try reader.structHeader()
-        while let key = try reader.nextKey(&left) {
-            switch key {
-            case "Datacenter": datacenter = try reader.string()
-            case "Ops": ops = try TxnOp.array(from: &reader) ?? []
-            case "Token": token = try reader.string()
-            default: try reader.skip()
-            }
+    mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
+        switch key {
+        case "Datacenter": datacenter = try reader.string()
+        case "Ops": ops = try TxnOp.array(from: &reader) ?? []
+        case "Token": token = try reader.string()
+        default: return false
         }
+        return true
     }
 
     func encode(into writer: inout MessagePackWriter) {
