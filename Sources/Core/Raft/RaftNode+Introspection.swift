@@ -23,9 +23,6 @@ extension RaftNode {
     public var isConfigurationCommitted: Bool { configurationIndex <= commitIndex }
     /// The newest durable snapshot.
     public var lastSnapshot: SnapshotMeta? { snapshots.last }
-    public var isDiskFull: Bool { storage.isFull }
-    /// Memory held by recent entries, in bytes.
-    public var cacheBytes: Int { log.cache.weight }
 
     /// The term of the entry at `index`; nil if the log does not have it (any more).
     public func logTerm(at index: UInt64) -> UInt64? { log.term(at: index) }
@@ -33,11 +30,6 @@ extension RaftNode {
     /// The entry at `index` if it is in memory.
     public func cachedEntry(at index: UInt64) -> LogEntry? {
         index >= log.cache.first && index < log.cache.end ? log.cache[index] : nil
-    }
-
-    /// How far the leader brought another server; nil unless this node leads and replicates to it.
-    public func matchIndex(of server: String) -> UInt64? {
-        if case .leader(let leadership) = state { leadership.peer(server)?.match } else { nil }
     }
 
     /// When another server last answered; nil unless this node leads and replicates to it.

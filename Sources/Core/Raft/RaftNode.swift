@@ -233,10 +233,8 @@ public final class RaftNode {
         return Self.space | nextToken
     }
 
-    /// Tokens of disk batches and ids of calls that nodes make have bit 62 set and bit 63 clear, so an owner knows whose they are.
+    /// Tokens of disk batches and ids of calls that nodes make have bit 62 set and bit 63 clear: others that number theirs differ.
     static let space: UInt64 = 1 << 62
-    public static func owns(token: UInt64) -> Bool { token >> 62 == 1 }
-    public static func owns(call: CallID) -> Bool { call.raw >> 62 == 1 }
 
     func call(
         _ server: String, _ address: Address, _ bytes: [UInt8], _ purpose: Call.Purpose, timeout: Duration? = nil, _ out: inout [RaftEffect]

@@ -38,7 +38,6 @@ public struct ServerError: Error, Hashable, Sendable {
 
     public static let noLeader = ServerError("No cluster leader")
     public static let noPath = ServerError("No path to datacenter")
-    public static let notReady = ServerError("Not ready to serve consistent reads")
     /// A client's that knows nobody to ask.
     public static let noServers = ServerError("No known Consul servers")
     /// Of the agent's own limit of calls.

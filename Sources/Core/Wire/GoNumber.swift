@@ -35,15 +35,6 @@ public enum GoNumber {
         }
     }
 
-    /// `strconv.ParseFloat(text, 64)` for decimal spellings.
-    public static func parseFloat(_ text: String) throws(GoError) -> Double {
-        guard let value = Double(text) else { throw failure("ParseFloat", text, "invalid syntax") }
-        if value.isInfinite && text.utf8.contains(where: { $0 >= 0x30 && $0 <= 0x39 }) {
-            throw failure("ParseFloat", text, "value out of range")
-        }
-        return value
-    }
-
     private static func failure(_ function: String, _ text: String, _ reason: String) -> GoError {
         GoError("strconv.\(function): parsing \(GoQuote.quote(text)): \(reason)")
     }

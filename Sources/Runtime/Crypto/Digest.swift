@@ -5,9 +5,7 @@ public enum Digest {
     /// 32 lower-case hexadecimal digits: what the files of registrations are named after (config §20).
     public static func md5Hex(_ bytes: [UInt8]) -> String { hex(digest(bytes, EVP_md5(), size: 16)) }
 
-    public static func sha256(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_sha256(), size: 32) }
     public static func sha512(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_sha512(), size: 64) }
-    public static func sha256Hex(_ bytes: [UInt8]) -> String { hex(sha256(bytes)) }
 
     private static func digest(_ bytes: [UInt8], _ type: OpaquePointer?, size: Int) -> [UInt8] {
         var out = [UInt8](repeating: 0, count: size)

@@ -170,7 +170,7 @@ final class MemberlistNetwork {
                 else { continue }
                 schedule(after: delay, .event(target, .packet(from: sender, bytes)))
             case .call(let id, let to, let bytes, let timeout):
-                guard let target = self.index(of: to), !silent.contains(target), GossipStream.isComplete(bytes) == .complete else {
+                guard let target = self.index(of: to), !silent.contains(target), StreamPrefix(bytes) == .complete(bytes.count) else {
                     schedule(after: timeout, .event(index, .callFailed(id, "dial tcp \(to): i/o timeout")))
                     continue
                 }

@@ -110,24 +110,24 @@ import Testing
         ]
         for name in names {
             let bytes = vectors[name]
-            #expect(GossipStream.isComplete(bytes) == .complete, "\(name)")
-            #expect(GossipStream.isComplete(bytes + [1, 2]) == .complete, "\(name)")
+            #expect(StreamPrefix(bytes) == .complete(bytes.count), "\(name)")
+            #expect(StreamPrefix(bytes + [1, 2]) == .complete(bytes.count), "\(name)")
             for end in 0..<bytes.count {
-                #expect(GossipStream.isComplete(Array(bytes[..<end])) == .needsMore, "\(name) cut to \(end)")
+                #expect(StreamPrefix(Array(bytes[..<end])) == .needsMore, "\(name) cut to \(end)")
             }
         }
     }
 
     @Test func `what is no stream is told at once`() {
-        #expect(GossipStream.isComplete([]) == .needsMore)
-        for type in [1, 3, 4, 5, 7, 11, 12, 14, 244] as [UInt8] { #expect(GossipStream.isComplete([type]) == .malformed) }
-        #expect(GossipStream.isComplete([10, 0x01, 0x40, 0, 1]) == .malformed)
-        #expect(GossipStream.isComplete([10, 0x01, 0x40, 0, 0]) == .needsMore)
-        #expect(GossipStream.isComplete([10, 0, 0, 0, 0]) == .complete)
+        #expect(StreamPrefix([]) == .needsMore)
+        for type in [1, 3, 4, 5, 7, 11, 12, 14, 244] as [UInt8] { #expect(StreamPrefix([type]) == .malformed) }
+        #expect(StreamPrefix([10, 0x01, 0x40, 0, 1]) == .malformed)
+        #expect(StreamPrefix([10, 0x01, 0x40, 0, 0]) == .needsMore)
+        #expect(StreamPrefix([10, 0, 0, 0, 0]) == .complete(5))
         // A header that is no map.
-        #expect(GossipStream.isComplete([6, 0xA1, 0x41]) == .malformed)
+        #expect(StreamPrefix([6, 0xA1, 0x41]) == .malformed)
         // Negative lengths.
-        #expect(GossipStream.isComplete([8, 0x81, 0xAA] + "UserMsgLen".utf8 + [0xFF]) == .malformed)
-        #expect(GossipStream.isComplete([6, 0x81, 0xA5] + "Nodes".utf8 + [0xD3, 0x80, 0, 0, 0, 0, 0, 0, 0]) == .malformed)
+        #expect(StreamPrefix([8, 0x81, 0xAA] + "UserMsgLen".utf8 + [0xFF]) == .malformed)
+        #expect(StreamPrefix([6, 0x81, 0xA5] + "Nodes".utf8 + [0xD3, 0x80, 0, 0, 0, 0, 0, 0, 0]) == .malformed)
     }
 }

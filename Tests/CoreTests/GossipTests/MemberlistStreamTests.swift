@@ -125,7 +125,7 @@ import Testing
         call(sealed, PingMessage(sequence: 7, node: "me").encoded)
         let answer = try #require(reply(sealed))
         #expect(answer.first == MessageType.encrypt.rawValue)
-        #expect(GossipStream.isComplete(answer) == .complete)
+        #expect(StreamPrefix(answer) == .complete(answer.count))
         let (type, body) = try sealed.machine.openStream(answer)
         #expect(type == MessageType.error.rawValue)
         #expect(try ErrorMessage(body).text == "Encryption is configured but remote state is not encrypted")
@@ -301,7 +301,7 @@ import Testing
                 }
                 bench.pass(.milliseconds(100))
             }
-            _ = GossipStream.isComplete(bytes)
+            _ = StreamPrefix(bytes)
         }
         #expect(bench.machine.localNode?.state == .alive)
         #expect(sealed.machine.localNode?.state == .alive)

@@ -23,6 +23,25 @@ struct MemberlistVectors {
     }
 }
 
+/// What the border makes of the beginning of a stream.
+enum StreamPrefix: Equatable {
+    /// A message ends after that many bytes.
+    case complete(Int)
+    case needsMore
+    case malformed
+
+    init(_ bytes: [UInt8]) {
+        var assembler = MessageAssembler(.gossip, .server)
+        var end = 0
+        do {
+            let message = try bytes.withUnsafeBytes { input throws(PortError) in try assembler.take(input, &end) }
+            self = message == nil ? .needsMore : .complete(end)
+        } catch {
+            self = .malformed
+        }
+    }
+}
+
 /// Stands in for AES-GCM: the plaintext mixed with the key, and a sum as tag.
 struct MemberlistToyCipher: GossipCipher {
     func seal(_ plaintext: [UInt8], key: [UInt8], nonce: [UInt8], additionalData: [UInt8]) -> [UInt8] {

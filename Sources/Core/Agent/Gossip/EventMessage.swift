@@ -14,9 +14,6 @@ public struct EventMessage: Hashable, Sendable {
     /// The Lamport time at which Serf delivered it; zero in the answer to who fired it, and not on the wire.
     public var lamportTime: UInt64 = 0
 
-    /// Never listed: asks for the execution of a command.
-    public static let remoteExecution = "_rexec"
-
     public init(name: String) { self.name = name }
 
     /// What is wrong with it before it is fired; nil for nothing.

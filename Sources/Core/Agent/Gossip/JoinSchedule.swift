@@ -115,13 +115,6 @@ struct JoinSchedule {
         }
     }
 
-    /// Somebody else has brought this agent into the pool: nothing is left to do.
-    mutating func becameMember(into steps: inout [Step]) {
-        if case .done = state { return }
-        state = .done
-        steps.append(.log(.info, "Join completed. Initial agents synced with: agent_count=1"))
-    }
-
     private mutating func proceed(from start: Int, at now: Instant, into steps: inout [Step]) {
         for index in entries.indices[start...] {
             guard entries[index].isIP else {

@@ -24,5 +24,4 @@ extension Memberlist {
     /// The own incarnation as others hear of it.
     public var ownIncarnation: UInt32 { incarnation }
     public var localNode: MemberlistNode? { ownSlot.map { table[$0].node } }
-    public var hasLeft: Bool { isLeaving }
 }

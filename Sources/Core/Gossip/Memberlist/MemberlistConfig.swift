@@ -100,14 +100,6 @@ public struct MemberlistConfig: Sendable {
         return config
     }
 
-    /// What Consul changes in both pools in development mode.
-    public mutating func hasten() {
-        suspicionMult = 3
-        probeTimeout = .milliseconds(100)
-        probeInterval = .milliseconds(100)
-        gossipInterval = .milliseconds(100)
-    }
-
     var versions: MemberVersions {
         MemberVersions(
             protocolMin: 1, protocolMax: 5, protocolCurrent: protocolVersion, delegateMin: 2, delegateMax: 5,
