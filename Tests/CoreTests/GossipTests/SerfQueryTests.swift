@@ -47,6 +47,14 @@ import Testing
         #expect(network.nodes.values.allSatisfy { $0.queries.count == 1 })
     }
 
+    @Test func `keys are listed whatever else the query says`() throws {
+        let network = SerfNetwork.pool(2)
+        network.perform("a") { try! $0.query("_serf_list-keys", payload: [7, 0xC1], token: 4, at: $1, into: &$2) }
+        network.run(for: .seconds(2))
+        let answers = network["a"].told.compactMap { if case .queryResponse(4, "b", let payload) = $0 { payload } else { nil } }
+        #expect(try KeyAnswer(body: #require(answers.first)[1...]).message == "Keyring is empty (encryption not enabled)")
+    }
+
     @Test func `filters choose who is asked`() {
         let network = SerfNetwork.pool(5)
         ask(network, "a") { $0.filters = [.nodes(["a", "b", "c"]), .tag("id", expression: "^[bcd]$")] }

@@ -114,15 +114,13 @@ extension Serf {
 
     /// Gossip §13.5.
     func answerKeys(_ query: ReceivedQuery) {
+        // What else such a query says is of no interest.
+        if query.name == KeyOperation.list.queryName { return listKeys(query) }
         var answer = KeyAnswer()
-        let isList = query.name == KeyOperation.list.queryName
-        guard query.payload.first == SerfMessageKind.keyRequest.rawValue || isList,
-            let request = try? KeyRequest(body: query.payload.isEmpty ? [0x80] : query.payload[1...])
-        else {
+        guard query.payload.first == SerfMessageKind.keyRequest.rawValue, let request = try? KeyRequest(body: query.payload[1...]) else {
             state.log(.error, "Failed to decode key request")
             return send(answer, to: query)
         }
-        if isList { return listKeys(query) }
         if memberlist.keyring.isEmpty {
             answer.message = "No keyring to modify (encryption not enabled)"
             state.log(.error, answer.message)
