@@ -1,4 +1,4 @@
-// What glibc's Swift overlay leaves out: epoll, eventfd, timerfd, accept4, signalfd, recvmmsg, pidfd, malloc_trim.
+// What glibc's Swift overlay leaves out: epoll, eventfd, timerfd, accept4, signalfd, recvmmsg, pidfd, malloc_trim, statfs.
 //
 // Several of these are declared for GNU sources only. Defining that here would make structures differ from those of the overlay,
 // so they are declared again inside inline functions. Nothing here does more than call the function it is named after.
@@ -24,6 +24,7 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

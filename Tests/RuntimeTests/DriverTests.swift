@@ -69,6 +69,49 @@ import Testing
         running.until { running.agent.history.contains { $0.contains("read-again") } }
     }
 
+    @Test func `what the machine gives to the disk at the end is written`() throws {
+        let folder = TemporaryFolder()
+        let running = try RunningDriver(disk: try FileDisk(root: folder.path))
+        running.stop()
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.path + "/last")).first == 7)
+    }
+
+    @Test func `the driver's own log lines reach a machine that follows them`() throws {
+        let running = try RunningDriver()
+        defer { running.stop() }
+        let client = RawClient(port: running.port)
+        running.agent.willAsk([.followLog(.error), .log(.error, "agent", "the machine's own"), .readConfiguration])
+        _ = client.put("/ask")
+        running.until { running.agent.history.contains { $0.hasPrefix("error agent Reload config failed") } }
+        running.agent.willAsk([.followLog(nil), .readConfiguration])
+        _ = client.put("/ask")
+        running.until { running.agent.history.filter { $0.hasPrefix("reloadFailed") }.count == 2 }
+        #expect(running.agent.history.filter { $0.hasPrefix("error") }.count == 1)
+    }
+
+    @Test func `a new configuration reaches the front ends and the limit of connections`() throws {
+        let running = try RunningDriver()
+        defer { running.stop() }
+        var config = AgentConfig()
+        config.httpMaxConnectionsPerClient = 1
+        config.nodeName = "renamed"
+        running.agent.willAsk([.configure(config)])
+        let client = RawClient(port: running.port)
+        _ = client.put("/ask")
+        #expect(client.get("/here")?.text == "here renamed")
+        let second = RawClient(port: running.port)
+        second.write("GET /here HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(second.answer().map { $0.status != 200 } ?? true)
+    }
+
+    @Test func `the machine is told about its host`() throws {
+        let running = try RunningDriver()
+        defer { running.stop() }
+        running.agent.willAsk([.examineHost(3)])
+        _ = RawClient(port: running.port).put("/ask")
+        running.until { running.agent.history.contains { $0.hasPrefix("examined ") && $0.count > 9 } }
+    }
+
     @Test func `before there is a state, the machine answers everything`() throws {
         let running = try RunningDriver(ToyAgent(publishes: false))
         defer { running.stop() }

@@ -47,6 +47,11 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
             case .leave:
                 seen.append("leave")
                 effects.append(.exit(nil))
+            case .shutDown:
+                effects.append(.disk(DiskBatch(token: 0, operations: [.write(file: "last", offset: 0, bytes: [7]), .sync(file: "last")])))
+            case .logged(let level, let module, let text): seen.append("\(level.name) \(module) \(text)")
+            case .measured: seen.append("measured")
+            case .hostExamined(_, let facts): seen.append("examined \(facts.kernel?.hostName ?? "")")
             case .call, .answered, .packet, .resolved, .reload, .reloadFailed, .wallClock: seen.append("\(event)")
             }
         }
@@ -131,11 +136,15 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
 
 /// Answers `GET /here` in place, and every DNS question with what it asked.
 struct ToyFrontEnd: RequestFrontEnd {
+    private var name = ""
+
+    mutating func reload(_ config: AgentConfig) { name = " " + config.nodeName }
+
     mutating func answer(
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
     ) -> Bool {
         guard request.method == "GET", request.target.elementsEqual("/here".utf8) else { return false }
-        HTTPSerializer.append(ToyAgent.text("here"), framing: framing, date: date, to: &out)
+        HTTPSerializer.append(ToyAgent.text("here" + name), framing: framing, date: date, to: &out)
         return true
     }
 

@@ -6,7 +6,13 @@ extension AgentCommand {
     /// Composes agent and driver, and runs them until the agent ends; the process's exit code. Spec: config §12, stages 8 and 9.
     static func run(_ start: AgentStart) -> Int32 {
         let process = start.configuration.process
-        let logger = Logger(level: start.configuration.agent.logLevel, isJSON: process.logging.json, isHeld: true)
+        let logger: Logger
+        do {
+            logger = try self.logger(start.configuration)
+        } catch {
+            complain("\(error)")
+            return 1
+        }
         raiseOpenFileLimit()
         tuneAllocator()
         do {
@@ -17,9 +23,6 @@ extension AgentCommand {
             for warning in start.configuration.warnings + start.configuration.unsupported { logger.log(.warn, "agent", warning) }
             announce(driver, logger)
             logger.release(banner: start.banner)
-            if !start.configuration.agent.startJoinLAN.isEmpty { logger.show("==> Joining cluster...") }
-            if !start.configuration.agent.startJoinWAN.isEmpty { logger.show("==> Joining -wan cluster...") }
-            logger.show("==> Consul agent running!")
             return driver.run()
         } catch {
             logger.release(banner: start.banner)
@@ -27,6 +30,41 @@ extension AgentCommand {
             logger.flush()
             return 1
         }
+    }
+
+    /// Where the log goes (config §23).
+    private static func logger(_ configuration: Configuration) throws(LogFailure) -> Logger {
+        let logging = configuration.process.logging
+        var file: LogFile?
+        if !logging.file.isEmpty {
+            let new = LogFile(
+                path: logging.file, sizeMax: logging.rotateBytes, ageMax: logging.rotateDuration, oldFilesMax: logging.rotateFilesMax)
+            do { try new.open() } catch { throw LogFailure("Failed to setup logging: \(error)") }
+            file = new
+        }
+        return Logger(
+            level: configuration.agent.logLevel, isJSON: logging.json, isHeld: true, file: file,
+            syslog: logging.syslog ? try syslog(logging.syslogFacility) : nil)
+    }
+
+    /// Waits a minute for the daemon to come up.
+    private static func syslog(_ facility: String) throws(LogFailure) -> Syslog {
+        for attempt in 0... {
+            do {
+                return try Syslog(facility: facility)
+            } catch {
+                complain("Syslog setup error: error=\(error)")
+                if attempt == 12 { break }
+                sleep(5)
+            }
+        }
+        throw LogFailure("Syslog setup did not succeed within timeout (1m0s).")
+    }
+
+    /// Before there is a log.
+    private static func complain(_ text: String) {
+        let line = Array("==> \(text)\n".utf8)
+        _ = write(2, line, line.count)
     }
 
     private static func compose(_ start: AgentStart, _ logger: Logger) throws -> Driver<Agent> {
@@ -43,7 +81,14 @@ extension AgentCommand {
         settings.signals = SignalBehaviour(leavesOnInterrupt: !config.skipLeaveOnInterrupt, leavesOnTerminate: config.leaveOnTerminate)
         settings.unixSocketMode = UInt32(process.unixSockets.mode, radix: 8)
         settings.readConfiguration = {
-            start.readConfiguration().map { completed($0.agent) }.mapError { ConfigurationFailure($0.text) }
+            start.readConfiguration().map { new in
+                var config = completed(new.agent)
+                if new.process.logging.level == nil {
+                    logger.log(.warn, "agent", "Invalid log level in new configuration: level=\(new.process.logging.levelName)")
+                    config.logLevel = logger.currentLevel
+                }
+                return config
+            }.mapError { ConfigurationFailure($0.text) }
         }
         return try Driver(
             machine: agent, frontEnd: { FrontEnd(config: config, gzip: GzipEncoder(), seed: SystemRandom.seed()) }, disk: disk,

@@ -6,6 +6,7 @@ struct EncodedAnswers {
         var bytes: [UInt8]
         /// Where the value of the Date header is; nil if there is none.
         var dateAt: Int?
+        var subject: MeasuredSubject
     }
 
     private var answers = LookupTable<ByteString, Answer>()
@@ -18,25 +19,28 @@ struct EncodedAnswers {
     /// Longer answers are not worth their memory.
     static let answerSizeMax = 128 << 10
 
-    /// Appends the answer to the question `target` if there is one.
-    mutating func append(_ target: [UInt8], _ state: PublishedState, _ date: [UInt8], to out: inout [UInt8]) -> Bool {
-        guard self.state === state, let answer = answers[ByteString(target)] else { return false }
+    /// Appends the answer to the question `target` if there is one; what it is measured under, nil if there is none.
+    mutating func append(_ target: [UInt8], _ state: PublishedState, _ date: [UInt8], to out: inout [UInt8]) -> MeasuredSubject? {
+        guard self.state === state, let answer = answers[ByteString(target)] else { return nil }
         let start = out.count
         out.append(contentsOf: answer.bytes)
         if let at = answer.dateAt {
             for offset in date.indices { out[start + at + offset] = date[offset] }
         }
-        return true
+        return answer.subject
     }
 
-    mutating func keep(_ target: [UInt8], _ state: PublishedState, _ date: [UInt8], _ bytes: ArraySlice<UInt8>) {
+    mutating func keep(
+        _ target: [UInt8], _ state: PublishedState, _ date: [UInt8], _ bytes: ArraySlice<UInt8>, _ subject: MeasuredSubject
+    ) {
         guard bytes.count <= Self.answerSizeMax else { return }
         if self.state !== state || answers.count >= Self.countMax || size + bytes.count > Self.sizeMax {
             answers.removeAll(keepingCapacity: answers.count <= Self.countMax)
             size = 0
             self.state = state
         }
-        answers[ByteString(target)] = Answer(bytes: Array(bytes), dateAt: position(of: date, in: bytes).map { $0 - bytes.startIndex })
+        answers[ByteString(target)] = Answer(
+            bytes: Array(bytes), dateAt: position(of: date, in: bytes).map { $0 - bytes.startIndex }, subject: subject)
         size += bytes.count
     }
 

@@ -59,6 +59,8 @@ struct EndpointPattern: Sendable {
     let endpoint: Endpoint
     /// The longest other pattern that this one lies below; -1 for none.
     var parent = -1
+    /// Its place in the table.
+    var number = 0
 
     init(_ path: String, _ methods: AllowedMethods, _ endpoint: Endpoint) {
         self.path = Array(path.utf8)
@@ -66,8 +68,8 @@ struct EndpointPattern: Sendable {
         self.endpoint = endpoint
     }
 
-    func matches(_ candidate: [UInt8]) -> Bool {
-        path.last == UInt8(ascii: "/") ? candidate.starts(with: path) : candidate == path
+    func matches(_ candidate: ArraySlice<UInt8>) -> Bool {
+        path.last == UInt8(ascii: "/") ? candidate.starts(with: path) : candidate.elementsEqual(path)
     }
 }
 
@@ -81,13 +83,21 @@ struct EndpointTable: Sendable {
     private init(_ all: [EndpointPattern]) {
         var sorted = all.sorted { $0.path.lexicographicallyPrecedes($1.path) }
         for at in sorted.indices {
+            sorted[at].number = at
             sorted[at].parent = sorted[..<at].lastIndex { $0.path.last == UInt8(ascii: "/") && sorted[at].path.starts(with: $0.path) } ?? -1
         }
         patterns = sorted
     }
 
+    var count: Int { patterns.count }
+
+    /// Of the pattern of that number.
+    func path(_ number: Int) -> [UInt8] { patterns[number].path }
+
+    func find(_ path: [UInt8]) -> EndpointPattern? { find(path[...]) }
+
     /// O(log n) in the number of endpoints.
-    func find(_ path: [UInt8]) -> EndpointPattern? {
+    func find(_ path: ArraySlice<UInt8>) -> EndpointPattern? {
         // Every pattern that is a prefix of `path` is also a prefix of the last pattern that does not sort after `path`, or is it.
         var at = upperBound(path) - 1
         while at >= 0 {
@@ -105,7 +115,7 @@ struct EndpointTable: Sendable {
         return find(slashed)?.path == slashed
     }
 
-    private func upperBound(_ path: [UInt8]) -> Int {
+    private func upperBound(_ path: ArraySlice<UInt8>) -> Int {
         var low = 0, high = patterns.count
         while low < high {
             let middle = (low + high) / 2

@@ -5,11 +5,14 @@
 public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     private let router: Router
     private let datacenter: String
-    private let dns: DNSResponder
+    private var dns: DNSResponder
     private let wallClockOffset: Int64
     private var gzip: Gzip
     private var random: Random
     private var answers = EncodedAnswers()
+    private var measures = RequestMeasures()
+    /// What was answered last.
+    private var subject = MeasuredSubject.none
 
     public init(config: AgentConfig, gzip: Gzip, seed: UInt64) {
         router = Router(APIContext(from: config))
@@ -24,11 +27,17 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
     ) -> Bool {
         let cacheable = request.method == "GET" && !request.hasMeaningfulHeaders && framing.isPlain && state.answersDefault(at: now)
-        if cacheable, answers.append(request.target, state, date, to: &out) { return true }
+        if cacheable, let known = answers.append(request.target, state, date, to: &out) {
+            subject = known
+            measures.reads += 1
+            return true
+        }
         guard let (response, isRead) = respond(to: request, state, now), !response.close else { return false }
+        subject = MeasuredSubject(request)
+        if isRead { measures.reads += 1 }
         let start = out.count
         HTTPSerializer.append(response, framing: framing, date: date, to: &out, compressor: &gzip)
-        if cacheable && isRead { answers.keep(request.target, state, date, out[start...]) }
+        if cacheable && isRead { answers.keep(request.target, state, date, out[start...], subject) }
         return true
     }
 
@@ -55,12 +64,26 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         }
     }
 
+    public func subject(of request: borrowing HTTPRequest) -> MeasuredSubject { MeasuredSubject(request) }
+    public mutating func measureAnswered(_ duration: Duration) { measures.add(subject, duration) }
+    public mutating func measure(_ subject: MeasuredSubject, _ duration: Duration) { measures.add(subject, duration) }
+
+    public mutating func takeMeasures() -> RequestMeasures? {
+        if measures.isEmpty { return nil }
+        defer { measures = RequestMeasures() }
+        return measures
+    }
+
+    public mutating func reload(_ config: AgentConfig) { dns.reload(config.dns) }
+
     public mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer {
         let config = dns.zone.config
         var catalog = StoredCatalog(state, onlyPassing: config.onlyPassing, readable: state.answersQuestions(config, at: now))
         let unixSeconds = (now.nanoseconds &+ wallClockOffset) / 1_000_000_000
         let reply = dns.answer(question, tcp: tcp, from: &catalog, unixSeconds: unixSeconds, random: &random)
+        subject = DNSZone.isPointerQuery(question) ? .pointerQuery : .domainQuery
         if catalog.hasRefused { return .handOver }
+        if !state.isLeader, let contact = state.lastLeaderContact, now - contact > .seconds(5) { measures.staleQuestions += 1 }
         return reply.map(QuestionAnswer.reply) ?? .drop
     }
 }

@@ -61,8 +61,16 @@ extension Agent {
         case .metrics(let prometheus):
             effects.append(.respond(id, showMetrics(prometheus: prometheus, pretty: pretty || config.devMode, at: now)))
         case .monitor(let level, let json): follow(id, LogStream(level: level, json: json), into: &effects)
-        case .host: effects.append(.respond(id, HTTPResponse(status: 404, wrapped: false)))
+        case .host:
+            pending[id] = .host(pretty: pretty)
+            effects.append(.examineHost(id.raw))
         }
+    }
+
+    func describeHost(_ token: UInt64, _ facts: HostFacts, into effects: inout [AgentEffect]) {
+        let id = RequestID(token)
+        guard case .host(let pretty) = pending.removeValue(forKey: id) else { return }
+        effects.append(.respond(id, finished(AgentRenderer.host(facts, pretty: pretty))))
     }
 
     func finished(_ response: HTTPResponse) -> HTTPResponse {

@@ -21,9 +21,20 @@ public final class Agent: AgentMachine {
     var coordinateUpload: CoordinateUpload?
     var events = EventLog()
     var metrics: Metrics
+    /// When the counters of the parts are asked for next, and what a client's were.
+    var countersDueAt: Instant?
+    var measuredCalls = (made: 0, refused: 0)
+    /// What consensus was when it was last measured, and since when its leader is not established.
+    var measuredRole = RaftRole.follower
+    var measuredIndex: UInt64 = 0
+    var establishingSince: Instant?
     /// Clients that follow the log.
     var followers: [(id: RequestID, stream: LogStream)] = []
+    /// Since the driver was told what they want.
+    var followersChanged = false
     var keyWork = LookupTable<UInt64, KeyWork>()
+    /// The pools that are still to be joined before the agent says that it runs.
+    var startJoins: [GossipPool] = []
     var departure = Departure.none
     /// What starting has come to; given out with the first batch.
     var startEffects: [AgentEffect] = []
@@ -34,7 +45,7 @@ public final class Agent: AgentMachine {
     var rendered: (evaluation: UInt64, shape: ReadShape, response: HTTPResponse)?
     /// DNS questions that wait for answers of the servers.
     var questions = LookupTable<RequestID, PendingQuestion>()
-    let dns: DNSResponder
+    var dns: DNSResponder
     var random: Random
     var localEffects: [LocalEffect] = []
     /// Answers that `?cached` has been asked for before (http-1 §1.12).
@@ -65,6 +76,8 @@ public final class Agent: AgentMachine {
         /// Answered when the pool has been joined, or when an event has come.
         case pool
         case event(EventMessage, pretty: Bool)
+        /// Answered when the driver has looked at its machine.
+        case host(pretty: Bool)
         /// Goes on until the client leaves.
         case log
     }
@@ -94,8 +107,12 @@ public final class Agent: AgentMachine {
             if config.server, config.serfWANPort > 0 { wan = try makePool(.wan, disk, cipher, seed: self.random.next(), at: now) }
             if wan != nil { floodAt = now + Self.floodInterval }
             coordinateUpload = CoordinateUpload(config, members: 1, at: now, &self.random)
+            startJoins = (config.startJoinLAN.isEmpty ? [] : [.lan]) + (config.startJoinWAN.isEmpty ? [] : [.wan])
         }
         local.handle(.startSyncing, at: now, into: &localEffects)
+        var effects: [AgentEffect] = []
+        joinAtStart(at: now, into: &effects)
+        startEffects += effects
     }
 
     // MARK: AgentMachine
@@ -137,6 +154,10 @@ public final class Agent: AgentMachine {
         case .reload(let config): reload(config, at: now, into: &effects)
         case .reloadFailed(let reason): reloaded(reason, into: &effects)
         case .wallClock(let offset): setWallClock(offset, at: now)
+        case .logged(let level, let module, let message): passOn(level, module, message, at: now, into: &effects)
+        case .measured(let measures): take(measures, at: now)
+        case .hostExamined(let token, let facts): describeHost(token, facts, into: &effects)
+        case .shutDown: shutDown(at: now, into: &effects)
         }
         settle(at: now, into: &effects)
         if case .request(let id, _) = event { noteWaiting(id) }
@@ -184,7 +205,7 @@ public final class Agent: AgentMachine {
         case .immediate(let response): effects.append(.respond(id, response))
         case .read(let query, let options, let shape):
             pending[id] = .read(query, options, shape, shape.cache.map { cached.state($0, query, options) })
-            metrics.count(config.server ? .rpcQuery : .clientRPC, at: now)
+            if config.server { metrics.count(.rpcQuery, at: now) }
             backend.execute(.read(query, options), for: .client(id), at: now)
         case .write(let request, let shape):
             pending[id] = .write(shape, config.server ? request.metric : nil, since: now)
@@ -245,7 +266,8 @@ public final class Agent: AgentMachine {
             guard case .txn(let outcome) = answer.result else { return }
             effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
         case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
-        case (.write, _), (.operation, _), (.datacenters, _), (.local, _), (.reload, _), (.pool, _), (.event, _), (.log, _):
+        case (.write, _), (.operation, _), (.datacenters, _), (.local, _), (.reload, _), (.pool, _), (.event, _), (.host, _),
+            (.log, _):
             preconditionFailure("a read is answered as what it was asked as")
         }
     }
@@ -300,7 +322,9 @@ public final class Agent: AgentMachine {
         switch request {
         case .local: local.handle(.cancelled(id), at: now, into: &localEffects)
         case .pool: events.cancel(id)
-        case .log: followers.removeAll { $0.id == id }
+        case .log:
+            followers.removeAll { $0.id == id }
+            followersChanged = true
         default: backend.cancel(.client(id))
         }
     }

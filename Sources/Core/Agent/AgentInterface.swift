@@ -161,6 +161,14 @@ public enum AgentEvent: Sendable {
     case reloadFailed(String)
     /// The wall clock was set: the new `AgentConfig.wallClockOffset`.
     case wallClock(Int64)
+    /// A log line of the driver's own, of a level that `.followLog` asked for: level, module, message.
+    case logged(LogLevel, String, String)
+    /// What a front end has measured.
+    case measured(RequestMeasures)
+    /// The answer to `.examineHost`.
+    case hostExamined(UInt64, HostFacts)
+    /// The process is about to end. What the agent now gives to the disk is still performed.
+    case shutDown
 }
 
 /// What an agent asks of its driver.
@@ -185,6 +193,14 @@ public enum AgentEffect: Sendable {
     /// Readers answer from this state from now on. Comes before the responses to the writes that it contains.
     case publish(PublishedState)
     case log(LogLevel, String, String)
+    /// From now on clients want the driver's own log lines, too, of this level or above (`.logged`); nil: nobody does.
+    case followLog(LogLevel?)
+    /// A line for whoever started the process (`==> Consul agent running!`, without the arrow).
+    case show(String)
+    /// Look at the machine and answer with `.hostExamined` of that token.
+    case examineHost(UInt64)
+    /// A new configuration holds: what of it concerns the driver and its front ends takes effect.
+    case configure(AgentConfig)
     /// Read the configuration files again and answer with `.reload` or `.reloadFailed`.
     case readConfiguration
     /// Stop the process; a text means failure and its reason.

@@ -21,6 +21,26 @@ public protocol RequestFrontEnd {
 
     /// Answers a DNS question from the published state, if that is possible.
     mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer
+
+    /// A new configuration holds (config §21).
+    mutating func reload(_ config: AgentConfig)
+
+    /// What the time of a request that the core loop answers is measured under.
+    func subject(of request: borrowing HTTPRequest) -> MeasuredSubject
+    mutating func measure(_ subject: MeasuredSubject, _ duration: Duration)
+    /// How long the last request or question took that `answer` has answered.
+    mutating func measureAnswered(_ duration: Duration)
+    /// What was measured since the last call, for `AgentEvent.measured`; nil for nothing.
+    mutating func takeMeasures() -> RequestMeasures?
+}
+
+/// A front end that neither changes nor measures.
+extension RequestFrontEnd {
+    public mutating func reload(_ config: AgentConfig) {}
+    public func subject(of request: borrowing HTTPRequest) -> MeasuredSubject { .none }
+    public mutating func measure(_ subject: MeasuredSubject, _ duration: Duration) {}
+    public mutating func measureAnswered(_ duration: Duration) {}
+    public mutating func takeMeasures() -> RequestMeasures? { nil }
 }
 
 /// What a front end makes of a DNS question.

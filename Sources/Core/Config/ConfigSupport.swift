@@ -45,8 +45,6 @@ enum ConfigSupport {
         Entry("telemetry.dogstatsd_addr", "metrics are not sent"),
         Entry("telemetry.circonus_api_token", "metrics are not sent"),
         Entry("telemetry.circonus_submission_url", "metrics are not sent"),
-        Entry("log_file", "the log goes to standard output only"),
-        Entry("enable_syslog", "the log is not sent to syslog"),
         Entry("ui_dir", "the built-in page is served"),
         Entry("discovery_max_stale", "reads are not redirected by age"),
     ]

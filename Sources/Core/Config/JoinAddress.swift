@@ -1,6 +1,8 @@
 /// An address to join, as users write it: `host`, `host:port`, `::1`, `[::1]:8301`, each optionally behind `node name/`.
 /// Spec: gossip §9.5, config §17.
 public struct JoinAddress: Hashable, Sendable {
+    /// As it was written, for error texts.
+    public let text: String
     /// Empty where none is given.
     public var nodeName: String
     /// An IP address without brackets, or a name that is to be looked up.
@@ -9,6 +11,7 @@ public struct JoinAddress: Hashable, Sendable {
 
     /// - Parameter defaultPort: for entries without one: the pool's own.
     public init(_ text: String, defaultPort: Int) throws(GoError) {
+        self.text = text
         var rest = text[...]
         nodeName = ""
         if let slash = text.firstIndex(of: "/") {

@@ -117,7 +117,9 @@ final class DNSConnection: EventSource {
         if question.count < 12 { return }
         guard let state = loop.state() else { return ask(question) }
         switch loop.frontEnd.answer(question: question, tcp: true, remote: peer, state: state, now: now) {
-        case .reply(let answer): add(answer)
+        case .reply(let answer):
+            loop.measureAnswered(since: now)
+            add(answer)
         case .drop: break
         case .handOver: ask(question)
         }

@@ -44,8 +44,11 @@ final class DatagramSocket: EventSource {
             ask(question, peer, index)
             return
         }
-        switch loop.frontEnd.answer(question: question, tcp: false, remote: peer, state: state, now: SystemClock.now()) {
-        case .reply(let answer): buffers.add(answer, to: index)
+        let now = SystemClock.now()
+        switch loop.frontEnd.answer(question: question, tcp: false, remote: peer, state: state, now: now) {
+        case .reply(let answer):
+            loop.measureAnswered(since: now)
+            buffers.add(answer, to: index)
         case .drop: break
         case .handOver: ask(question, peer, index)
         }

@@ -9,6 +9,8 @@ enum ControlMessage {
     case cancelProbe(UInt64)
     case resolved(UInt64, [SocketAddress])
     case readConfiguration
+    case examineHost(UInt64)
+    case logged(LogLevel, String, String)
     case exit(String?)
 }
 
@@ -82,6 +84,7 @@ final class ControlLoop: @unchecked Sendable {
         while exitCode == nil {
             let count = events.wait(milliseconds: timeout())
             events.dispatch(count)
+            if let received = signals?.take() { for signal in received { take(signal) } }
             takeInbox()
             let now = SystemClock.now()
             probes.expire(at: now)
@@ -90,7 +93,6 @@ final class ControlLoop: @unchecked Sendable {
                 logger.log(.error, "agent", "Timeout on graceful leave. Exiting")
                 exitCode = 1
             }
-            if let received = signals?.take() { for signal in received { take(signal) } }
             probes.takeOutcomes(into: &outgoing)
             probesNow.store(probes.count, ordering: .relaxed)
             if timer.take() { core.deadlineHasCome() }
@@ -117,6 +119,8 @@ final class ControlLoop: @unchecked Sendable {
             case .cancelProbe(let id): probes.cancel(id)
             case .resolved(let id, let addresses): probes.resolved(id, addresses)
             case .readConfiguration: reload()
+            case .examineHost(let token): outgoing.append(.hostExamined(token, HostExaminer.examine()))
+            case .logged(let level, let module, let message): outgoing.append(.logged(level, module, message))
             case .exit(let failure): exit(failure)
             }
         }

@@ -35,6 +35,7 @@ public final class Driver<Machine: AgentMachine> {
     private let loops: [IOLoop]
     private let control: ControlLoop
     private let crew: Crew
+    private let disk: DiskQueue
     private let peers: any PeerTransport
     private let logger: Logger
     private let afterCore: @Sendable () -> Void
@@ -56,6 +57,7 @@ public final class Driver<Machine: AgentMachine> {
         let count = configuration.loops ?? min(8, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))) / 2))
         let loops = try (0..<count).map { try IOLoop(index: $0, shared: shared, frontEnd: frontEnd()) }
         let queue = DiskQueue(disk)
+        self.disk = queue
         let kick: @Sendable () -> Void = { if queue.isIdleWithWork { loops[0].wake() } }
         control = try ControlLoop(
             core: core, behaviour: configuration.signals, handlesSignals: configuration.handlesSignals, logger: logger,
@@ -63,7 +65,8 @@ public final class Driver<Machine: AgentMachine> {
         afterCore = kick
         let served: [any ServedLoop] = loops + (peers.loop.map { [$0] } ?? [])
         crew = Crew(loops: served, disk: queue, core: core)
-        effects.connect(loops: loops, control: control, disk: queue, published: shared.published)
+        effects.connect(loops: loops, control: control, disk: queue, shared: shared)
+        logger.setFollower { [unowned control] level, module, message in control.post([.logged(level, module, message)]) }
         (self.effects, self.core, self.shared, self.loops) = (effects, core, shared, loops)
         try listen(configuration)
         try peers.start(PeerEvents(core: core, afterCore: kick))
@@ -117,17 +120,24 @@ public final class Driver<Machine: AgentMachine> {
             _ = loop.deliver()
         }
         crew.stop()
+        writeLast()
         peers.stop()
         logger.log(.info, "agent", "Exit code: code=\(code)")
         logger.flush()
         return code
     }
 
+    /// Lets the machine write down what it must not forget, and performs it: there are no other threads any more.
+    private func writeLast() {
+        core.post(.shutDown)
+        while core.run() {}
+        var events: [AgentEvent] = []
+        guard disk.begin() else { return }
+        while disk.performNext(into: &events) {}
+    }
+
     /// Ends `run` from another thread.
     public func stop() { control.post([.exit(nil)]) }
-
-    /// For a reload.
-    public func setConnectionsPerClientMax(_ max: Int) { shared.clients.setMax(max) }
 
     /// HTTP clients that are connected over TCP.
     var clientCount: Int { shared.clients.total }
@@ -145,18 +155,18 @@ final class Effects: EffectSink, @unchecked Sendable {
     private var controls: [ControlMessage] = []
     private unowned var control: ControlLoop!
     private var disk: DiskQueue!
-    private var published: Published!
+    private var shared: SharedState!
 
     init(peers: any PeerTransport, logger: Logger) {
         self.peers = peers
         self.logger = logger
     }
 
-    func connect(loops: [IOLoop], control: ControlLoop, disk: DiskQueue, published: Published) {
+    func connect(loops: [IOLoop], control: ControlLoop, disk: DiskQueue, shared: SharedState) {
         self.loops = loops
         self.control = control
         self.disk = disk
-        self.published = published
+        self.shared = shared
         messages = Array(repeating: [], count: loops.count)
     }
 
@@ -169,7 +179,7 @@ final class Effects: EffectSink, @unchecked Sendable {
             case .answer(let id, let bytes): post(.answer(id, bytes), to: id)
             case .respondInPieces(let id, let response): post(.respondInPieces(id, response), to: id)
             case .piece(let id, let bytes): post(.piece(id, bytes), to: id)
-            case .publish(let state): published.publish(state)
+            case .publish(let state): shared.published.publish(state)
             case .disk(let batch): disk.submit(batch)
             case .call(let id, let address, let channel, let bytes, let timeout):
                 peers.call(id, to: address, channel, bytes, timeout: timeout)
@@ -182,7 +192,11 @@ final class Effects: EffectSink, @unchecked Sendable {
             case .cancelProbe(let id): controls.append(.cancelProbe(id))
             case .readConfiguration: controls.append(.readConfiguration)
             case .exit(let failure): controls.append(.exit(failure))
-            case .log(let level, let module, let message): logger.log(level, module, message)
+            case .log(let level, let module, let message): logger.write(level, module, message)
+            case .followLog(let level): logger.follow(level)
+            case .show(let text): logger.show("==> " + text)
+            case .examineHost(let token): controls.append(.examineHost(token))
+            case .configure(let config): configure(config)
             }
         }
         effects.removeAll(keepingCapacity: effects.count <= 1024)
@@ -191,6 +205,12 @@ final class Effects: EffectSink, @unchecked Sendable {
             control.post(controls)
             controls.removeAll(keepingCapacity: true)
         }
+    }
+
+    private func configure(_ config: AgentConfig) {
+        logger.setLevel(config.logLevel)
+        shared.clients.setMax(config.httpMaxConnectionsPerClient)
+        for index in loops.indices { messages[index].append(.configure(config)) }
     }
 
     private func post(_ message: LoopMessage, to id: RequestID) {

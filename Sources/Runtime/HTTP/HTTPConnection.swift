@@ -23,6 +23,9 @@ final class HTTPConnection: EventSource {
     /// Its answer has begun and goes on until the client leaves.
     private var pendingIsStreamed = false
     private var framing = HTTPFraming()
+    /// What its time is measured under, and since when.
+    private var subject = MeasuredSubject.none
+    private var since = Instant.zero
     /// There may be something to read.
     private var isReadable = false
     /// The client sends no more (it may still be reading).
@@ -83,6 +86,7 @@ final class HTTPConnection: EventSource {
     func respond(_ response: HTTPResponse, to id: RequestID) {
         guard pending == id else { return }
         pending = nil
+        loop.measure(subject, since: since)
         let isOpen = HTTPSerializer.append(response, framing: framing, date: loop.date.current(), to: &loop.toSend, compressor: &loop.gzip)
         if !isOpen { end = .afterOutput }
         // Requests that came with this one.
@@ -168,10 +172,11 @@ final class HTTPConnection: EventSource {
     }
 
     private func take(_ request: HTTPRequest, _ framing: HTTPFraming) {
+        let now = SystemClock.now()
         if let state = loop.state(),
-            loop.frontEnd.answer(
-                request, framing: framing, state: state, now: SystemClock.now(), date: loop.date.current(), into: &loop.toSend)
+            loop.frontEnd.answer(request, framing: framing, state: state, now: now, date: loop.date.current(), into: &loop.toSend)
         {
+            loop.measureAnswered(since: now)
             if !framing.keepAlive { end = .afterOutput }
             return
         }
@@ -180,6 +185,9 @@ final class HTTPConnection: EventSource {
         pending = id
         pendingIsBlocking = Self.isBlocking(request)
         self.framing = framing
+        (subject, since) = (loop.frontEnd.subject(of: request), now)
+        // Whoever looks at measures wants the latest.
+        if request.target.starts(with: "/v1/agent/metrics".utf8) { loop.tellMeasures() }
         loop.outgoing.append(.request(id, request))
     }
 

@@ -22,21 +22,45 @@ public final class Logger: @unchecked Sendable {
     private var second = Int.min
     private var clock: (prefix: [UInt8], zone: [UInt8]) = ([], [])
     private var hasThread = false
+    /// The same lines without blanks before them, banner and `==> ` lines, where there are other places that want them.
+    private var copies: [UInt8] = []
+    private let file: LogFile?
+    private let syslog: Syslog?
+    /// Gets what `log` is called with, of this level and above.
+    private var followed: LogLevel?
+    private var follower: (@Sendable (LogLevel, String, String) -> Void)?
 
     static let bufferMax = 1 << 20
 
     /// With `isHeld`, nothing is written before `release`: the banner comes first.
-    public init(level: LogLevel = .info, isJSON: Bool = false, isHeld: Bool = false, fd: Int32 = 1) {
+    public init(
+        level: LogLevel = .info, isJSON: Bool = false, isHeld: Bool = false, fd: Int32 = 1, file: LogFile? = nil, syslog: Syslog? = nil
+    ) {
         self.level = level
+        self.file = file
+        self.syslog = syslog
         self.isJSON = isJSON
         self.isHeld = isHeld
         self.fd = fd
     }
 
     public func setLevel(_ new: LogLevel) { lock.holding { level = new } }
+    public var currentLevel: LogLevel { lock.holding { level } }
+
+    /// Has a follower get the lines of that level and above that `log` writes; nil: of none.
+    func follow(_ level: LogLevel?) { lock.holding { followed = level } }
+
+    /// To be called before there are other threads. The follower must not log.
+    func setFollower(_ follower: @escaping @Sendable (LogLevel, String, String) -> Void) { self.follower = follower }
 
     /// `module` is `agent`, `agent.server.raft`, ...; the message has its `key=value` pairs already.
     public func log(_ level: LogLevel, _ module: String, _ message: String) {
+        write(level, module, message)
+        if lock.holding({ followed.map { level >= $0 } ?? false }) { follower?(level, module, message) }
+    }
+
+    /// Logs without telling the follower, who knows.
+    func write(_ level: LogLevel, _ module: String, _ message: String) {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         lock.holding {
@@ -85,7 +109,12 @@ public final class Logger: @unchecked Sendable {
     private func append(_ level: LogLevel, _ module: String, _ message: String, _ now: timespec) {
         if now.tv_sec != second { tell(now.tv_sec) }
         buffer.append(contentsOf: repeatElement(0x20, count: 4))
-        if isJSON { return appendJSON(level, module, message, now) }
+        let start = buffer.count
+        if isJSON { appendJSON(level, module, message, now) } else { appendText(level, module, message, now) }
+        if file != nil || syslog != nil { copies.append(contentsOf: buffer[start...]) }
+    }
+
+    private func appendText(_ level: LogLevel, _ module: String, _ message: String, _ now: timespec) {
         buffer.append(contentsOf: clock.prefix)
         append(now.tv_nsec / 1_000_000, digits: 3)
         buffer.append(contentsOf: clock.zone)
@@ -174,13 +203,28 @@ public final class Logger: @unchecked Sendable {
         lock.lock()
         while true {
             while buffer.isEmpty || isHeld { change.wait(lock) }
-            var lines: [UInt8] = []
+            var lines: [UInt8] = [], copied: [UInt8] = []
             swap(&lines, &buffer)
+            swap(&copied, &copies)
             isWriting = true
             lock.unlock()
+            // A terminal that takes nothing must not keep lines from the file.
+            copy(copied)
             write(lines)
             lock.lock()
             isWriting = false
+        }
+    }
+
+    private func copy(_ lines: [UInt8]) {
+        if lines.isEmpty { return }
+        lines.withUnsafeBytes { bytes in
+            var rest = bytes[...]
+            while let end = rest.firstIndex(of: 0x0A) {
+                file?.write(rest[...end])
+                syslog?.write(rest[..<end])
+                rest = rest[(end + 1)...]
+            }
         }
     }
 

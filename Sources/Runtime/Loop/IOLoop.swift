@@ -11,6 +11,7 @@ enum LoopMessage {
     case piece(RequestID, [UInt8])
     /// A connection that the listener accepted and this loop shall own.
     case adopt(AcceptedConnection)
+    case configure(AgentConfig)
     /// Close the listeners and everything that waits for nothing.
     case shutDown
 }
@@ -56,6 +57,8 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
     /// Connections that get nothing but time: swept every so often while there are any.
     var timed: [ObjectIdentifier: any EventSource] = [:]
     private var nextSweep = Instant.distantFuture
+    /// There may be measures to tell of.
+    private var isMeasuring = false
     /// What `nextSweep` was at the end of the last turn: the poller's own, needing no lock.
     private var pollUntil = Instant.distantFuture
     /// Connections with input left after their share of a turn.
@@ -116,14 +119,34 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
         let now = SystemClock.now()
         if now < nextSweep { return }
         for source in timed.values { source.sweep(at: now) }
+        tellMeasures()
         nextSweep = timed.isEmpty ? .distantFuture : now + Self.sweepInterval
+    }
+
+    /// Hands over what was measured, about once a second and before somebody looks.
+    func tellMeasures() {
+        isMeasuring = false
+        if let measures = frontEnd.takeMeasures() { outgoing.append(.measured(measures)) }
+    }
+
+    /// The front end has answered what was there at that time.
+    @inline(__always)
+    func measureAnswered(since start: Instant) {
+        frontEnd.measureAnswered(SystemClock.now() - start)
+        isMeasuring = true
+    }
+
+    /// The machine has answered.
+    func measure(_ subject: MeasuredSubject, since start: Instant) {
+        frontEnd.measure(subject, SystemClock.now() - start)
+        isMeasuring = true
     }
 
     /// The end of every stretch with the lock held.
     private func finish() {
         shared.core.post(&outgoing)
         reader.forget()
-        if nextSweep == .distantFuture, !timed.isEmpty {
+        if nextSweep == .distantFuture, isMeasuring || !timed.isEmpty {
             nextSweep = SystemClock.now() + Self.sweepInterval
             // The poller may be asleep already, without a timeout.
             waker.wake()
@@ -180,6 +203,7 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
             case .respondInPieces(let id, let response): events.source(at: id.place)?.respondInPieces(response, to: id)
             case .piece(let id, let bytes): events.source(at: id.place)?.piece(bytes, of: id)
             case .adopt(let accepted): HTTPConnection.adopt(accepted, by: self)
+            case .configure(let config): frontEnd.reload(config)
             case .shutDown: for source in events.sources { source.shutDown() }
             }
         }

@@ -40,6 +40,74 @@ import Testing
                 + #""Max":6,"Mean":3,"Stddev":2.160246899469287,"Labels":{}}]}"#)
     }
 
+    @Test func `what was measured elsewhere counts as if it had been here`() {
+        var here = Metrics(prometheusRetention: .seconds(60)), there = Metrics(prometheusRetention: .seconds(60))
+        var values = MetricAggregate()
+        for value in [4.0, 1, 2.5] {
+            values.add(value)
+            here.add(.microseconds(Int64(value * 1000)), to: "http.GET.v1.kv._", at: at(1))
+        }
+        there.merge(values, into: "http.GET.v1.kv._", at: at(1))
+        here.count(.rpcQuery, at: at(1))
+        here.count(.rpcQuery, at: at(1))
+        there.count(.rpcQuery, times: 2, at: at(1))
+        there.count(.rpcQuery, times: 0, at: at(1))
+        let (one, other) = (here.snapshot(at: at(2)), there.snapshot(at: at(2)))
+        #expect(one.entries.map(\.key) == other.entries.map(\.key) && one.entries.map(\.value) == other.entries.map(\.value))
+        let (shown, merged) = (here.prometheusSnapshot(at: at(2)), there.prometheusSnapshot(at: at(2)))
+        #expect(shown?.entries.map(\.total) == merged?.entries.map(\.total))
+        #expect(shown?.entries.first?.quantiles == merged?.entries.first?.quantiles)
+    }
+
+    @Test func `requests are measured by endpoint and method`() {
+        var measures = RequestMeasures()
+        for (method, target) in [
+            ("GET", "/v1/kv/a/b?raw"), ("GET", "/v1/kv/c"), ("PUT", "/v1/kv/a"), ("PUT", "/v1/agent/service/register"),
+            ("HEAD", "/v1/kv/a"),
+            ("GET", "/nothing"), ("GET", "/v1/status/leader"),
+        ] {
+            measures.add(MeasuredSubject(HTTPRequest(method: method, target: Array(target.utf8))), .milliseconds(2))
+        }
+        measures.add(.pointerQuery, .milliseconds(1))
+        let samples = measures.samples.map { "\($0.name) \($0.values.count) \($0.values.sum)" }
+        #expect(
+            samples == [
+                "http.GET.v1.kv._ 2 4.0", "http.PUT.v1.kv._ 1 2.0", "http.PUT.v1.agent.service.register 1 2.0",
+                "http.GET.v1.status.leader 1 2.0", "dns.ptr_query 1 1.0",
+            ])
+    }
+
+    @Test func `a front end measures what it answers`() throws {
+        var frontEnd = FrontEnd(config: AgentConfig(), gzip: AgentCluster.NoGzip(), seed: 1)
+        let state = PublishedState(
+            store: Store(), isLeader: true, leaseExpiry: .distantFuture, isSoleVoter: true, knowsLeader: true, lastLeaderContact: nil)
+        var taken = frontEnd.takeMeasures()
+        #expect(taken == nil)
+        let request = HTTPRequest(method: "GET", target: Array("/v1/catalog/nodes".utf8))
+        // The second one is answered from memory.
+        for _ in 0..<2 {
+            var out: [UInt8] = []
+            let isAnswered = frontEnd.answer(request, framing: HTTPFraming(), state: state, now: .zero, date: [], into: &out)
+            #expect(isAnswered)
+            frontEnd.measureAnswered(.milliseconds(1))
+        }
+        for name in ["web.service.consul", "1.0.0.10.in-addr.arpa"] {
+            let question = DNSMessage(id: 3, flags: 0, question: DNSQuestion(name: try #require(DNSName(name)), type: DNSType.ptr))
+                .encoded()
+            _ = frontEnd.answer(question: question, tcp: false, remote: "", state: state, now: .zero)
+            frontEnd.measureAnswered(.milliseconds(1))
+        }
+        taken = frontEnd.takeMeasures()
+        let measures = try #require(taken)
+        #expect(measures.reads == 2)
+        #expect(
+            measures.samples.map { "\($0.name) \($0.values.count)" } == [
+                "http.GET.v1.catalog.nodes 2", "dns.domain_query 1", "dns.ptr_query 1",
+            ])
+        taken = frontEnd.takeMeasures()
+        #expect(taken == nil)
+    }
+
     @Test func `all names are different`() {
         var names = CounterMetric.allCases.map(\.name.description) + GaugeMetric.allCases.map(\.name.description)
         names += SampleMetric.allCases.map(\.name.description)

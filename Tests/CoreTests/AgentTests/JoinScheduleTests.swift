@@ -6,8 +6,8 @@ import Testing
     private typealias Step = JoinSchedule.Step
     private let start = Instant(nanoseconds: 1_000_000_000)
 
-    private func schedule(_ hosts: [String], retriesMax: Int = 0, once: Bool = false) -> JoinSchedule {
-        JoinSchedule(hosts, port: 8301, interval: .seconds(30), retriesMax: retriesMax, pool: .lan, once: once)
+    private func schedule(_ hosts: [String], retriesMax: Int = 0, isAtStart: Bool = false) -> JoinSchedule {
+        JoinSchedule(hosts, port: 8301, interval: .seconds(30), retriesMax: retriesMax, pool: .lan, isAtStart: isAtStart)
     }
 
     private func joins(_ steps: [Step]) -> [[String]] {
@@ -81,13 +81,39 @@ import Testing
         #expect(steps.last == .giveUp("agent: max join LAN retry exhausted, exiting"))
     }
 
-    @Test func `start_join tries once`() {
-        var schedule = schedule(["10.0.0.1"], once: true)
+    @Test func `start_join tries once, when it is told to`() {
+        var schedule = schedule(["10.0.0.1"], isAtStart: true)
+        var steps: [Step] = []
+        #expect(schedule.deadline == nil)
+        schedule.wake(at: start, into: &steps)
+        #expect(steps.isEmpty)
+        schedule.begin(at: start, into: &steps)
+        #expect(steps.first == .log(.info, "(LAN) joining: lan_addresses=[10.0.0.1]"))
+        schedule.joined(.failure(Complaint("refused")), at: start, into: &steps)
+        #expect(steps.suffix(2) == [.log(.warn, "(LAN) couldn't join: number_of_nodes=0 error=\"refused\""), .giveUp("refused")])
+        #expect(schedule.isDone)
+    }
+
+    @Test func `a start_join that works lets the agent go on`() {
+        var schedule = schedule(["10.0.0.1"], isAtStart: true)
+        var steps: [Step] = []
+        schedule.begin(at: start, into: &steps)
+        schedule.joined(.success(2), at: start, into: &steps)
+        #expect(
+            steps.suffix(3) == [
+                .log(.info, "(LAN) joined: number_of_nodes=2"), .log(.info, "Join completed. Initial agents synced with: agent_count=2"),
+                .isUp,
+            ])
+        #expect(schedule.isDone)
+    }
+
+    @Test func `what could not be looked up is told as it was written`() {
+        var schedule = schedule(["a.example:9"])
         var steps: [Step] = []
         schedule.wake(at: start, into: &steps)
-        schedule.joined(.failure(Complaint("refused")), at: start, into: &steps)
-        #expect(steps.last == .giveUp("refused"))
-        #expect(schedule.isDone)
+        #expect(steps.last == .resolve(host: "a.example"))
+        schedule.resolved(.failure(Complaint("lookup a.example: no such host")), at: start, into: &steps)
+        #expect(steps.last == .join([.failed("Failed to resolve a.example:9: lookup a.example: no such host")]))
     }
 
     @Test func `what would be found in a cloud is refused, and the rest is joined`() {

@@ -2,11 +2,19 @@
 ///
 /// Names of other zones are not forwarded to recursors: with recursors configured they are refused.
 public struct DNSResponder: Sendable {
-    let zone: DNSZone
+    private(set) var zone: DNSZone
 
     public init(config: DNSConfig, datacenter: String) { zone = DNSZone(config, datacenter: datacenter) }
 
     public init(_ config: AgentConfig) { self.init(config: config.dns, datacenter: config.datacenter) }
+
+    /// Takes over all but the domains, which need a restart (dns §18).
+    public mutating func reload(_ new: DNSConfig) {
+        var config = new
+        config.domain = zone.config.domain
+        config.altDomain = zone.config.altDomain
+        if config != zone.config { zone = DNSZone(config, datacenter: zone.datacenter) }
+    }
 
     /// The answer to a packet from the store at hand; nil when it must be dropped.
     ///
@@ -118,6 +126,17 @@ final class DNSZone: Sendable {
         ttlPrefixes = config.serviceTTL.filter { $0.key.utf8.last == UInt8(ascii: "*") }
             .map { (String($0.key.dropLast()), Self.seconds($0.value)) }
             .sorted { $0.0.utf8.count > $1.0.utf8.count }
+    }
+
+    /// Whether the name in a packet's question ends in the label `arpa`, without decoding the rest.
+    static func isPointerQuery(_ packet: [UInt8]) -> Bool {
+        var at = 12, last = 12
+        while at < packet.count, packet[at] > 0, packet[at] < 64 {
+            last = at
+            at += 1 + Int(packet[at])
+        }
+        guard at < packet.count, packet[last] == 4, at == last + 5 else { return false }
+        return zip(packet[(last + 1)..<at], "arpa".utf8).allSatisfy { $0 | 0x20 == $1 }
     }
 
     var hasRecursors: Bool { !config.recursors.isEmpty }

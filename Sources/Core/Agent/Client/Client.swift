@@ -20,6 +20,9 @@ public final class Client {
     private var pings = LookupSet<CallID>()
     private var nextID: UInt64 = 1
     private var evaluations: UInt64 = 0
+    /// Calls that were to be made, and those of them that the limit did not allow; since the start.
+    public private(set) var callCount = 0
+    public private(set) var refusalCount = 0
 
     private struct Pending {
         let requester: Requester
@@ -74,7 +77,11 @@ public final class Client {
     private func attempt(_ number: UInt64, at now: Instant) {
         guard var work = pending[number] else { return }
         guard let server = servers.chosen else { return finish(number, .failure(.noServers)) }
-        guard limiter?.allows(at: now) ?? true else { return finish(number, .failure(.rateLimited)) }
+        callCount += 1
+        guard limiter?.allows(at: now) ?? true else {
+            refusalCount += 1
+            return finish(number, .failure(.rateLimited))
+        }
         guard let (method, body) = work.work.encodedCall else { return finish(number, .failure(.noLeader)) }
         let call = CallID(takeID())
         work.call = call

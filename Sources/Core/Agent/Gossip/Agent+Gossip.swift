@@ -37,6 +37,7 @@ extension Agent {
             departed(from: pool.kind, at: now, into: &effects)
         case .keys(let wish, let response): keysAnswered(wish, response, pool.kind, at: now)
         case .conflictLost: effects.append(.exit("another agent has the name of this one"))
+        case .joinedAtStart: joinAtStart(at: now, into: &effects)
         case .gaveUp(let reason): effects.append(.exit(reason))
         }
     }

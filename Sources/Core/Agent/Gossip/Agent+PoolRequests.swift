@@ -5,7 +5,7 @@ extension Agent {
         switch request {
         case .join(let address, let isWAN):
             guard let pool = isWAN ? wan : lan else {
-                return effects.append(.respond(id, finished(AgentRenderer.failure("agent: not in the \(isWAN ? "WAN" : "LAN") pool"))))
+                return effects.append(.respond(id, finished(AgentRenderer.failure(reasonForNoPool))))
             }
             effects.append(.log(.info, "agent", "(\(isWAN ? "WAN" : "LAN")) joining: \(isWAN ? "wan" : "lan")_addresses=[\(address)]"))
             pending[id] = .pool

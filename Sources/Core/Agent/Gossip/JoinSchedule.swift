@@ -10,11 +10,15 @@ struct JoinSchedule {
         /// Join these and hand the outcome to `joined`.
         case join([JoinTarget])
         case log(LogLevel, String)
+        /// What the agent's start waited for is done.
+        case isUp
         /// Stop the agent: what was asked for cannot be had.
         case giveUp(String)
     }
 
     private enum State {
+        /// Until `begin`.
+        case held
         case idle
         /// `index` is the target whose name is being looked up.
         case resolving(index: Int)
@@ -31,7 +35,8 @@ struct JoinSchedule {
     private let retriesMax: Int
     /// `LAN` or `WAN`.
     private let pool: String
-    private let once: Bool
+    /// The agent's start waits for it: one attempt, which begins when it is told to.
+    private let isAtStart: Bool
     private var state = State.idle
     private var targets: [JoinTarget] = []
     private var attempts = 0
@@ -45,7 +50,7 @@ struct JoinSchedule {
     static let knockDelayMax: Duration = .seconds(5)
 
     /// - Parameter port: of entries that name none: the pool's own.
-    init(_ entries: [String], port: Int, interval: Duration, retriesMax: Int, pool: GossipPool, once: Bool = false) {
+    init(_ entries: [String], port: Int, interval: Duration, retriesMax: Int, pool: GossipPool, isAtStart: Bool = false) {
         let (addresses, refused) = JoinDiscovery.sort(entries)
         var found: [JoinAddress] = []
         var unusable = refused.map { "Cannot discover address: address=\($0.entry) error=\(GoQuote.quote($0.reason))" }
@@ -61,8 +66,8 @@ struct JoinSchedule {
         self.interval = interval
         self.retriesMax = retriesMax
         self.pool = pool == .lan ? "LAN" : "WAN"
-        self.once = once
-        if entries.isEmpty { state = .done }
+        self.isAtStart = isAtStart
+        state = entries.isEmpty ? .done : isAtStart ? .held : .idle
     }
 
     var isDone: Bool { if case .done = state { true } else { false } }
@@ -70,20 +75,33 @@ struct JoinSchedule {
     var deadline: Instant? {
         switch state {
         case .idle, .waiting: min(nextAttempt, nextKnock)
-        case .resolving, .joining, .done: nil
+        case .held, .resolving, .joining, .done: nil
         }
+    }
+
+    /// The agent starts.
+    mutating func begin(at now: Instant, into steps: inout [Step]) {
+        guard case .held = state else { return }
+        state = .idle
+        wake(at: now, into: &steps)
     }
 
     /// The deadline has come.
     mutating func wake(at now: Instant, into steps: inout [Step]) {
         switch state {
-        case .resolving, .joining, .done: return
+        case .held, .resolving, .joining, .done: return
         case .idle, .waiting: break
         }
         if now >= nextAttempt {
             isCounted = true
             nextAttempt = now + interval
             for problem in unusable { steps.append(.log(.error, problem)) }
+            if isAtStart {
+                steps.append(
+                    .log(
+                        .info,
+                        "(\(pool)) joining: \(pool == "WAN" ? "wan" : "lan")_addresses=[\(entries.map(\.text).joined(separator: ", "))]"))
+            }
         } else if now >= nextKnock {
             isCounted = false
         } else {
@@ -98,7 +116,7 @@ struct JoinSchedule {
         guard case .resolving(let index) = state else { return }
         switch found {
         case .success(let hosts): for host in hosts { append(entries[index].address(ip: host)) }
-        case .failure(let complaint): targets.append(.failed("Failed to resolve \(entries[index].host): \(complaint.text)"))
+        case .failure(let complaint): targets.append(.failed("Failed to resolve \(entries[index].text): \(complaint.text)"))
         }
         proceed(from: index + 1, at: now, into: &steps)
     }
@@ -109,7 +127,10 @@ struct JoinSchedule {
         switch outcome {
         case .success(let count) where count > 0:
             state = .done
-            steps.append(.log(.info, "Join completed. Initial agents synced with: agent_count=\(count)"))
+            if isAtStart { steps.append(.log(.info, "(\(pool)) joined: number_of_nodes=\(count)")) }
+            let join = isAtStart && pool == "WAN" ? "Join -wan" : "Join"
+            steps.append(.log(.info, "\(join) completed. Initial agents synced with: agent_count=\(count)"))
+            if isAtStart { steps.append(.isUp) }
         case .success: failed("no addresses could be joined", at: now, into: &steps)
         case .failure(let complaint): failed(complaint.text, at: now, into: &steps)
         }
@@ -137,8 +158,9 @@ struct JoinSchedule {
         nextKnock = now + knockDelay
         knockDelay = min(Self.knockDelayMax, knockDelay * 3 / 2)
         guard isCounted else { return }
-        if once {
+        if isAtStart {
             state = .done
+            steps.append(.log(.warn, "(\(pool)) couldn't join: number_of_nodes=0 error=\(GoQuote.quote(reason))"))
             return steps.append(.giveUp(reason))
         }
         if retriesMax > 0, attempts >= retriesMax {

@@ -13,6 +13,8 @@ final class Pool {
     private var serfEffects: [SerfEffect] = []
     private var steps: [JoinSchedule.Step] = []
     private var news: [PoolNews] = []
+    /// What of the counters was taken already.
+    private var counted = PoolCounters()
 
     /// What an operation of the Serf was asked for.
     private enum Purpose {
@@ -40,7 +42,7 @@ final class Pool {
         schedules = [
             JoinSchedule(
                 isLAN ? config.startJoinLAN : config.startJoinWAN, port: defaultPort, interval: .hours(1), retriesMax: 0, pool: kind,
-                once: true),
+                isAtStart: true),
             JoinSchedule(
                 isLAN ? config.retryJoinLAN : config.retryJoinWAN, port: defaultPort,
                 interval: isLAN ? config.retryJoinInterval : config.retryJoinIntervalWAN,
@@ -90,7 +92,7 @@ final class Pool {
             let targets: [JoinTarget]
             switch result {
             case .success(let hosts): targets = hosts.compactMap { NodeAddress(address.address(ip: $0)).map { .address($0) } }
-            case .failure(let complaint): targets = [.failed("Failed to resolve \(address.host): \(complaint.text)")]
+            case .failure(let complaint): targets = [.failed("Failed to resolve \(address.text): \(complaint.text)")]
             }
             join(targets, for: .request(id), at: now)
         }
@@ -116,7 +118,27 @@ final class Pool {
         return news
     }
 
+    /// What was counted since the last call.
+    func takeCounters() -> PoolCounters {
+        let now = PoolCounters(serf.memberlistCounters, serf.counters)
+        defer { counted = now }
+        return now.since(counted)
+    }
+
     // MARK: Operations
+
+    /// Joins what the configuration names to be joined before the agent runs; told by `.joinedAtStart` or `.gaveUp`.
+    func joinAtStart(at now: Instant, into effects: inout [AgentEffect]) {
+        schedules[0].begin(at: now, into: &steps)
+        perform(0, at: now, into: &effects)
+        settle(at: now, into: &effects)
+    }
+
+    /// Stops without leaving; what is to be remembered is written down.
+    func shutDown(at now: Instant, into effects: inout [AgentEffect]) {
+        serf.shutdown(at: now, into: &serfEffects)
+        settle(at: now, into: &effects)
+    }
 
     /// Joins what a client names; told by `.joined`.
     func join(_ text: String, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
@@ -192,6 +214,7 @@ final class Pool {
             case .resolve(let host): resolve(host, .schedule(index), into: &effects)
             case .join(let targets): join(targets, for: .schedule(index), at: now)
             case .log(let level, let text): effects.append(.log(level, "agent", text))
+            case .isUp: news.append(.joinedAtStart)
             case .giveUp(let reason): news.append(.gaveUp(reason))
             }
         }
@@ -258,6 +281,8 @@ enum PoolNews {
     case keys(UInt64, KeyResponse)
     /// The members know another agent by this one's name.
     case conflictLost
+    /// What was to be joined before the agent runs is joined.
+    case joinedAtStart
     /// What was configured to be joined could not be: the agent has to stop.
     case gaveUp(String)
 }

@@ -17,17 +17,33 @@ extension Agent {
             default: break
             }
         }
+        measureConsensus(at: now)
+        if countersDueAt.map({ now >= $0 }) ?? true { measureParts(at: now) }
+        if followersChanged {
+            followersChanged = false
+            effects.append(.followLog(followers.lazy.map(\.stream.level).min()))
+        }
+    }
+
+    /// The driver's own lines are for the clients only: it has written them already.
+    func passOn(_ level: LogLevel, _ module: String, _ message: String, at now: Instant, into effects: inout [AgentEffect]) {
+        let time = GoTime(unixNanoseconds: now.nanoseconds &+ wallClockOffset)
+        for (id, stream) in followers {
+            if let line = stream.line(level, module: module, message, at: time) { effects.append(.piece(id, line)) }
+        }
     }
 
     /// From now on the client gets what is logged.
     func follow(_ id: RequestID, _ stream: LogStream, into effects: inout [AgentEffect]) {
         pending[id] = .log
         followers.append((id, stream))
+        followersChanged = true
         effects.append(.respondInPieces(id, finished(HTTPResponse(status: 200))))
     }
 
     func showMetrics(prometheus: Bool, pretty: Bool, at now: Instant) -> HTTPResponse {
         setGauges(at: now)
+        measureParts(at: now)
         if prometheus { return Renderer.prometheus(metrics.prometheusSnapshot(at: now), context: context) }
         var snapshot = metrics.snapshot(at: now)
         // Gauges are set when they are looked at: they belong to whatever interval is shown.
@@ -47,6 +63,58 @@ extension Agent {
         metrics.set(.raftLastIndex, to: Double(server.raft.lastLogIndex), at: now)
     }
 
+    /// Pools and clients count by themselves; once a second is often enough to ask.
+    private func measureParts(at now: Instant) {
+        countersDueAt = now + .seconds(1)
+        if let client = backend.client {
+            metrics.count(.clientRPC, times: client.callCount - measuredCalls.made, at: now)
+            metrics.count(.clientRPCExceeded, times: client.refusalCount - measuredCalls.refused, at: now)
+            measuredCalls = (client.callCount, client.refusalCount)
+        }
+        lan?.takeCounters().add(to: &metrics, at: now)
+        wan?.takeCounters().add(to: &metrics, at: now)
+    }
+
+    /// What has become of consensus since the last batch.
+    private func measureConsensus(at now: Instant) {
+        guard let server else { return }
+        let role = server.raft.role
+        let last = server.raft.lastLogIndex
+        if role != measuredRole {
+            switch role {
+            case .leader:
+                metrics.count(.raftBecameLeader, at: now)
+                measuredIndex = last
+                establishingSince = now
+            case .preCandidate: metrics.count(.raftHeartbeatTimeout, at: now)
+            case .candidate:
+                if measuredRole == .follower { metrics.count(.raftHeartbeatTimeout, at: now) }
+                metrics.count(.raftBecameCandidate, at: now)
+            // Who only asked whether it could win has been a follower all the time.
+            case .follower: if measuredRole != .preCandidate { metrics.count(.raftBecameFollower, at: now) }
+            }
+            measuredRole = role
+        }
+        guard role == .leader else { return }
+        if last > measuredIndex {
+            metrics.count(.raftApply, times: Int(clamping: last - measuredIndex), at: now)
+            measuredIndex = last
+        }
+        if let since = establishingSince, case .established = server.leadership {
+            metrics.add(now - since, to: .leaderBarrier, at: now)
+            metrics.count(.raftBarrier, at: now)
+            establishingSince = nil
+        }
+    }
+
+    /// What the I/O threads have measured.
+    func take(_ measures: RequestMeasures, at now: Instant) {
+        let node = [MetricLabel("node", config.nodeName)]
+        for sample in measures.samples { metrics.merge(sample.values, into: sample.name, labels: sample.isQuestion ? node : [], at: now) }
+        metrics.count(.rpcQuery, times: measures.reads, at: now)
+        metrics.count(.dnsStaleQueries, times: measures.staleQuestions, at: now)
+    }
+
     func measure(_ kind: MemberEventKind, count: Int, at now: Instant) {
         let counter: CounterMetric
         switch kind {
@@ -56,7 +124,7 @@ extension Agent {
         case .updated: counter = .serfUpdate
         case .reaped: return
         }
-        for _ in 0..<count { metrics.count(counter, at: now) }
+        metrics.count(counter, times: count, at: now)
     }
 }
 

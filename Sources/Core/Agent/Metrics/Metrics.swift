@@ -38,6 +38,26 @@ public struct Metrics: Sendable {
     @inline(__always)
     public mutating func count(_ counter: CounterMetric, by amount: Double = 1, at now: Instant) { add(amount, counter.rawValue, now) }
 
+    /// As often as `times` says, one each time.
+    public mutating func count(_ counter: CounterMetric, times: Int, at now: Instant) {
+        if times <= 0 { return }
+        merge(MetricAggregate(ones: times), counter.rawValue, now)
+    }
+
+    /// What was measured elsewhere; of samples, in milliseconds.
+    public mutating func merge(_ other: MetricAggregate, into name: String, labels: [MetricLabel] = [], at now: Instant) {
+        guard other.count > 0, let slot = slot(MetricKey(kind: .sample, name: name, labels: labels)) else { return }
+        merge(other, slot, now)
+    }
+
+    private mutating func merge(_ other: MetricAggregate, _ slot: Int, _ now: Instant) {
+        if now >= end || slot >= values.count { prepare(now) }
+        values[slot].merge(other)
+        guard prometheus != nil else { return }
+        let isSample = isSample(slot)
+        prometheus?.merge(other, slot, isSample: isSample, now)
+    }
+
     @inline(__always)
     public mutating func set(_ gauge: GaugeMetric, to value: Double, at now: Instant) { set(value, Self.gaugeStart + gauge.rawValue, now) }
 
@@ -86,8 +106,12 @@ public struct Metrics: Sendable {
     }
 
     private mutating func addForPrometheus(_ value: Double, _ slot: Int, _ now: Instant) {
-        let isSample = slot < Self.dynamicStart ? slot >= Self.sampleStart : dynamicKeys[slot - Self.dynamicStart].kind == .sample
+        let isSample = isSample(slot)
         prometheus?.add(value, slot, isSample: isSample, now)
+    }
+
+    private func isSample(_ slot: Int) -> Bool {
+        slot < Self.dynamicStart ? slot >= Self.sampleStart : dynamicKeys[slot - Self.dynamicStart].kind == .sample
     }
 
     private mutating func set(_ value: Double, _ slot: Int, _ now: Instant) {
@@ -188,6 +212,20 @@ public struct MetricAggregate: Hashable, Sendable {
     private var squares = 0.0
 
     public init() {}
+
+    init(ones count: Int) {
+        (self.count, sum, squares) = (count, Double(count), Double(count))
+        (min, max) = (1, 1)
+    }
+
+    mutating func merge(_ other: MetricAggregate) {
+        if other.count == 0 { return }
+        min = count == 0 ? other.min : Swift.min(min, other.min)
+        max = count == 0 ? other.max : Swift.max(max, other.max)
+        count &+= other.count
+        sum += other.sum
+        squares += other.squares
+    }
 
     @inline(__always)
     mutating func add(_ value: Double) {

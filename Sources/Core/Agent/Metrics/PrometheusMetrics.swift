@@ -11,6 +11,15 @@ struct PrometheusMetrics: Sendable {
         /// A ring.
         var values: [(value: Double, at: Instant)] = []
         var next = 0
+
+        mutating func keep(_ value: Double, _ now: Instant) {
+            if values.count < PrometheusMetrics.valueCountMax {
+                values.append((value, now))
+            } else {
+                values[next] = (value, now)
+                next = (next + 1) % PrometheusMetrics.valueCountMax
+            }
+        }
     }
 
     private let retention: Duration
@@ -21,13 +30,18 @@ struct PrometheusMetrics: Sendable {
     mutating func add(_ value: Double, _ slot: Int, isSample: Bool, _ now: Instant) {
         change(slot, now) { slot in
             slot.total.add(value)
+            if isSample { slot.keep(value, now) }
+        }
+    }
+
+    /// Of many values at once, quantiles know the least, the mean and the greatest only.
+    mutating func merge(_ other: MetricAggregate, _ slot: Int, isSample: Bool, _ now: Instant) {
+        change(slot, now) { slot in
+            slot.total.merge(other)
             guard isSample else { return }
-            if slot.values.count < Self.valueCountMax {
-                slot.values.append((value, now))
-            } else {
-                slot.values[slot.next] = (value, now)
-                slot.next = (slot.next + 1) % Self.valueCountMax
-            }
+            slot.keep(other.mean, now)
+            if other.count > 1 { slot.keep(other.max, now) }
+            if other.count > 2 { slot.keep(other.min, now) }
         }
     }
 

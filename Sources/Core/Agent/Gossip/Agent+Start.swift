@@ -1,0 +1,21 @@
+// What an agent does before it says that it runs, and after (config §12, stages 10 and 11).
+
+extension Agent {
+    /// Joins what `start_join` names, then what `start_join_wan` names; then the agent is up. Called again after each.
+    func joinAtStart(at now: Instant, into effects: inout [AgentEffect]) {
+        guard !startJoins.isEmpty else { return effects.append(.show("Consul agent running!")) }
+        let kind = startJoins.removeFirst()
+        effects.append(.show(kind == .lan ? "Joining cluster..." : "Joining -wan cluster..."))
+        guard let pool = pool(kind) else { return effects.append(.exit(reasonForNoPool)) }
+        pool.joinAtStart(at: now, into: &effects)
+    }
+
+    /// Why there is no WAN pool to join.
+    var reasonForNoPool: String { config.server ? "WAN Federation is disabled" : "Must be a server to join WAN cluster" }
+
+    /// The process ends, whether or not the cluster was left: what the pools remember is written down.
+    func shutDown(at now: Instant, into effects: inout [AgentEffect]) {
+        lan?.shutDown(at: now, into: &effects)
+        wan?.shutDown(at: now, into: &effects)
+    }
+}
