@@ -46,8 +46,10 @@ public struct RequestMeasures: Sendable {
     var staleQuestions = 0
     /// Reads answered from the published state.
     var reads = 0
+    /// Accepted on the server port.
+    var connections = 0
 
-    public init() {}
+    public init(connections: Int = 0) { self.connections = connections }
 
     var isEmpty: Bool { touched.isEmpty && domainQueries.count == 0 && pointerQueries.count == 0 && reads == 0 }
 

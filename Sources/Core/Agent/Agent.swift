@@ -23,10 +23,14 @@ public final class Agent: AgentMachine {
     var metrics: Metrics
     /// When the counters of the parts are asked for next, and what a client's were.
     var countersDueAt: Instant?
+    var queuesDueAt: Instant?
     var measuredCalls = (made: 0, refused: 0)
     /// What consensus was when it was last measured, and since when its leader is not established.
     var measuredRole = RaftRole.follower
     var measuredIndex: UInt64 = 0
+    var measuredCommit: UInt64 = 0
+    /// An entry whose commit is awaited, and when it came.
+    var commitAwaited: (index: UInt64, since: Instant)?
     var establishingSince: Instant?
     /// Clients that follow the log.
     var followers: [(id: RequestID, stream: LogStream)] = []
@@ -65,8 +69,8 @@ public final class Agent: AgentMachine {
         case read(ReadQuery, QueryOptions, ReadShape, CacheState?)
         /// What is measured of it, and since when.
         case write(WriteShape, SampleMetric?, since: Instant)
-        case renew(id: String, pretty: Bool)
-        case txn(readOnly: Bool, pretty: Bool)
+        case renew(id: String, pretty: Bool, since: Instant)
+        case txn(readOnly: Bool, pretty: Bool, since: Instant)
         case operation(ServerOperation, pretty: Bool)
         case datacenters(CacheState?, pretty: Bool)
         /// Answered by `local`.
@@ -211,10 +215,10 @@ public final class Agent: AgentMachine {
             pending[id] = .write(shape, config.server ? request.metric : nil, since: now)
             backend.execute(.write(request), for: .client(id), at: now)
         case .sessionRenew(let session, let options, let pretty):
-            pending[id] = .renew(id: session, pretty: pretty)
+            pending[id] = .renew(id: session, pretty: pretty, since: now)
             backend.execute(.renew(session: session, options), for: .client(id), at: now)
         case .txn(let request, let readOnly, let options, let pretty):
-            pending[id] = .txn(readOnly: readOnly, pretty: pretty)
+            pending[id] = .txn(readOnly: readOnly, pretty: pretty, since: now)
             backend.execute(readOnly ? .read(.txnRead(request.ops), options) : .write(.txn(request)), for: .client(id), at: now)
         case .operation(let operation, let options, let pretty):
             pending[id] = .operation(operation, pretty: pretty)
@@ -259,10 +263,12 @@ public final class Agent: AgentMachine {
             backend.execute(.read(query, options), for: .client(id), at: now)
         case (.read(_, _, let shape, _), .failure(let error)):
             effects.append(.respond(id, Renderer.error(error.text, shape: shape, context: context)))
-        case (.renew(let session, let pretty), .success(let answer)):
+        case (.renew(let session, let pretty, let since), .success(let answer)):
+            if config.server { metrics.add(now - since, to: .sessionRenew, at: now) }
             guard case .sessions(let found) = answer.result else { return }
             effects.append(.respond(id, Renderer.renewed(found.first?.value, id: session, pretty: pretty, context: context)))
-        case (.txn(_, let pretty), .success(let answer)):
+        case (.txn(_, let pretty, let since), .success(let answer)):
+            if config.server { metrics.add(now - since, to: .txnRead, at: now) }
             guard case .txn(let outcome) = answer.result else { return }
             effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
         case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
@@ -286,7 +292,8 @@ public final class Agent: AgentMachine {
         let response: HTTPResponse
         switch (request, result) {
         case (.write(let shape, _, _), .success(let outcome)): response = Renderer.render(outcome, shape: shape, context: context)
-        case (.txn(_, let pretty), .success(.txn(let outcome))):
+        case (.txn(_, let pretty, let since), .success(.txn(let outcome))):
+            if config.server { metrics.add(now - since, to: .txnApply, at: now) }
             response = Renderer.txn(outcome, meta: nil, pretty: pretty, context: context)
         case (_, .success(.error(let text))): response = Renderer.error(text, context: context)
         case (_, .failure(let error)): response = Renderer.error(error.text, context: context)

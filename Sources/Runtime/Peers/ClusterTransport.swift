@@ -265,7 +265,7 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
             close(fd)
             return
         }
-        if port != .server { gossipStreams += 1 }
+        if port == .server { outgoing.append(.measured(RequestMeasures(connections: 1))) } else { gossipStreams += 1 }
         lastAccepted &+= 1
         let connection = InboundConnection(port, limits: configuration.limits, at: now)
         accepted[lastAccepted] = PeerSocket.adopt(fd, from: address, connection, lastAccepted, of: self)

@@ -126,6 +126,17 @@ import Testing
         ] { #expect(text.contains(part), "\(part) in \(text)") }
     }
 
+    @Test func `a leader's writes are measured from the proposal to the commit`() throws {
+        let cluster = try AgentCluster(clients: 0)
+        #expect(cluster.ask(0, "PUT /v1/kv/a", body: "1")?.status == 200)
+        #expect(cluster.ask(0, "PUT /v1/txn", body: #"[{"KV":{"Verb":"set","Key":"b","Value":"eA=="}}]"#)?.status == 200)
+        let text = try #require(cluster.ask(0, "GET /v1/agent/metrics")).text
+        for name in [
+            "raft.apply", "raft.state.leader", "raft.commitTime", "raft.commitNumLogs", "raft.leader.dispatchNumLogs", "leader.barrier",
+            "kvs.apply", "txn.apply",
+        ] { #expect(text.contains("\"consul.\(name)\""), "\(name) in \(text)") }
+    }
+
     @Test func `a reload changes what DNS is told, but not the domain`() throws {
         let fixture = try Fixture()
         var config = fixture.agent.config

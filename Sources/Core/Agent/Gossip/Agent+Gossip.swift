@@ -90,6 +90,7 @@ extension Agent {
     // MARK: User events
 
     private func received(_ event: UserEvent, at now: Instant, into effects: inout [AgentEffect]) {
+        metrics.count("serf.events.\(event.name)", at: now)
         switch ConsulEvent(name: event.name, payload: event.payload) {
         case nil: return
         case .newLeader(let node):

@@ -66,6 +66,7 @@ extension Agent {
     /// Pools and clients count by themselves; once a second is often enough to ask.
     private func measureParts(at now: Instant) {
         countersDueAt = now + .seconds(1)
+        if queuesDueAt.map({ now >= $0 }) ?? true { measureQueues(at: now) }
         if let client = backend.client {
             metrics.count(.clientRPC, times: client.callCount - measuredCalls.made, at: now)
             metrics.count(.clientRPCExceeded, times: client.refusalCount - measuredCalls.refused, at: now)
@@ -73,6 +74,17 @@ extension Agent {
         }
         lan?.takeCounters().add(to: &metrics, at: now)
         wan?.takeCounters().add(to: &metrics, at: now)
+    }
+
+    /// As often as a Serf looks at them itself.
+    private func measureQueues(at now: Instant) {
+        queuesDueAt = now + .seconds(30)
+        for pool in [lan, wan] {
+            guard let depths = pool?.serf.queueDepths else { continue }
+            metrics.add(Double(depths.intents), to: .serfIntentQueue, at: now)
+            metrics.add(Double(depths.events), to: .serfEventQueue, at: now)
+            metrics.add(Double(depths.queries), to: .serfQueryQueue, at: now)
+        }
     }
 
     /// What has become of consensus since the last batch.
@@ -85,6 +97,8 @@ extension Agent {
             case .leader:
                 metrics.count(.raftBecameLeader, at: now)
                 measuredIndex = last
+                measuredCommit = server.raft.commitIndex
+                commitAwaited = nil
                 establishingSince = now
             case .preCandidate: metrics.count(.raftHeartbeatTimeout, at: now)
             case .candidate:
@@ -98,7 +112,19 @@ extension Agent {
         guard role == .leader else { return }
         if last > measuredIndex {
             metrics.count(.raftApply, times: Int(clamping: last - measuredIndex), at: now)
+            metrics.add(Double(last - measuredIndex), to: .raftDispatchCount, at: now)
             measuredIndex = last
+            // One entry at a time stands for the others.
+            if commitAwaited == nil { commitAwaited = (last, now) }
+        }
+        let committed = server.raft.commitIndex
+        if committed > measuredCommit {
+            metrics.add(Double(committed - measuredCommit), to: .raftCommitCount, at: now)
+            measuredCommit = committed
+            if let (index, since) = commitAwaited, committed >= index {
+                metrics.add(now - since, to: .raftCommitTime, at: now)
+                commitAwaited = nil
+            }
         }
         if let since = establishingSince, case .established = server.leadership {
             metrics.add(now - since, to: .leaderBarrier, at: now)
@@ -113,6 +139,7 @@ extension Agent {
         for sample in measures.samples { metrics.merge(sample.values, into: sample.name, labels: sample.isQuestion ? node : [], at: now) }
         metrics.count(.rpcQuery, times: measures.reads, at: now)
         metrics.count(.dnsStaleQueries, times: measures.staleQuestions, at: now)
+        metrics.count(.rpcAccepted, times: measures.connections, at: now)
     }
 
     func measure(_ kind: MemberEventKind, count: Int, at now: Instant) {

@@ -13,6 +13,11 @@ extension Serf {
     public var memberCount: Int { state.members.count }
     public func memberCount(_ status: MemberStatus) -> Int { state.members.count(status) }
 
+    /// Messages that wait to be passed on.
+    public var queueDepths: (intents: Int, events: Int, queries: Int) {
+        (state.intentQueue.count, state.eventQueue.count, state.queryQueue.count)
+    }
+
     /// Where we are in the space of latencies.
     public var coordinate: Coordinate { state.coordinates.coordinate }
 
