@@ -65,8 +65,8 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     }
 
     public func subject(of request: borrowing HTTPRequest) -> MeasuredSubject { MeasuredSubject(request) }
-    public mutating func measureAnswered(_ duration: Duration) { measures.add(subject, duration) }
-    public mutating func measure(_ subject: MeasuredSubject, _ duration: Duration) { measures.add(subject, duration) }
+    public mutating func measureAnswered(nanoseconds: Int64) { measures.add(subject, nanoseconds: nanoseconds) }
+    public mutating func measure(_ subject: MeasuredSubject, nanoseconds: Int64) { measures.add(subject, nanoseconds: nanoseconds) }
 
     public mutating func takeMeasures() -> RequestMeasures? {
         if measures.isEmpty { return nil }

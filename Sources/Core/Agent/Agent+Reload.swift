@@ -9,6 +9,7 @@ extension Agent {
             effects.append(.log(.error, "agent", "Failed to reload the configuration: error=\(GoQuote.quote(complaint.text))"))
         } else {
             dns.reload(new.dns)
+            metrics.filter.reload(new.metricsFilter)
             effects.append(.configure(new))
         }
         reloaded(complaint?.text, into: &effects)

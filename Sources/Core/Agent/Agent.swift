@@ -96,6 +96,7 @@ public final class Agent: AgentMachine {
         wallClockOffset = config.wallClockOffset
         metrics = Metrics(
             prefix: config.metricsPrefix, wallClockOffset: config.wallClockOffset, prometheusRetention: config.prometheusRetention)
+        metrics.filter = config.metricsFilter
         context = APIContext(from: config)
         router = Router(context)
         dns = DNSResponder(config)

@@ -131,6 +131,7 @@ public struct AgentConfig: Sendable {
     public var enableDebug = false
     /// Begins the names of all metrics.
     public var metricsPrefix = "consul"
+    public var metricsFilter = MetricFilter()
     /// How long metrics are shown to Prometheus after their last change; zero: they are not collected for it.
     public var prometheusRetention: Duration = .zero
 

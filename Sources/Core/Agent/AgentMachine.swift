@@ -27,9 +27,9 @@ public protocol RequestFrontEnd {
 
     /// What the time of a request that the core loop answers is measured under.
     func subject(of request: borrowing HTTPRequest) -> MeasuredSubject
-    mutating func measure(_ subject: MeasuredSubject, _ duration: Duration)
+    mutating func measure(_ subject: MeasuredSubject, nanoseconds: Int64)
     /// How long the last request or question took that `answer` has answered.
-    mutating func measureAnswered(_ duration: Duration)
+    mutating func measureAnswered(nanoseconds: Int64)
     /// What was measured since the last call, for `AgentEvent.measured`; nil for nothing.
     mutating func takeMeasures() -> RequestMeasures?
 }
@@ -38,8 +38,8 @@ public protocol RequestFrontEnd {
 extension RequestFrontEnd {
     public mutating func reload(_ config: AgentConfig) {}
     public func subject(of request: borrowing HTTPRequest) -> MeasuredSubject { .none }
-    public mutating func measure(_ subject: MeasuredSubject, _ duration: Duration) {}
-    public mutating func measureAnswered(_ duration: Duration) {}
+    public mutating func measure(_ subject: MeasuredSubject, nanoseconds: Int64) {}
+    public mutating func measureAnswered(nanoseconds: Int64) {}
     public mutating func takeMeasures() -> RequestMeasures? { nil }
 }
 

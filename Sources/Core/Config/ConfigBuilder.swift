@@ -267,7 +267,9 @@ public struct ConfigBuilder {
         result.process.unixSockets.group = reader.string("unix_sockets.group")
         result.process.unixSockets.mode = reader.string("unix_sockets.mode")
         result.process.watches = reader.list("watches")
-        for rule in reader.strings("telemetry.prefix_filter") {
+        let rules = reader.strings("telemetry.prefix_filter")
+        result.agent.metricsFilter = MetricFilter(rules, allowsOthers: reader.bool("telemetry.filter_default"))
+        for rule in rules {
             if rule.isEmpty {
                 warn("Cannot have empty filter rule in prefix_filter")
             } else if rule.utf8.first != UInt8(ascii: "+") && rule.utf8.first != UInt8(ascii: "-") {

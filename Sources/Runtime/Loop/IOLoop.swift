@@ -132,13 +132,13 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
     /// The front end has answered what was there at that time.
     @inline(__always)
     func measureAnswered(since start: Instant) {
-        frontEnd.measureAnswered(SystemClock.now() - start)
+        frontEnd.measureAnswered(nanoseconds: SystemClock.now().nanoseconds &- start.nanoseconds)
         isMeasuring = true
     }
 
     /// The machine has answered.
     func measure(_ subject: MeasuredSubject, since start: Instant) {
-        frontEnd.measure(subject, SystemClock.now() - start)
+        frontEnd.measure(subject, nanoseconds: SystemClock.now().nanoseconds &- start.nanoseconds)
         isMeasuring = true
     }
 

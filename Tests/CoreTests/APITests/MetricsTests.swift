@@ -66,9 +66,9 @@ import Testing
             ("HEAD", "/v1/kv/a"),
             ("GET", "/nothing"), ("GET", "/v1/status/leader"),
         ] {
-            measures.add(MeasuredSubject(HTTPRequest(method: method, target: Array(target.utf8))), .milliseconds(2))
+            measures.add(MeasuredSubject(HTTPRequest(method: method, target: Array(target.utf8))), nanoseconds: 2_000_000)
         }
-        measures.add(.pointerQuery, .milliseconds(1))
+        measures.add(.pointerQuery, nanoseconds: 1_000_000)
         let samples = measures.samples.map { "\($0.name) \($0.values.count) \($0.values.sum)" }
         #expect(
             samples == [
@@ -89,13 +89,13 @@ import Testing
             var out: [UInt8] = []
             let isAnswered = frontEnd.answer(request, framing: HTTPFraming(), state: state, now: .zero, date: [], into: &out)
             #expect(isAnswered)
-            frontEnd.measureAnswered(.milliseconds(1))
+            frontEnd.measureAnswered(nanoseconds: 1_000_000)
         }
         for name in ["web.service.consul", "1.0.0.10.in-addr.arpa"] {
             let question = DNSMessage(id: 3, flags: 0, question: DNSQuestion(name: try #require(DNSName(name)), type: DNSType.ptr))
                 .encoded()
             _ = frontEnd.answer(question: question, tcp: false, remote: "", state: state, now: .zero)
-            frontEnd.measureAnswered(.milliseconds(1))
+            frontEnd.measureAnswered(nanoseconds: 1_000_000)
         }
         taken = frontEnd.takeMeasures()
         let measures = try #require(taken)
@@ -106,6 +106,25 @@ import Testing
             ])
         taken = frontEnd.takeMeasures()
         #expect(taken == nil)
+    }
+
+    @Test func `the longest prefix decides what is shown`() {
+        var metrics = Metrics(prometheusRetention: .seconds(60))
+        for name in ["raft.apply", "raft.apply.x", "raft.other", "serf.events"] { metrics.count(name, at: at(1)) }
+        func shown(_ rules: [String], _ others: Bool) -> [String] {
+            metrics.filter = MetricFilter(rules, allowsOthers: others)
+            let names = metrics.snapshot(at: at(2)).entries.map { String($0.key.name.dropFirst("consul.".count)) }
+            #expect(metrics.prometheusSnapshot(at: at(2))?.entries.count == names.count)
+            return names
+        }
+        #expect(shown([], true).count == 4)
+        #expect(shown([], false).isEmpty)
+        #expect(shown(["-consul.raft", "+consul.raft.apply"], true) == ["raft.apply", "raft.apply.x", "serf.events"])
+        #expect(shown(["+consul.raft.apply", "-consul.raft.apply.x", "nothing"], false) == ["raft.apply"])
+        #expect(shown(["+consul.raft", "-consul.raft"], true) == ["serf.events"])
+        metrics.filter = MetricFilter([], allowsOthers: false)
+        metrics.filter.reload(MetricFilter(["+consul.serf"], allowsOthers: true))
+        #expect(metrics.snapshot(at: at(2)).entries.map(\.key.name) == ["consul.serf.events"])
     }
 
     @Test func `all names are different`() {

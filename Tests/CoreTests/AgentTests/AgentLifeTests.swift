@@ -105,8 +105,8 @@ import Testing
             fixture.send(.wake)
         }
         var measures = RequestMeasures()
-        measures.add(MeasuredSubject(HTTPRequest(method: "GET", target: Array("/v1/kv/a".utf8))), .milliseconds(3))
-        measures.add(.domainQuery, .milliseconds(1))
+        measures.add(MeasuredSubject(HTTPRequest(method: "GET", target: Array("/v1/kv/a".utf8))), nanoseconds: 3_000_000)
+        measures.add(.domainQuery, nanoseconds: 1_000_000)
         measures.reads = 3
         fixture.send(.measured(measures))
         fixture.send(.call(CallID(7), from: "10.0.0.9:1", .lan, [255]))

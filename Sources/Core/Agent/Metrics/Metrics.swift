@@ -14,6 +14,8 @@ public struct Metrics: Sendable {
 
     private let prefix: String
     private let wallClockOffset: Int64
+    /// What is shown of what is measured.
+    public var filter = MetricFilter()
     /// nil: Prometheus is off.
     private var prometheus: PrometheusMetrics?
 
@@ -151,14 +153,19 @@ public struct Metrics: Sendable {
     private func snapshot(_ start: Int64, _ values: [MetricAggregate]) -> MetricsSnapshot {
         var snapshot = MetricsSnapshot(start: GoTime(unixSeconds: start))
         for (slot, value) in values.enumerated() where value.count > 0 {
-            snapshot.entries.append(MetricsSnapshot.Entry(key: fullKey(of: slot), value: value))
+            let key = fullKey(of: slot)
+            if filter.allows(key.name) { snapshot.entries.append(MetricsSnapshot.Entry(key: key, value: value)) }
         }
         snapshot.entries.sort { $0.key < $1.key }
         return snapshot
     }
 
     /// Everything since the start that has changed within the retention time; nil while Prometheus is off.
-    public func prometheusSnapshot(at now: Instant) -> PrometheusSnapshot? { prometheus?.snapshot(at: now) { fullKey(of: $0) } }
+    public func prometheusSnapshot(at now: Instant) -> PrometheusSnapshot? {
+        var snapshot = prometheus?.snapshot(at: now) { fullKey(of: $0) }
+        snapshot?.entries.removeAll { !filter.allows($0.key.name) }
+        return snapshot
+    }
 
     private func key(of slot: Int) -> MetricKey {
         if slot >= Self.dynamicStart { return dynamicKeys[slot - Self.dynamicStart] }
