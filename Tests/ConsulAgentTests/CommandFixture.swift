@@ -14,7 +14,12 @@ final class CommandFixture: Transport, @unchecked Sendable {
 
     var answers: [(status: Int, body: String)] = []
     var failure: String?
+    /// In place of the next answer's body.
+    var data: [UInt8]?
+    /// `X-Consul-Index` of all answers.
+    var index: UInt64 = 0
     var files: [String: String] = [:]
+    var dataFiles: [String: [UInt8]] = [:]
     var input = ""
     var environment: [String: String] = [:]
     private(set) var requests: [String] = []
@@ -31,7 +36,8 @@ final class CommandFixture: Transport, @unchecked Sendable {
         endpoints.append(endpoint)
         if let failure { throw TransportFailure(text: failure) }
         let answer = answers.isEmpty ? (status: 500, body: "no answer is left") : answers.removeFirst()
-        return APIAnswer(status: answer.status, body: Array(answer.body.utf8))
+        defer { data = nil }
+        return APIAnswer(status: answer.status, body: data ?? Array(answer.body.utf8), index: index)
     }
 
     func stream(
@@ -48,6 +54,7 @@ final class CommandFixture: Transport, @unchecked Sendable {
             writeOutput: { output += $0 }, writeError: { error += $0 },
             readInput: { () throws(FileFailure) in Array(self.input.utf8) },
             readFile: { path throws(FileFailure) in
+                if let data = self.dataFiles[path] { return data }
                 guard let content = self.files[path] else { throw FileFailure(text: "open \(path): no such file or directory") }
                 return Array(content.utf8)
             }, variable: { self.environment[$0] }, timestamp: { "2026-01-01T00:00:00.000Z" })

@@ -210,9 +210,11 @@ import Testing
         let node = try PeerNode()
         defer { node.stop() }
         let client = RawClient(port: node.transport.serverAddress!.port)
-        client.write([5, 1, 2, 3])
+        // To restore: `{Op: 1}`, and an archive of one byte.
+        let request: [UInt8] = [0x81, 0xA2, 0x4F, 0x70, 1, 9]
+        client.write([5] + request)
         client.finish()
-        #expect(client.read(4) == [3, 2, 1])
+        #expect(client.read(7) == request.reversed())
     }
 
     @Test func `packets go both ways between the ports of the pools`() throws {

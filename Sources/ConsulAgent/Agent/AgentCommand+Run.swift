@@ -98,7 +98,8 @@ extension AgentCommand {
     /// Opens the existential disk: recovery is generic over it.
     private static func agent(_ config: AgentConfig, _ disk: some BatchDisk) throws(ServerError) -> Agent {
         try Agent(
-            config: config, disk: disk, cipher: AESGCM(), seed: SystemRandom.seed(), at: SystemClock.now(), md5Hex: { Digest.md5Hex($0) })
+            config: config, disk: disk, cipher: AESGCM(), archives: SystemArchiveTools(), seed: SystemRandom.seed(), at: SystemClock.now(),
+            md5Hex: { Digest.md5Hex($0) })
     }
 
     /// Where other agents reach this one.
@@ -113,6 +114,7 @@ extension AgentCommand {
         cluster.lan = try address(config.serfBindAddressLAN, config.serfLANPort, "serf_lan")
         if config.server, config.serfWANPort > 0 { cluster.wan = try address(config.serfBindAddressWAN, config.serfWANPort, "serf_wan") }
         cluster.connectionsPerClientMax = config.rpcMaxConnectionsPerClient
+        cluster.limits.handshakeTimeout = config.rpcHandshakeTimeout
         return cluster
     }
 

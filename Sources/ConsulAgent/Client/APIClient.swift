@@ -164,8 +164,13 @@ struct APIClient: Sendable {
 
     /// The body of an answer of status 200.
     func body(_ method: String, _ path: String, query: Query = [], body: [UInt8] = []) throws(APIFailure) -> [UInt8] {
+        try answer(method, path, query: query, body: body).body
+    }
+
+    /// An answer of status 200.
+    func answer(_ method: String, _ path: String, query: Query = [], body: [UInt8] = []) throws(APIFailure) -> APIAnswer {
         let answer = try send(method, path, query: query, body: body)
-        if answer.status == 200 { return answer.body }
+        if answer.status == 200 { return answer }
         throw Self.refusal(answer)
     }
 

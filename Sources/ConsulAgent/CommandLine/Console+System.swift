@@ -75,6 +75,10 @@ enum Files {
         if fsync(descriptor) != 0 { throw FileFailure(text: "sync \(path): \(SystemError.current)") }
     }
 
+    static func rename(_ path: String, to other: String) throws(FileFailure) {
+        if Glibc.rename(path, other) != 0 { throw FileFailure(text: "rename \(path) \(other): \(SystemError.current)") }
+    }
+
     enum Kind {
         case file
         case directory

@@ -6,12 +6,13 @@ extension Dispatcher {
                 AgentCommand(start: startAgent), AutopilotGetConfig(), AutopilotSetConfig(), CatalogDatacenters(), CatalogNodes(),
                 CatalogServices(), EventCommand(), ExecCommand(), ForceLeave(), Info(), Join(), Keygen(), KeyringCommand(), KVDelete(),
                 KVExport(), KVGet(), KVImport(), KVPut(), Leave(), LockCommand(), Maint(), Members(), Monitor(), RaftListPeers(),
-                RaftRemovePeer(), Reload(), RTT(), ServicesDeregister(), ServicesRegister(), Validate(), Version(), WatchCommand(),
+                RaftRemovePeer(), Reload(), RTT(), ServicesDeregister(), ServicesRegister(), SnapshotInspect(), SnapshotRestoreCommand(),
+                SnapshotSaveCommand(), Validate(), Version(), WatchCommand(),
             ],
             groups: [
                 CatalogCommands.group, KVCommands.group, OperatorCommands.group, OperatorCommands.autopilotGroup,
-                OperatorCommands.raftGroup, ServicesCommands.group,
+                OperatorCommands.raftGroup, ServicesCommands.group, SnapshotCommands.group,
             ],
-            unsupported: ["acl", "config", "connect", "debug", "intention", "login", "logout", "snapshot", "tls"])
+            unsupported: ["acl", "config", "connect", "debug", "intention", "login", "logout", "tls"])
     }
 }

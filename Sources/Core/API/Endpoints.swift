@@ -46,6 +46,7 @@ enum Endpoint: Hashable, Sendable {
     case coordinateDatacenters, coordinateNodes, coordinateNode, coordinateUpdate
     case agent
     case eventFire, eventList
+    case snapshot
     case acl
     case profiling
     /// Known to the method table; answers 404 until it is built.
@@ -219,7 +220,7 @@ struct EndpointTable: Sendable {
             EndpointPattern("/v1/operator/keyring", .getPostPutDelete, .keyring),
             EndpointPattern("/v1/operator/autopilot/configuration", .getPut, .autopilotConfiguration),
             EndpointPattern("/v1/operator/autopilot/health", .get, .autopilotHealth),
+            EndpointPattern("/v1/snapshot", .getPut, .snapshot),
         ]
-        + all(["/v1/snapshot"], below: "", .getPut, .unavailable)
         + all(["", "cmdline", "profile", "symbol", "trace"], below: "/debug/pprof/", .none, .profiling)
 }

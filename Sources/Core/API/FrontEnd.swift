@@ -90,16 +90,18 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
 
 extension PublishedState {
     /// Whether a read in default consistency may be answered from this state.
-    func answersDefault(at now: Instant) -> Bool { isLeader && (isSoleVoter || now < leaseExpiry) }
+    func answersDefault(at now: Instant) -> Bool { isLeader && !limitsCalls && (isSoleVoter || now < leaseExpiry) }
 
     /// Whether a read with these options may be answered from this state (behaviour §3.1).
     func answers(_ options: QueryOptions, at now: Instant) -> Bool {
+        if limitsCalls { return false }
         if options.allowStale { return isLeader || lastLeaderContact != nil }
         return options.requireConsistent ? isLeader && isSoleVoter : answersDefault(at: now)
     }
 
     /// Whether DNS questions may be answered from this state (dns §14.3).
     func answersQuestions(_ config: DNSConfig, at now: Instant) -> Bool {
+        if limitsCalls { return false }
         guard config.allowStale else { return answersDefault(at: now) }
         if isLeader { return true }
         return lastLeaderContact.map { now - $0 <= max(.zero, config.maxStale) } ?? false

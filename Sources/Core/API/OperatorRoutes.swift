@@ -18,6 +18,15 @@ extension APIRequest {
         return operation(.removeRaftPeer(peer))
     }
 
+    /// `/v1/snapshot` (http-2 §12).
+    func snapshot() -> APICall {
+        var options = QueryOptions()
+        options.datacenter = datacenter
+        options.token = token
+        options.allowStale = parameters.contains("stale")
+        return .operation(method == "GET" ? .saveSnapshot : .restoreSnapshot(request.body), options, pretty: pretty)
+    }
+
     // MARK: Autopilot
 
     func autopilotConfiguration() throws(Refusal) -> APICall {

@@ -17,6 +17,7 @@ extension Renderer {
             if !problems.isEmpty { return error(MultipleErrors.text(problems), context: context) }
             guard case .keyring(let request) = operation, request.operation == .list else { return done(context) }
             return keys(responses, pretty: pretty, context: context)
+        case .snapshot(let archive, let meta): return snapshot(archive, meta, context)
         case .done, .raftStatistics: return done(context)
         }
     }
@@ -24,6 +25,14 @@ extension Renderer {
     /// An action that has nothing to say.
     private static func done(_ context: APIContext) -> HTTPResponse {
         var response = HTTPResponse(status: 200)
+        context.finish(&response)
+        return response
+    }
+
+    /// The type is what sniffing gives.
+    private static func snapshot(_ archive: [UInt8], _ meta: QueryMeta, _ context: APIContext) -> HTTPResponse {
+        var response = HTTPResponse(status: 200, headers: [("Content-Type", "application/x-gzip")], body: archive)
+        appendMeta(meta, to: &response.headers)
         context.finish(&response)
         return response
     }

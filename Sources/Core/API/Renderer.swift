@@ -80,10 +80,14 @@ public enum Renderer {
             let mode = options.requireConsistent ? "consistent" : options.allowStale ? "stale" : "leader"
             headers.append(("X-Consul-Effective-Consistency", mode))
         }
+        appendMeta(meta, to: &headers)
+        return headers
+    }
+
+    static func appendMeta(_ meta: QueryMeta, to headers: inout [(name: String, value: String)]) {
         headers.append(("X-Consul-Index", String(max(1, meta.index))))
         headers.append(("X-Consul-Knownleader", meta.knownLeader ? "true" : "false"))
         headers.append(("X-Consul-Lastcontact", String(max(0, meta.lastContact.nanoseconds / 1_000_000))))
-        return headers
     }
 }
 

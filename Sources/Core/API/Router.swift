@@ -112,6 +112,7 @@ public struct Router: Sendable {
         // Without access control the reference's answer is the same for all of them.
         case .acl: throw Refusal(401, "ACL support disabled")
         case .agent: try call.agent()
+        case .snapshot: call.snapshot()
         case .eventFire: try call.eventFire()
         case .eventList: try call.eventList()
         case .profiling, .unavailable: .immediate(HTTPResponse(status: 404, wrapped: false))

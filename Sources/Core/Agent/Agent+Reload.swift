@@ -3,7 +3,7 @@
 extension Agent {
     /// Definitions of services and checks, metadata, limits and what DNS is told take effect at once; the rest needs a restart.
     func reload(_ new: AgentConfig, at now: Instant, into effects: inout [AgentEffect]) {
-        backend.client?.reload(new, at: now)
+        backend.reload(new, at: now)
         let complaint = local.reload(new, at: now, into: &localEffects)
         if let complaint {
             effects.append(.log(.error, "agent", "Failed to reload the configuration: error=\(GoQuote.quote(complaint.text))"))

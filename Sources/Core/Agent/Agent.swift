@@ -86,9 +86,10 @@ public final class Agent: AgentMachine {
         case log
     }
 
-    /// Recovers from `disk` and starts. `disk` is not used afterwards; `md5Hex` names the files of registrations.
+    /// Recovers from `disk` and starts. `disk` is not used afterwards; without `archives` there are no archives of snapshots; `md5Hex` names the files of registrations.
     public init(
-        config: AgentConfig, disk: some Disk, cipher: (any GossipCipher)? = nil, seed: UInt64, at now: Instant,
+        config: AgentConfig, disk: some Disk, cipher: (any GossipCipher)? = nil, archives: (any ArchiveTools)? = nil, seed: UInt64,
+        at now: Instant,
         md5Hex: @escaping @Sendable ([UInt8]) -> String
     ) throws(ServerError) {
         var random = Random(seed: seed)
@@ -102,7 +103,7 @@ public final class Agent: AgentMachine {
         dns = DNSResponder(config)
         backend =
             config.server
-            ? .server(try Server(config: config, disk: disk, seed: random.next(), at: now))
+            ? .server(try Server(config: config, disk: disk, archives: archives, seed: random.next(), at: now))
             : .client(Client(config: config, seed: random.next(), at: now))
         local = LocalState(config: config, random: Random(seed: random.next()), md5Hex: md5Hex)
         self.random = random

@@ -47,6 +47,13 @@ enum Backend {
         }
     }
 
+    func reload(_ new: AgentConfig, at now: Instant) {
+        switch self {
+        case .server(let server): server.reload(new, at: now)
+        case .client(let client): client.reload(new, at: now)
+        }
+    }
+
     func flush(at now: Instant) {
         switch self {
         case .server(let server): server.flush(at: now)

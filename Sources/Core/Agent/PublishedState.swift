@@ -12,9 +12,12 @@ public final class PublishedState: Sendable {
     /// Whether a leader is known at all, and when it was last heard from (nil: never).
     public let knowsLeader: Bool
     public let lastLeaderContact: Instant?
+    /// What the agent asks of its servers is limited, and the core counts it: nothing is answered from here.
+    public let limitsCalls: Bool
 
     public init(
-        store: Store, isLeader: Bool, leaseExpiry: Instant, isSoleVoter: Bool, knowsLeader: Bool, lastLeaderContact: Instant?
+        store: Store, isLeader: Bool, leaseExpiry: Instant, isSoleVoter: Bool, knowsLeader: Bool, lastLeaderContact: Instant?,
+        limitsCalls: Bool = false
     ) {
         self.store = store
         self.isLeader = isLeader
@@ -22,5 +25,6 @@ public final class PublishedState: Sendable {
         self.isSoleVoter = isSoleVoter
         self.knowsLeader = knowsLeader
         self.lastLeaderContact = lastLeaderContact
+        self.limitsCalls = limitsCalls
     }
 }

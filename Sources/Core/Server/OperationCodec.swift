@@ -17,14 +17,14 @@ extension ServerOperation {
         case .removeRaftPeer(.address): "Operator.RaftRemovePeerByAddress"
         case .serverHealth: "Operator.ServerHealth"
         case .updateCoordinate: "Coordinate.Update"
-        case .transferLeadership, .restore: nil
+        case .transferLeadership, .restore, .saveSnapshot, .restoreSnapshot: nil
         }
     }
 
     /// The body of the request.
     func encodeRequest(_ options: QueryOptions) -> [UInt8] {
         switch self {
-        case .ping, .raftStatistics, .datacenterCoordinates, .transferLeadership, .restore: return [0x80]
+        case .ping, .raftStatistics, .datacenterCoordinates, .transferLeadership, .restore, .saveSnapshot, .restoreSnapshot: return [0x80]
         case .leader, .peers, .raftConfiguration, .serverHealth: return ReadQuery.encodeDatacenter(options)
         case .removeRaftPeer, .updateCoordinate: return encodeWrite(options)
         case .datacenters:
@@ -139,6 +139,7 @@ extension ServerOperation {
             writer.mapHeader(5)
             meta.encodeFields(into: &writer)
             writer.field("Responses", responses)
+        case .snapshot(let archive, let meta): return SnapshotResponse(meta: meta).encoded + archive
         }
         return writer.bytes
     }
@@ -147,7 +148,10 @@ extension ServerOperation {
     func decodeReply(_ body: ArraySlice<UInt8>) throws(MessagePackError) -> ServerOperationResult {
         var reader = MessagePackReader(body)
         switch self {
-        case .ping, .fireEvent, .removeRaftPeer, .updateCoordinate, .transferLeadership, .restore: return .done
+        case .ping, .fireEvent, .removeRaftPeer, .updateCoordinate, .transferLeadership, .restore, .restoreSnapshot: return .done
+        case .saveSnapshot:
+            let response = try SnapshotResponse(from: &reader)
+            return .snapshot(Array(reader.rest), response.meta)
         case .leader: return .text(try reader.string())
         case .peers, .datacenters: return .texts(try reader.strings() ?? [])
         case .raftStatistics: return .raftStatistics(try RaftStatistics(from: &reader))

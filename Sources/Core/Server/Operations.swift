@@ -36,6 +36,11 @@ public enum ServerOperation: Hashable, Sendable {
     case transferLeadership(to: String?)
     /// Replaces the replicated state by that of `state.bin` in a snapshot archive, which was taken at `index`; no method of the wire.
     case restore(state: [UInt8], index: UInt64)
+    /// An archive of the replicated state (rpc-raft-wire §8.3): `.snapshot`. Options with `allowStale` let the server that is asked make it.
+    /// Goes over the stream protocol of snapshots, as does the next.
+    case saveSnapshot
+    /// Replaces the replicated state by that of an archive.
+    case restoreSnapshot([UInt8])
 }
 
 /// How an operator names a server of the Raft configuration.
@@ -54,6 +59,8 @@ public enum ServerOperationResult: Hashable, Sendable {
     case health(ClusterHealth)
     case datacenterCoordinates([DatacenterCoordinates])
     case keyring([KeyringResponse])
+    /// The archive, and what it is as of.
+    case snapshot([UInt8], QueryMeta)
 }
 
 /// `ServerStats`: what the leader asks every server for, to judge its health.

@@ -35,6 +35,11 @@ struct RPCReply {
     var error: String
     var body: ArraySlice<UInt8>
 
+    init(error: String, body: ArraySlice<UInt8>) {
+        self.error = error
+        self.body = body
+    }
+
     static func encode(sequence: UInt64, method: String, body: [UInt8]) -> [UInt8] {
         var writer = header(to: sequence, method, error: "")
         writer.encoded(body)
@@ -55,6 +60,17 @@ struct RPCReply {
         writer.field("ServiceMethod", method)
         return writer
     }
+
+    /// Whether the stream that this answer goes out on ends behind it: a caller that was not understood is given up (rpc-raft-wire §2.1).
+    static func endsStream(_ bytes: [UInt8]) -> Bool {
+        // The empty error of a success, which nearly all are.
+        if bytes.count > 7, bytes[7] == 0xA0 { return false }
+        guard let reply = try? RPCReply(decoding: bytes) else { return false }
+        return reply.error == "EOF" || misunderstandings.contains { reply.error.hasPrefix($0) }
+    }
+
+    /// How errors begin that are about the call's form. Those of other servers have a prefix.
+    private static let misunderstandings = ["rpc: can't find ", "rpc: service/method request ill-formed: ", "codec.decoder: "]
 
     init(decoding bytes: [UInt8]) throws(MessagePackError) {
         var reader = MessagePackReader(bytes)

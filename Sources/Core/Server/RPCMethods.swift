@@ -1,8 +1,45 @@
 // Which method of the server port carries which work (rpc-raft-wire §3).
 
+/// Methods of the reference that this server has nothing behind. Their callers get the answer of a reference that has the feature turned
+/// off, where it can be, and else a clear one.
+enum AbsentMethods {
+    /// nil for a method that the reference does not have either.
+    static func refusal(of method: String) -> String? {
+        switch method {
+        case "ConnectCA.Roots", "ConnectCA.Sign", "ConnectCA.SignIntermediate", "ConnectCA.ConfigurationGet", "ConnectCA.ConfigurationSet",
+            "DiscoveryChain.Get":
+            "Connect must be enabled in order to use this endpoint"
+        case "PreparedQuery.Get", "PreparedQuery.Execute", "PreparedQuery.Explain": "Query not found"
+        case "PreparedQuery.Apply", "PreparedQuery.List", "PreparedQuery.ExecuteRemote", "ConfigEntry.Apply", "ConfigEntry.Delete",
+            "ConfigEntry.Get", "ConfigEntry.List",
+            "ConfigEntry.ListAll", "ConfigEntry.ResolveServiceConfig", "Intention.Apply", "Intention.Get", "Intention.List",
+            "Intention.Match", "Intention.Check", "Internal.GatewayServiceDump", "FederationState.Apply", "FederationState.Get",
+            "FederationState.List", "FederationState.ListMeshGateways":
+            method + " is not supported by this server"
+        default: isOfAccessControl(method) ? "ACL support disabled" : nil
+        }
+    }
+
+    private static func isOfAccessControl(_ method: String) -> Bool {
+        switch method {
+        case "ACL.BootstrapTokens", "ACL.TokenRead", "ACL.TokenBatchRead", "ACL.TokenList", "ACL.TokenSet", "ACL.TokenClone",
+            "ACL.TokenDelete", "ACL.PolicyRead", "ACL.PolicyBatchRead", "ACL.PolicyList", "ACL.PolicyResolve", "ACL.PolicySet",
+            "ACL.PolicyDelete", "ACL.RoleRead", "ACL.RoleBatchRead", "ACL.RoleList", "ACL.RoleResolve", "ACL.RoleSet", "ACL.RoleDelete",
+            "ACL.BindingRuleRead", "ACL.BindingRuleList", "ACL.BindingRuleSet", "ACL.BindingRuleDelete", "ACL.AuthMethodRead",
+            "ACL.AuthMethodList", "ACL.AuthMethodSet", "ACL.AuthMethodDelete", "ACL.Login", "ACL.Logout", "ACL.Authorize",
+            "ACL.ReplicationStatus", "ACL.GetPolicy", "ACL.Bootstrap", "ACL.Apply", "ACL.Get", "ACL.List":
+            true
+        default: false
+        }
+    }
+}
+
 extension ServerWork {
-    /// The endpoints that exist, for telling an unknown method from an unknown endpoint.
-    static let services = ["Catalog", "Coordinate", "Health", "Internal", "KVS", "Operator", "Session", "Status", "Txn"]
+    /// The endpoints of the reference, for telling an unknown method from an unknown endpoint.
+    static let services = [
+        "ACL", "Catalog", "ConfigEntry", "ConnectCA", "Coordinate", "DiscoveryChain", "FederationState", "Health", "Intention", "Internal",
+        "KVS", "Operator", "PreparedQuery", "Session", "Status", "Txn",
+    ]
 
     /// The method and its encoded request; nil for what a server proposes only itself.
     var encodedCall: (method: String, body: [UInt8])? {

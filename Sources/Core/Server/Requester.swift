@@ -38,6 +38,7 @@ public struct ServerError: Error, Hashable, Sendable {
 
     public static let noLeader = ServerError("No cluster leader")
     public static let noPath = ServerError("No path to datacenter")
+    static let notReady = ServerError("Not ready to serve consistent reads")
     /// A client's that knows nobody to ask.
     public static let noServers = ServerError("No known Consul servers")
     /// Of the agent's own limit of calls.
@@ -63,6 +64,35 @@ public enum ServerWork: Sendable {
         }
     }
 
+    /// Whether the leader must have finished taking up its duties, and says so if that takes too long.
+    var requiresConsistency: Bool { if case .read(_, let options) = self { options.requireConsistent } else { false } }
+
+    /// Whether a call of it may leave out the datacenter: it is about the server that is asked.
+    var needsNoDatacenter: Bool {
+        guard case .operation(let operation, _) = self else { return false }
+        return switch operation {
+        case .ping, .leader, .peers, .raftStatistics, .datacenters, .datacenterCoordinates, .keyring: true
+        default: false
+        }
+    }
+
+    /// With the datacenter named that it is for, if it names none: other servers do not guess.
+    func addressed(to datacenter: String) -> ServerWork {
+        if !self.datacenter.isEmpty { return self }
+        switch self {
+        case .read(let query, var options):
+            options.datacenter = datacenter
+            return .read(query, options)
+        case .renew(let session, var options):
+            options.datacenter = datacenter
+            return .renew(session: session, options)
+        case .operation(let operation, var options):
+            options.datacenter = datacenter
+            return .operation(operation, options)
+        case .write(let request): return .write(request.addressed(to: datacenter))
+        }
+    }
+
     /// Without a node to sort by that is in another datacenter: of those nothing is known here.
     func localized(_ datacenter: String) -> ServerWork {
         guard case .read(let query, var options) = self, !options.sourceDatacenter.isEmpty, options.sourceDatacenter != datacenter else {
@@ -73,14 +103,51 @@ public enum ServerWork: Sendable {
         return .read(query, options)
     }
 
-    /// Whether it may be done twice: what it changes, if anything, does not add up.
+    /// Whether it may be done twice: what it changes, if anything, does not add up, and it takes little.
     var isRead: Bool {
         switch self {
         case .read, .renew: true
         case .write, .operation(.removeRaftPeer, _), .operation(.updateCoordinate, _), .operation(.transferLeadership, _),
-            .operation(.restore, _):
+            .operation(.restore, _), .operation(.saveSnapshot, _), .operation(.restoreSnapshot, _):
             false
         case .operation: true
+        }
+    }
+}
+
+extension WriteRequest {
+    fileprivate func addressed(to datacenter: String) -> WriteRequest {
+        switch self {
+        case .register(var request):
+            request.datacenter = datacenter
+            return .register(request)
+        case .deregister(var request):
+            request.datacenter = datacenter
+            return .deregister(request)
+        case .kv(var request):
+            request.datacenter = datacenter
+            return .kv(request)
+        case .session(var request):
+            request.datacenter = datacenter
+            return .session(request)
+        case .txn(var request):
+            request.datacenter = datacenter
+            return .txn(request)
+        case .autopilot(var request):
+            request.datacenter = datacenter
+            return .autopilot(request)
+        case .tombstone, .coordinates: return self
+        }
+    }
+}
+
+extension ReadQuery {
+    /// What is wrong with it, in the words of the servers; nil if nothing is. The API refuses such questions itself.
+    var problem: String? {
+        switch self {
+        case .nodeServices(""), .nodeServiceList(""): "Must provide node"
+        case .serviceNodes(service: "", _, _), .healthServiceNodes(service: "", _, _, _): "Must provide service name"
+        default: nil
         }
     }
 }

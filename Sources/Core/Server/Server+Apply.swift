@@ -10,6 +10,7 @@ extension Server {
             appliedIndex = entry.index
             appliedTerm = entry.term
             var result = ApplyResult.none
+            if entry.kind == .command || entry.kind == .barrier { lastCommand = (entry.index, entry.term) }
             if entry.kind == .command {
                 if entry.extensions.isEmpty {
                     result = store.apply(entry.data, index: entry.index, changes: &changes)

@@ -11,6 +11,7 @@ extension Server {
         case .committed(let entries): apply(entries, at: now)
         case .rejected(let token, let error): rejected(token, error.text, at: now)
         case .verified(let token, let result):
+            if case .saving? = consensusPurposes[token] { return consensusAnswered(token, result.map { _ in }, at: now) }
             switch result {
             case .success: verified(token, nil, at: now)
             case .failure(let error): verified(token, error.text, at: now)
@@ -91,6 +92,7 @@ extension Server {
         store = new
         appliedIndex = index
         appliedTerm = term
+        lastCommand = (index, term)
         lockDelays.removeAll()
         publishes = true
         publish(at: now)
@@ -106,15 +108,19 @@ extension Server {
 
     /// Whatever cannot be decoded is refused before anything changes.
     func restore(_ state: [UInt8], index: UInt64, for requester: Requester, at now: Instant) {
-        func refuse(_ text: String) { finishOperation(requester, .failure(ServerError(text)), at: now) }
-        if brought != nil { return refuse("another snapshot is in progress") }
         var decoder = SnapshotDecoder()
         do throws(SnapshotError) {
             try decoder.feed(state)
-            brought = try decoder.finish()
+            restore(try decoder.finish(), index: index, for: requester, at: now)
         } catch {
-            return refuse("failed to decode snapshot: \(error)")
+            finishOperation(requester, .failure(ServerError("failed to decode snapshot: \(error)")), at: now)
         }
+    }
+
+    /// Lets consensus put that state in place of the present one.
+    func restore(_ state: Store, index: UInt64, for requester: Requester, at now: Instant) {
+        if brought != nil { return finishOperation(requester, .failure(ServerError("another snapshot is in progress")), at: now) }
+        brought = state
         let token = takeToken()
         consensusPurposes[token] = .restore(requester)
         drive(.restore(token: token, index: index), at: now)

@@ -3,20 +3,19 @@
 extension Server {
     /// Lets the leader carry out `work`.
     func forward(_ work: ServerWork, for requester: Requester, to leader: Address, giveUpAt: Instant?, at now: Instant) {
-        guard let (method, body) = work.encodedCall else { return fail(work, requester, .noLeader, at: now) }
         let id = CallID(nextID)
+        guard let (channel, bytes) = work.message(sequence: id.raw) else { return fail(work, requester, .noLeader, at: now) }
         nextID += 1
         forwarded[id] = ForwardedWork(requester: requester, work: work, giveUpAt: giveUpAt)
-        let bytes = RPCRequest.encode(sequence: id.raw, method: method, body: body)
-        effects.append(.call(id, to: leader, .rpc, bytes, timeout: work.answerTimeout(config, hops: 1)))
+        effects.append(.call(id, to: leader, channel, bytes, timeout: work.answerTimeout(config, hops: 1)))
     }
 
     func forwardAnswered(_ call: ForwardedWork, _ bytes: [UInt8], at now: Instant) {
-        guard let reply = try? RPCReply(decoding: bytes) else {
-            return fail(call.work, call.requester, ServerError("malformed answer").called, at: now)
+        guard let reply = try? call.work.readReply(bytes) else {
+            return fail(call.work, call.requester, call.work.called("malformed answer"), at: now)
         }
         guard reply.error.isEmpty else {
-            let error = ServerError(reply.error).called
+            let error = call.work.called(reply.error)
             return call.work.isWorthRepeating(after: reply.error)
                 ? again(call, error, at: now) : fail(call.work, call.requester, error, at: now)
         }
@@ -29,12 +28,13 @@ extension Server {
             case .operation(let result): finishOperation(call.requester, .success(result), at: now)
             }
         } catch {
-            fail(call.work, call.requester, ServerError(error.text).called, at: now)
+            fail(call.work, call.requester, call.work.called(error.text), at: now)
         }
     }
 
     func forwardFailed(_ call: ForwardedWork, _ reason: String, at now: Instant) {
-        let error = ServerError(failedCall: reason)
+        let error = call.work.failed(reason)
+        if call.work.isSnapshot { return fail(call.work, call.requester, error, at: now) }
         // A write whose answer was lost may have happened: only its caller may decide to repeat it.
         call.work.isRead || ServerError.isUnsent(reason)
             ? again(call, error, at: now) : fail(call.work, call.requester, error, at: now)
@@ -80,12 +80,20 @@ extension Server {
         }
         do throws(MessagePackError) {
             guard let work = try ServerWork(method: request.method, body: request.body) else {
-                return reply(id, request, error: unknownMethod(request.method))
+                return reply(id, request, error: AbsentMethods.refusal(of: request.method) ?? unknownMethod(request.method))
             }
+            if let problem = problem(with: work) { return reply(id, request, error: problem) }
             take(work, request, id, at: now)
         } catch {
             reply(id, request, error: error.text)
         }
+    }
+
+    /// Why a call is refused whatever the state is. No other datacenter can be reached, and a call that names none is for another one.
+    private func problem(with work: ServerWork) -> String? {
+        if work.datacenter != config.datacenter, !(work.datacenter.isEmpty && work.needsNoDatacenter) { return ServerError.noPath.text }
+        if case .read(let query, _) = work { return query.problem }
+        return nil
     }
 
     private func take(_ work: ServerWork, _ request: RPCRequest, _ id: CallID, at now: Instant) {
@@ -95,7 +103,7 @@ extension Server {
         } catch {
             return reply(id, request, error: error.text)
         }
-        execute(work, for: .peer(id), at: now)
+        route(work, for: .peer(id), giveUpAt: nil, at: now)
     }
 
     private func unknownMethod(_ method: String) -> String {
@@ -143,6 +151,7 @@ extension Server {
     func replyToOperation(_ id: CallID, _ result: Result<ServerOperationResult, ServerError>, at now: Instant) {
         guard let call = incoming.removeValue(forKey: id) else { return }
         guard case .operation(let operation, _) = call.work else { preconditionFailure("an operation is answered as one") }
+        if operation.isSnapshot { return replyToSnapshot(id, result) }
         reply(id, call, result.map { operation.encodeReply($0, meta(index: 0, at: now)) })
     }
 }

@@ -6,6 +6,7 @@ extension ServerOperation {
         switch self {
         case .ping, .leader, .peers, .raftStatistics, .datacenters, .datacenterCoordinates, .keyring: true
         case .fireEvent, .raftConfiguration: options.allowStale && (server.raft.isLeader || server.raft.lastContact != nil)
+        case .saveSnapshot, .restoreSnapshot: options.allowStale
         case .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership, .restore: false
         }
     }
@@ -24,6 +25,8 @@ extension Server {
             let token = takeToken()
             delegated[token] = requester
             answers.append(.wish(.operation(token, operation, options)))
+        case .saveSnapshot: beginSaving(for: requester, at: now)
+        case .restoreSnapshot: finishOperation(requester, .failure(ServerError("stale not allowed for restore")), at: now)
         case .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership, .restore:
             preconditionFailure("the leader's to answer")
         }
@@ -43,6 +46,8 @@ extension Server {
         case .serverHealth: finishOperation(requester, .success(.health(autopilot.health)), at: now)
         case .updateCoordinate(let update): updateCoordinate(update, for: requester, at: now)
         case .restore(let state, let index): restore(state, index: index, for: requester, at: now)
+        case .saveSnapshot: saveSnapshot(for: requester, at: now)
+        case .restoreSnapshot(let archive): restoreSnapshot(archive, for: requester, at: now)
         default: perform(operation, options, for: requester, at: now)
         }
     }
@@ -105,6 +110,11 @@ extension Server {
             brought = nil
             finishOperation(
                 requester, result.map { .done }.mapError { ServerError("Raft error when restoring snapshot: " + $0.text) }, at: now)
+        case .saving(let requester):
+            switch result {
+            case .success: beginSaving(for: requester, at: now)
+            case .failure(let error): finishOperation(requester, .failure(ServerError(error.text)), at: now)
+            }
         case .leaving: leadershipHandedOver(result, at: now)
         case .duty(let what):
             if case .failure(let error) = result { log(.error, "\(what): error=\(GoQuote.quote(error.text))") }

@@ -1,9 +1,10 @@
 // Reads: where they are carried out (behaviour §3.1), and how they wait (§2.1).
 
 extension Server {
-    /// Carries out `work` here, at the leader, or once there is one. Ends in exactly one answer for `requester`.
+    /// Carries out what this agent wants, here, at the leader, or once there is one. Ends in exactly one answer for `requester`.
     public func execute(_ work: ServerWork, for requester: Requester, at now: Instant) {
-        route(work, for: requester, giveUpAt: nil, at: now)
+        guard limiter?.allows(at: now) ?? true else { return fail(work, requester, .rateLimited, at: now) }
+        route(work.addressed(to: config.datacenter), for: requester, giveUpAt: nil, at: now)
     }
 
     /// `giveUpAt` is set once a first attempt has failed for want of a leader.
@@ -22,8 +23,12 @@ extension Server {
             if isEstablished && (raft.isSoleVoter || now < raft.leaseExpiry ?? .zero) { return lead(work, for: requester, at: now) }
         } else if let leader = raft.leaderAddress, leader != raft.identity.address {
             return forward(work, for: requester, to: leader, giveUpAt: giveUpAt, at: now)
+        } else if work.isSnapshot {
+            return fail(work, requester, .noLeader, at: now)
         }
-        hold(work, for: requester, error: .noLeader, until: giveUpAt ?? now + config.rpcHoldTimeout, at: now)
+        hold(
+            work, for: requester, error: raft.isLeader && work.requiresConsistency ? .notReady : .noLeader,
+            until: giveUpAt ?? now + config.rpcHoldTimeout, at: now)
     }
 
     /// This server leads and may answer.
@@ -101,7 +106,7 @@ extension Server {
         switch store.evaluate(query, options: options) {
         case .failure(let error): finishRead(requester, .failure(ServerError(error.text)))
         case .success((let result, let index)):
-            let waits = options.minQueryIndex > 0 && max(1, index) <= options.minQueryIndex
+            let waits = options.minQueryIndex > 0 && max(1, index) <= options.minQueryIndex && query.canWait
             if waits && (deadline.map { now < $0 } ?? true) {
                 let question = BlockedQueries.Question(
                     query: query, nodeMetaFilters: options.nodeMetaFilters, sourceNode: options.sourceNode,
@@ -124,7 +129,10 @@ extension Server {
     }
 
     func answer(_ result: QueryResult, _ index: UInt64, at now: Instant) -> ReadAnswer {
-        ReadAnswer(result: Authorizer.allowAll.filter(result), meta: meta(index: max(1, index), at: now), evaluation: evaluations)
+        // A transaction reads many tables: it has no index.
+        let least: UInt64 = if case .txn = result { 0 } else { 1 }
+        return ReadAnswer(
+            result: Authorizer.allowAll.filter(result), meta: meta(index: max(least, index), at: now), evaluation: evaluations)
     }
 
     func meta(index: UInt64, at now: Instant) -> QueryMeta {
@@ -219,7 +227,10 @@ extension Server {
     }
 
     /// The requester went away: nothing it waited for is kept.
-    public func cancel(_ requester: Requester) { blocked.remove(requester) }
+    public func cancel(_ requester: Requester) {
+        blocked.remove(requester)
+        snapshotWork.cancel(requester)
+    }
 
     func takeToken() -> UInt64 {
         defer { nextToken += 1 }

@@ -8,12 +8,17 @@ public final class Server {
     public internal(set) var raft: RaftNode
     public internal(set) var store: Store
     var random: Random
+    /// Of what this agent asks for itself and its clients (`limits.rpc_rate`); not of what others ask for.
+    var limiter: RateLimiter?
 
     /// What has been appended since the owner last took it.
     var effects: [AgentEffect] = []
     var answers: [ServerAnswer] = []
     /// Something that readers outside must see has changed since the last `publish`.
     var publishes = false
+    /// When the leader was last heard, as readers know it, and how much later than that it must be to tell them.
+    private var publishedContact: Instant?
+    private static let contactGrain = Duration.milliseconds(50)
     var raftEffects: [RaftEffect] = []
     private var raftBatch: [RaftEffect] = []
     private var isPerforming = false
@@ -75,11 +80,17 @@ public final class Server {
     // The state machine.
     public internal(set) var appliedIndex: UInt64 = 0
     public internal(set) var appliedTerm: UInt64 = 0
+    /// The last entry in the state: what a snapshot of it is named after.
+    var lastCommand: (index: UInt64, term: UInt64) = (0, 0)
     var captured = LookupTable<SnapshotID, SnapshotEncoder>()
     var decoding = LookupTable<SnapshotID, SnapshotDecoder>()
     var decoded = LookupTable<SnapshotID, Store>()
     /// The state that an operator has brought, while it takes the place of the present one.
     var brought: Store?
+    /// Archives being made or read, and when to go on with them.
+    var snapshotWork = SnapshotWork()
+    /// nil where there are no archives.
+    let archives: (any ArchiveTools)?
 
     /// Where this server stands in the term: a new leader serves once it has applied an entry of its own term.
     enum Leadership: Equatable {
@@ -132,6 +143,8 @@ public final class Server {
         /// The leader's own; the text begins the message about its failure.
         case membership(MembershipChange, String)
         case restore(Requester)
+        /// An archive is made once it is certain that this server leads.
+        case saving(Requester)
         /// This server leaves.
         case leaving
         /// Nobody waits for it; the text begins the message about its failure.
@@ -139,8 +152,12 @@ public final class Server {
     }
 
     /// Recovers what the disk holds; the state machine catches up as committed entries are delivered.
-    public init(config: AgentConfig, disk: some Disk, seed: UInt64, at now: Instant) throws(ServerError) {
+    public init(
+        config: AgentConfig, disk: some Disk, archives: (any ArchiveTools)? = nil, seed: UInt64, at now: Instant
+    ) throws(ServerError) {
         self.config = config
+        self.archives = archives
+        limiter = RateLimiter(config, at: now)
         var random = Random(seed: seed)
         coordinateUpdates = CoordinateUpdates(config)
         lanMembers = Self.configuredMembers(config)
@@ -150,6 +167,7 @@ public final class Server {
         self.store = store
         appliedIndex = recovered.snapshot?.index ?? 0
         appliedTerm = recovered.snapshot?.term ?? 0
+        lastCommand = (appliedIndex, appliedTerm)
         raft = RaftNode(
             config: RaftConfig(config), identity: RaftIdentity(id: config.nodeID, address: config.raftAddress), recovered: recovered,
             seed: random.next(),
@@ -168,7 +186,8 @@ public final class Server {
         switch channel {
         case .raft: drive(.call(id, from: address, bytes), at: now)
         case .rpc: callArrived(id, bytes, at: now)
-        case .snapshot, .lan, .wan: effects.append(.refuse(id))
+        case .snapshot: snapshotArrived(id, bytes, at: now)
+        case .lan, .wan: effects.append(.refuse(id))
         }
     }
 
@@ -192,6 +211,12 @@ public final class Server {
         }
     }
 
+    /// Limits that a reload may change.
+    public func reload(_ new: AgentConfig, at now: Instant) {
+        limiter = RateLimiter(new, at: now)
+        publishes = true
+    }
+
     public func diskCompleted(_ completion: DiskCompletion, at now: Instant) { drive(.disk(completion), at: now) }
 
     /// Timers that have come due.
@@ -202,6 +227,7 @@ public final class Server {
         performRetries(at: now)
         continueBootstrap(at: now)
         performDueDuties(at: now)
+        workOnSnapshots(at: now)
     }
 
     /// The end of a batch of events: proposals collected in it go to the log together, and readers see the new state.
@@ -213,6 +239,10 @@ public final class Server {
         }
         raft.flush(at: now, into: &raftEffects)
         performRaftEffects(at: now)
+        // Readers tell their clients how long ago the leader was heard.
+        if !raft.isLeader, let contact = raft.lastContact, publishedContact.map({ contact - $0 >= Self.contactGrain }) ?? true {
+            publishes = true
+        }
         publish(at: now)
     }
 
@@ -221,7 +251,10 @@ public final class Server {
 
     public var deadline: Instant? {
         var earliest = raft.deadline
-        for other in [blocked.deadline, heldDeadlines.first, retryDeadlines.first, dutyDeadline, bootstrapRound?.questions.first] {
+        for other in [
+            blocked.deadline, heldDeadlines.first, retryDeadlines.first, dutyDeadline, bootstrapRound?.questions.first,
+            snapshotWork.deadline,
+        ] {
             if let other { earliest = min(earliest ?? other, other) }
         }
         return earliest
@@ -262,12 +295,14 @@ public final class Server {
     func publish(at now: Instant) {
         guard publishes else { return }
         publishes = false
+        publishedContact = raft.lastContact
         effects.append(
             .publish(
                 PublishedState(
                     store: store, isLeader: isEstablished, leaseExpiry: isEstablished ? raft.leaseExpiry ?? .zero : .zero,
                     isSoleVoter: raft.isSoleVoter,
-                    knowsLeader: raft.leaderAddress != nil, lastLeaderContact: raft.isLeader ? now : raft.lastContact)))
+                    knowsLeader: raft.leaderAddress != nil, lastLeaderContact: raft.isLeader ? now : raft.lastContact,
+                    limitsCalls: limiter != nil)))
     }
 
     var isEstablished: Bool {

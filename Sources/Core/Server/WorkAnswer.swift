@@ -24,6 +24,7 @@ extension ServerWork {
 
     /// Whether a server's refusal may be over soon: it is the loss of a leader, or (for reads) of a connection further on.
     func isWorthRepeating(after refusal: String) -> Bool {
+        if isSnapshot { return false }
         if refusal.contains(ServerError.noLeader.text) { return true }
         return isRead
             && (refusal.contains("stream closed") || refusal.contains("session shutdown") || refusal == "node is not the leader")
@@ -31,6 +32,7 @@ extension ServerWork {
 
     /// How long an answer may take: the other side holds the work while it has no leader, and blocking queries for as long as they may wait.
     func answerTimeout(_ config: AgentConfig, hops: Int) -> Duration {
+        if isSnapshot { return .minutes(30) }
         let slack = config.rpcHoldTimeout * hops + .seconds(5)
         guard case .read(_, let options) = self, options.minQueryIndex > 0 else { return slack }
         let wait = options.maxQueryTime <= .zero ? config.defaultQueryTime : min(options.maxQueryTime, config.maxQueryTime)

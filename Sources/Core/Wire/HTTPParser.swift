@@ -31,6 +31,7 @@ public struct HTTPParser: Sendable {
 
     private let remoteAddress: String
     private let bodyLimit: Int
+    private let archiveLimit: Int
     /// What came of an incomplete head, or was kept by the caller, from `heldAt` on.
     private var held: [UInt8] = []
     private var heldAt = 0
@@ -40,10 +41,11 @@ public struct HTTPParser: Sendable {
     private var body: HTTPBodyReader?
     private var failed = false
 
-    /// `bodyLimit` in bytes; what is longer is answered with 413.
-    public init(remoteAddress: String, bodyLimit: Int) {
+    /// `bodyLimit` in bytes; what is longer is answered with 413. Archives of snapshots may have `archiveLimit`, if it is more.
+    public init(remoteAddress: String, bodyLimit: Int, archiveLimit: Int = 0) {
         self.remoteAddress = remoteAddress
         self.bodyLimit = bodyLimit
+        self.archiveLimit = max(bodyLimit, archiveLimit)
     }
 
     /// Whether `parse` may find something without more input.
@@ -156,8 +158,9 @@ public struct HTTPParser: Sendable {
         framing.acceptsGzip = meaning.acceptsGzip
         let length = meaning.announcedLength ?? 0
         if !meaning.isChunked && length == 0 { return .request(request, framing) }
-        if length > bodyLimit { return .failed(HTTPFailure(413)) }
-        body = meaning.isChunked ? .chunked(limit: bodyLimit) : .sized(length, limit: bodyLimit)
+        let limit = request.method == "PUT" && request.target.starts(with: "/v1/snapshot".utf8) ? archiveLimit : bodyLimit
+        if length > limit { return .failed(HTTPFailure(413)) }
+        body = meaning.isChunked ? .chunked(limit: limit) : .sized(length, limit: limit)
         head = Head(request: request, framing: framing)
         return meaning.expectsContinue ? .expectsContinue : takeBody(input, &at)
     }

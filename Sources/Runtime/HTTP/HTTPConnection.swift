@@ -54,7 +54,9 @@ final class HTTPConnection: EventSource {
         self.loop = loop
         fd = accepted.fd
         client = accepted.client
-        parser = HTTPParser(remoteAddress: accepted.client, bodyLimit: loop.shared.limits.bodySizeMax)
+        parser = HTTPParser(
+            remoteAddress: accepted.client, bodyLimit: loop.shared.limits.bodySizeMax,
+            archiveLimit: loop.shared.limits.archiveSizeMax)
     }
 
     static func adopt(_ accepted: AcceptedConnection, by loop: IOLoop) {

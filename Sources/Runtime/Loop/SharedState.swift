@@ -22,6 +22,8 @@ public struct ServerLimits: Sendable {
     /// Request line and headers (1 MiB in the reference).
     public var headSizeMax = 1 << 20
     public var bodySizeMax = 64 << 20
+    /// Of an archive that is to be restored.
+    public var archiveSizeMax = 1 << 30
     /// A client that neither sends the rest of its request nor takes the rest of its answer for so long is dropped.
     public var stallTimeout = Duration.minutes(2)
 

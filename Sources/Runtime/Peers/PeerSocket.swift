@@ -229,6 +229,7 @@ final class PeerSocket: EventSource {
                 }
                 if sent > 0 { transport.pool.wrote(id, sent) }
             }
+            if connection.endsOutput, connection.output.isEmpty { shutdown(fd, Int32(SHUT_WR)) }
         case .accepted(let connection, _, _):
             while !isFull, let sent = connection.output.withFirst({ send($0) }) {
                 if sent < 0 { return drop() }

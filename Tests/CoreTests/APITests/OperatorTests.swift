@@ -37,6 +37,25 @@ import Testing
         #expect(text(.texts([]), of: .peers) == "200 null")
     }
 
+    @Test func `a snapshot is asked for and brought as a whole`() {
+        let (save, options) = operation("GET /v1/snapshot?stale&dc=x&token=t") ?? (.ping, QueryOptions())
+        #expect(save == .saveSnapshot && options.allowStale && options.datacenter == "x" && options.token == "t")
+        #expect(operation("PUT /v1/snapshot", body: "abc")?.0 == .restoreSnapshot(Array("abc".utf8)))
+        #expect(router.answer("DELETE /v1/snapshot")?.status == 405)
+        var meta = QueryMeta()
+        meta.index = 204
+        meta.knownLeader = true
+        meta.lastContact = .milliseconds(12)
+        let answer = Renderer.render(.snapshot([1, 2, 3], meta), of: .saveSnapshot, pretty: false, context: context)
+        #expect(answer.status == 200 && answer.body == [1, 2, 3])
+        let headers = answer.headers.filter { $0.name != "Vary" }.map { "\($0.name): \($0.value)" }
+        #expect(
+            headers == [
+                "Content-Type: application/x-gzip", "X-Consul-Index: 204", "X-Consul-Knownleader: true", "X-Consul-Lastcontact: 12",
+            ])
+        #expect(text(.done, of: .restoreSnapshot([])) == "200 ")
+    }
+
     // MARK: Autopilot
 
     @Test func `a configuration replaces all fields`() throws {

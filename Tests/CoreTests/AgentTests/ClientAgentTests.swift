@@ -170,6 +170,7 @@ import Testing
         cluster.run(for: .minutes(1))
         func names(_ filter: String) throws -> Result<[String], ServerError> {
             var options = QueryOptions()
+            options.datacenter = "dc1"
             options.filter = filter
             let bytes = RPCRequest.encode(sequence: 1, method: "Catalog.ListNodes", body: ReadQuery.nodes.encodeRequest(options))
             var effects: [AgentEffect] = []

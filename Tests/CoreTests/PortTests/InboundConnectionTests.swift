@@ -88,6 +88,40 @@ import Testing
         #expect(calls.map(\.bytes) == [ping])
     }
 
+    @Test func `a caller that was not understood is given up behind the answer`() {
+        let ping = hex("82a353657101ad536572766963654d6574686f64ab5374617475732e50696e6780")
+        let lost = RPCReply.encode(sequence: 1, method: "Status.Nope", error: "rpc: can't find method Status.Nope")
+        let refused = RPCReply.encode(sequence: 1, method: "KVS.Get", error: "No path to datacenter")
+        let plain = server()
+        var calls = feed(plain, [0] + ping + ping)
+        calls = reply(plain, calls[0].serial, refused)
+        #expect(plain.end == .open && calls.count == 1)
+        calls = reply(plain, calls[0].serial, lost)
+        #expect(plain.end == .afterOutput && calls.isEmpty && output(plain) == refused + lost)
+
+        let mux = server()
+        func frame(_ kind: UInt8, _ flags: UInt8, _ length: Int) -> [UInt8] { [0, kind, 0, flags, 0, 0, 0, 1, 0, 0, 0, UInt8(length)] }
+        calls = feed(mux, [4] + frame(1, 1, 0) + frame(0, 0, ping.count) + ping)
+        #expect(calls.count == 1)
+        _ = output(mux)
+        #expect(reply(mux, calls[0].serial, lost).isEmpty)
+        // The answer, and the end of the stream, not of the connection.
+        #expect(output(mux) == frame(0, 0, lost.count) + lost + frame(1, 4, 0) && mux.end == .open)
+        #expect(feed(mux, frame(0, 0, ping.count) + ping).isEmpty && mux.end == .open)
+    }
+
+    @Test func `the time for the handshake is as configured`() {
+        var limits = PortLimits.server
+        limits.handshakeTimeout = .seconds(1)
+        let quick = server(limits)
+        quick.tick(at: .zero + .seconds(1))
+        #expect(quick.end == .now("i/o timeout"))
+        limits.handshakeTimeout = .zero
+        let patient = server(limits)
+        patient.tick(at: .zero + .seconds(10_000))
+        #expect(patient.end == .open)
+    }
+
     @Test func `what is not spoken is closed without a byte`() {
         for byte in [2, 3, 6, 7, 8, 22, 255] as [UInt8] {
             let connection = server()
@@ -116,12 +150,30 @@ import Testing
 
     @Test func `a snapshot request is whole when its caller has closed its side`() {
         let connection = server()
-        #expect(feed(connection, [5, 0x80, 1, 2, 3]).isEmpty)
+        let restore: [UInt8] = [0x81, 0xA2, 0x4F, 0x70, 1, 1, 2, 3]
+        #expect(feed(connection, [5] + restore, cut: 3).isEmpty)
         var calls: [InboundCall] = []
         connection.receivedEnd(at: .zero, into: &calls)
-        #expect(calls.map(\.bytes) == [[0x80, 1, 2, 3]] && calls.first?.channel == .snapshot && connection.end == .open)
+        #expect(calls.map(\.bytes) == [restore] && calls.first?.channel == .snapshot && connection.end == .open)
         _ = reply(connection, calls[0].serial, [7, 7])
         #expect(output(connection) == [7, 7] && connection.end == .afterOutput)
+    }
+
+    @Test func `a request to save is whole when it is read`() throws {
+        let object = try JSONSerialization.jsonObject(with: vectorFile("rpc-raft.json")) as? [String: Any]
+        let samples = try #require(object?["snapshot_rpc"] as? [[String: Any]])
+        let request = hex(samples[0]["request_hex"] as? String ?? "")
+        for cut in [1, 7, 1_000] {
+            let connection = server()
+            let calls = feed(connection, [5] + request, cut: cut)
+            #expect(calls.map(\.bytes) == [request] && calls.first?.channel == .snapshot && connection.end == .open)
+            var more: [InboundCall] = []
+            connection.receivedEnd(at: .zero, into: &more)
+            #expect(more.isEmpty && connection.end == .open)
+        }
+        let damaged = server()
+        _ = feed(damaged, [5, 0xC1])
+        #expect(damaged.end != .open)
     }
 
     @Test func `what is too large is refused before it is there`() {

@@ -116,6 +116,34 @@ import Testing
         #expect(harness.pool.connectionCount == 3 && harness.answered.count == 6)
     }
 
+    @Test func `a snapshot request has a connection of its own, which ends with it`() {
+        var harness = PortHarness()
+        var request = SnapshotRequest()
+        request.operation = SnapshotRequest.restore
+        let restore = request.encoded + [UInt8](repeating: 9, count: 100_000)
+        request.operation = SnapshotRequest.save
+        harness.call(1, .snapshot, restore)
+        harness.call(2, .snapshot, request.encoded)
+        harness.settle()
+        #expect(harness.dials.count == 2 && harness.asked.allSatisfy { $0.call.channel == .snapshot })
+        let places = [restore, request.encoded].map { bytes in harness.asked.firstIndex { $0.call.bytes == bytes }! }
+        let archive = [UInt8](repeating: 3, count: 500_000)
+        harness.reply(places[0], [7])
+        harness.reply(places[1], archive)
+        harness.settle()
+        #expect(harness.answer(1) == [7] && harness.answer(2) == archive)
+        #expect(harness.pool.connectionCount == 0 && harness.pool.callCount == 0)
+        // Who closes without an answer has not given one.
+        harness.call(3, .snapshot, request.encoded)
+        harness.settle()
+        harness.refuse(2)
+        harness.settle()
+        #expect(harness.failure(3) == "EOF")
+        harness.unreachable["10.0.0.1:8300"] = "connect: connection refused"
+        harness.call(4, .snapshot, request.encoded)
+        #expect(harness.failure(4) == "dial tcp 10.0.0.9:0->10.0.0.1:8300: connect: connection refused")
+    }
+
     @Test func `a snapshot's bytes belong to its call`() {
         var harness = PortHarness()
         harness.pieceMax = 200_000

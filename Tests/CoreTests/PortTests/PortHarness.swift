@@ -12,6 +12,8 @@ struct PortHarness {
         var isClosedByServer = false
         /// Bytes that the server's side has sent and the client has not taken.
         var isStuck = false
+        /// The client's side is closed behind what it has sent.
+        var isEnded = false
     }
 
     var random: Random
@@ -70,6 +72,7 @@ struct PortHarness {
                 wires[id]?.toServer += bytes
                 pool.wrote(id, bytes.count)
             }
+            if connection.endsOutput { wires[id]?.isEnded = true }
         case .close(let id): wires[id] = nil
         case .answered(let id, let bytes):
             #expect(results[id.raw] == nil, "a call ends once")
@@ -99,6 +102,13 @@ struct PortHarness {
             wires[id]!.toServer.removeFirst(piece.count)
             var calls: [InboundCall] = []
             piece.withUnsafeBytes { wire.inbound.receive($0, at: now, into: &calls) }
+            asked += calls.map { (id, $0) }
+            isMoved = true
+        }
+        if wire.isEnded, wires[id]!.toServer.isEmpty {
+            wires[id]!.isEnded = false
+            var calls: [InboundCall] = []
+            wire.inbound.receivedEnd(at: now, into: &calls)
             asked += calls.map { (id, $0) }
             isMoved = true
         }

@@ -21,6 +21,17 @@ import Testing
         }
     }
 
+    @Test func `readers at a follower know how long ago the leader was heard, though nothing changes`() throws {
+        let cluster = try ServerCluster.formed()
+        cluster.run(for: .seconds(20))
+        let leader = try #require(cluster.leader)
+        for name in cluster.names where name != leader {
+            let known = try #require(cluster.published[name]?.lastLeaderContact),
+                heard = try #require(cluster.server(name).raft.lastContact)
+            #expect(heard - known < .milliseconds(50) && cluster.now - known < .milliseconds(500))
+        }
+    }
+
     @Test func `an operator removes a server from the configuration`() throws {
         let cluster = try ServerCluster.formed()
         let leader = try #require(cluster.leader)

@@ -35,6 +35,8 @@ final class ServerCluster {
     private var callers: [UInt64: (name: String, call: CallID)] = [:]
     var wishes: [(name: String, wish: ServerWish)] = []
     private(set) var logs: [String] = []
+    /// What readers at each machine answer from.
+    private(set) var published: [String: PublishedState] = [:]
     private var answers: [UInt64: ServerAnswer] = [:]
     var latency: Duration = .microseconds(500)
 
@@ -79,7 +81,8 @@ final class ServerCluster {
     func start(_ config: AgentConfig) throws {
         let machine = machines[config.nodeName] ?? Machine(config)
         machines[config.nodeName] = machine
-        machine.server = try Server(config: config, disk: machine.disk, seed: UInt64(config.nodeName.utf8.last!), at: now)
+        machine.server = try Server(
+            config: config, disk: machine.disk, archives: ToyArchives(), seed: UInt64(config.nodeName.utf8.last!), at: now)
         flush(config.nodeName)
         change(.joined, member(config))
     }
@@ -164,6 +167,7 @@ final class ServerCluster {
         case .disk(let batch):
             if let machine = machines[name] { schedule(name, after: .microseconds(200), .disk(machine.disk.perform(batch))) }
         case .log(_, _, let text): logs.append("\(name): \(text)")
+        case .publish(let state): published[name] = state
         case .exit(let text): logs.append("\(name): exit \(text ?? "")")
         default: break
         }
@@ -231,9 +235,19 @@ final class ServerCluster {
         return answers.removeValue(forKey: id)
     }
 
-    func operate(_ operation: ServerOperation, at name: String) -> Result<ServerOperationResult, ServerError>? {
-        guard case .operation(_, let result) = ask(.operation(operation, QueryOptions()), at: name) else { return nil }
+    func operate(
+        _ operation: ServerOperation, _ options: QueryOptions = QueryOptions(), at name: String
+    ) -> Result<ServerOperationResult, ServerError>? {
+        guard case .operation(_, let result) = ask(.operation(operation, options), at: name) else { return nil }
         return result
+    }
+
+    /// An archive of the state as that server provides it.
+    func save(stale: Bool = false, at name: String) throws -> (archive: [UInt8], meta: QueryMeta)? {
+        var options = QueryOptions()
+        options.allowStale = stale
+        guard case .snapshot(let archive, let meta)? = try operate(.saveSnapshot, options, at: name)?.get() else { return nil }
+        return (archive, meta)
     }
 
     func read(_ query: ReadQuery, at name: String) -> QueryResult? {

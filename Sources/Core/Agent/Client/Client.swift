@@ -39,7 +39,7 @@ public final class Client {
         var random = Random(seed: seed)
         self.config = config
         servers = ServerManager(seed: random.next(), at: now)
-        limiter = Self.limiter(config, at: now)
+        limiter = RateLimiter(config, at: now)
         self.random = random
         // Those of a cluster without gossip are there from the start.
         for server in config.initialServers {
@@ -47,12 +47,8 @@ public final class Client {
         }
     }
 
-    private static func limiter(_ config: AgentConfig, at now: Instant) -> RateLimiter? {
-        config.rpcRate.map { RateLimiter(rate: $0, burst: config.rpcMaxBurst, at: now) }
-    }
-
     /// Limits that a reload may change.
-    public func reload(_ new: AgentConfig, at now: Instant) { limiter = Self.limiter(new, at: now) }
+    public func reload(_ new: AgentConfig, at now: Instant) { limiter = RateLimiter(new, at: now) }
 
     /// Whether nothing at all is held.
     var isIdle: Bool { pending.isEmpty && numbers.isEmpty && calls.isEmpty && retries.isEmpty }
@@ -62,7 +58,7 @@ public final class Client {
     /// Lets a server carry `work` out. Ends in exactly one answer for `requester`, unless it is cancelled.
     public func execute(_ work: ServerWork, for requester: Requester, at now: Instant) {
         let number = takeID()
-        pending[number] = Pending(requester: requester, work: work, began: now)
+        pending[number] = Pending(requester: requester, work: work.addressed(to: config.datacenter), began: now)
         numbers[requester] = number
         attempt(number, at: now)
     }
@@ -82,15 +78,14 @@ public final class Client {
             refusalCount += 1
             return finish(number, .failure(.rateLimited))
         }
-        guard let (method, body) = work.work.encodedCall else { return finish(number, .failure(.noLeader)) }
         let call = CallID(takeID())
+        guard let (channel, bytes) = work.work.message(sequence: call.raw) else { return finish(number, .failure(.noLeader)) }
         work.call = call
         work.server = server.name
         pending[number] = work
         calls[call] = number
-        let bytes = RPCRequest.encode(sequence: call.raw, method: method, body: body)
         // The server may hold the work, and the leader that it hands it to.
-        effects.append(.call(call, to: server.address, .rpc, bytes, timeout: work.work.answerTimeout(config, hops: 2)))
+        effects.append(.call(call, to: server.address, channel, bytes, timeout: work.work.answerTimeout(config, hops: 2)))
     }
 
     // MARK: Answers
@@ -98,23 +93,23 @@ public final class Client {
     public func answered(_ call: CallID, _ bytes: [UInt8], at now: Instant) {
         if pings.remove(call) { return pinged(isAnswer(bytes), at: now) }
         guard let number = calls.removeValue(forKey: call), let work = pending[number] else { return }
-        guard let reply = try? RPCReply(decoding: bytes) else {
-            return failed(number, ServerError("malformed answer").called, repeats: false, at: now)
+        guard let reply = try? work.work.readReply(bytes) else {
+            return failed(number, work.work.called("malformed answer"), repeats: false, at: now)
         }
         guard reply.error.isEmpty else {
-            return failed(number, ServerError(reply.error).called, repeats: work.work.isWorthRepeating(after: reply.error), at: now)
+            return failed(number, work.work.called(reply.error), repeats: work.work.isWorthRepeating(after: reply.error), at: now)
         }
         do throws(MessagePackError) {
             finish(number, .success(try work.work.decodeAnswer(reply.body)))
         } catch {
-            failed(number, ServerError(error.text).called, repeats: false, at: now)
+            failed(number, work.work.called(error.text), repeats: false, at: now)
         }
     }
 
     public func callFailed(_ call: CallID, _ reason: String, at now: Instant) {
         if pings.remove(call) { return pinged(false, at: now) }
         guard let number = calls.removeValue(forKey: call), var work = pending[number] else { return }
-        let error = ServerError(failedCall: reason)
+        let error = work.work.failed(reason)
         guard ServerError.isUnsent(reason) else { return failed(number, error, repeats: work.work.isRead, at: now) }
         work.unsent += 1
         pending[number] = work
@@ -135,7 +130,7 @@ public final class Client {
 
     private func report(_ work: Pending, _ error: ServerError) {
         let address = servers.servers.first { $0.name == work.server }?.address ?? work.server
-        let method = work.work.encodedCall?.method ?? ""
+        let method = work.work.isSnapshot ? "SnapshotRPC" : work.work.encodedCall?.method ?? ""
         log(.error, "RPC failed to server: method=\(method) server=\(address) error=\(GoQuote.quote(error.text))")
         servers.failed(work.server)
     }

@@ -150,13 +150,19 @@ extension Agent {
         }
     }
 
-    /// All that the WAN pool knows of, the own one first.
+    /// All that the WAN pool knows of: the own one, then the nearest first, by the median of the distances to their servers
+    /// (behaviour §9.6).
     var datacenters: [String] {
-        var names = [config.datacenter]
+        var distances = SortedMap<String, [Duration]>()
         for member in wan?.serf.members ?? [] {
-            if let tags = ServerTags(member), !names.contains(tags.datacenter) { names.append(tags.datacenter) }
+            guard let wan, let tags = ServerTags(member), tags.datacenter != config.datacenter else { continue }
+            let distance =
+                wan.serf.coordinate(of: member.name).map { wan.serf.coordinate.distance(to: $0) } ?? .seconds(Int64.max / 1_000_000_000)
+            distances[tags.datacenter] = (distances[tags.datacenter] ?? []) + [distance]
         }
-        return names
+        // Of equally near ones the order of names stays.
+        let medians = distances.map { (name: $0.key, distance: $0.value.sorted()[$0.value.count / 2]) }
+        return [config.datacenter] + medians.enumerated().sorted { ($0.1.distance, $0.0) < ($1.1.distance, $1.0) }.map(\.element.name)
     }
 
     private var datacenterCoordinates: [DatacenterCoordinates] {
@@ -189,7 +195,13 @@ extension Agent {
             case .use: .use(request.key)
             case .remove: .remove(request.key)
             }
-        let pools = [lan, request.localOnly ? nil : wan].compactMap { $0 }
+        if request.localOnly, request.operation != .list {
+            let text = "argument error: LocalOnly can only be used for List operations"
+            server?.operated(token, .failure(ServerError(text)), at: now)
+            return
+        }
+        // The server that was asked first has seen to the WAN pool.
+        let pools = [lan, request.localOnly || request.forwarded ? nil : wan].compactMap { $0 }
         if pools.isEmpty {
             server?.operated(token, .failure(ServerError("Keyring is empty (encryption not enabled)")), at: now)
             return

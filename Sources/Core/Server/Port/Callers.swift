@@ -56,6 +56,20 @@ final class GossipCaller {
     }
 }
 
+/// One snapshot request: all that the peer sends until it closes is the answer (rpc-raft-wire §1.6).
+final class SnapshotCaller {
+    var call: CallID?
+    private let sizeMax: Int
+    private(set) var received: [UInt8] = []
+
+    init(_ limits: PortLimits) { sizeMax = limits.snapshotSizeMax }
+
+    func receive(_ input: UnsafeRawBufferPointer) throws(PortError) {
+        if received.count + input.count > sizeMax { throw PortError("snapshot is too large") }
+        received.append(contentsOf: input)
+    }
+}
+
 /// RPC over streams of one connection. A stream has one call at a time and is used again, unless a call on it failed; the idle ones are
 /// kept up to a number (rpc-raft-wire §1.5).
 final class MuxCaller {

@@ -46,7 +46,7 @@ public final class InboundConnection {
         switch port {
         case .server:
             mode = .unknown
-            handshakeDeadline = now + limits.handshakeTimeout
+            if limits.handshakeTimeout > .zero { handshakeDeadline = now + limits.handshakeTimeout }
         case .gossip(let pool):
             mode = .whole(WholeServer(pool == .lan ? .lan : .wan, limits))
             handshakeDeadline = now + streamTimeout
@@ -139,7 +139,12 @@ public final class InboundConnection {
         do throws(PortError) {
             switch mode {
             case .unknown: break
-            case .sequence(let server): try server.reply(serial, bytes, &ownOutput, into: &calls)
+            case .sequence(let server):
+                try server.reply(serial, bytes, &ownOutput, into: &calls)
+                if server.channel == .rpc, end == .open, RPCReply.endsStream(bytes) {
+                    calls = []
+                    end = .afterOutput
+                }
             case .mux(let server): try server.reply(serial, bytes, into: &calls)
             case .whole(let server):
                 guard server.takeReply(serial) else { return }

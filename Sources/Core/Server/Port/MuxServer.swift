@@ -95,6 +95,7 @@ final class MuxServer {
     func reply(_ serial: UInt32, _ bytes: [UInt8], into calls: inout [InboundCall]) throws(PortError) {
         guard let id = asked.removeValue(forKey: serial), streams.contains(id) else { return }
         session.send(id, bytes)
+        if RPCReply.endsStream(bytes) { return drop(id) }
         var backlog: [UInt8] = []
         if var stream = streams.removeValue(forKey: id) {
             stream.call = nil
@@ -110,6 +111,11 @@ final class MuxServer {
     /// The caller sees the end of its stream.
     func refuse(_ serial: UInt32) {
         guard let id = asked.removeValue(forKey: serial) else { return }
+        drop(id)
+    }
+
+    /// Closes a stream on which no call is under way.
+    private func drop(_ id: UInt32) {
         let rest = streams.removeValue(forKey: id)?.backlog.count ?? 0
         session.close(id)
         session.consumed(id, rest)

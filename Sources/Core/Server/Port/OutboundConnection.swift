@@ -15,12 +15,15 @@ public final class OutboundConnection {
         case raft
         /// One stream of gossip, and then no more.
         case gossip(GossipPool)
+        /// One snapshot request.
+        case snapshot
     }
 
     private enum Mode {
         case mux(MuxCaller)
         case sequence(SequenceCaller)
         case gossip(GossipCaller)
+        case snapshot(SnapshotCaller)
     }
 
     enum State: Hashable {
@@ -64,6 +67,9 @@ public final class OutboundConnection {
         }
     }
 
+    /// Our side is to be closed behind the output: the peer waits for that.
+    public var endsOutput: Bool { use == .snapshot }
+
     func wrote(_ count: Int) {
         stall.moved()
         if case .mux(let caller)? = mode { caller.session.output.removeFirst(count) } else { ownOutput.removeFirst(count) }
@@ -84,6 +90,7 @@ public final class OutboundConnection {
         case .mux(let caller)?: caller.callCount
         case .sequence(let caller)?: caller.callCount
         case .gossip(let caller)?: caller.call == nil ? 0 : 1
+        case .snapshot(let caller)?: caller.call == nil ? 0 : 1
         case nil: waiting.count
         }
     }
@@ -100,6 +107,9 @@ public final class OutboundConnection {
             ownOutput.append([1])
             mode = .sequence(SequenceCaller(limits))
         case .gossip: mode = .gossip(GossipCaller(limits))
+        case .snapshot:
+            ownOutput.append([5])
+            mode = .snapshot(SnapshotCaller(limits))
         }
         for (call, bytes) in waiting { start(call, bytes) }
         waiting = []
@@ -114,6 +124,9 @@ public final class OutboundConnection {
         case .gossip(let caller)?:
             caller.call = call
             ownOutput.append(bytes)
+        case .snapshot(let caller)?:
+            caller.call = call
+            ownOutput.append(bytes)
         case nil: waiting.append((call, bytes))
         }
     }
@@ -125,7 +138,7 @@ public final class OutboundConnection {
             caller.cancel(call)
             noteIdle(at: now)
             return true
-        case .sequence, .gossip: return false
+        case .sequence, .gossip, .snapshot: return false
         case nil:
             waiting.removeAll { $0.call == call }
             return !waiting.isEmpty
@@ -140,6 +153,7 @@ public final class OutboundConnection {
         case .mux(let caller)?: try caller.receive(input, &at, into: &results)
         case .sequence(let caller)?: try caller.receive(input, &at, into: &results)
         case .gossip(let caller)?: caller.receive(input, into: &results)
+        case .snapshot(let caller)?: try caller.receive(input)
         case nil: break
         }
     }
@@ -148,7 +162,8 @@ public final class OutboundConnection {
         if callCount == 0 { idleSince = now }
     }
 
-    /// It is over: the calls that wait, in the order in which they were begun. A stream of gossip may have its answer by that.
+    /// It is over: the calls that wait, in the order in which they were begun. A stream of gossip may have its answer by that, and a snapshot
+    /// request has.
     func close(byPeer: Bool) -> (unanswered: [CallID], answer: (CallID, [UInt8])?) {
         state = .closed
         defer {
@@ -162,6 +177,9 @@ public final class OutboundConnection {
         case .gossip(let caller)?:
             guard let call = caller.call else { return ([], nil) }
             return byPeer ? ([], (call, caller.received)) : ([call], nil)
+        case .snapshot(let caller)?:
+            guard let call = caller.call else { return ([], nil) }
+            return byPeer && !caller.received.isEmpty ? ([], (call, caller.received)) : ([call], nil)
         case nil: return (waiting.map(\.call), nil)
         }
     }

@@ -26,6 +26,7 @@ public final class PeerPool {
     private var calls = LookupTable<CallID, OutboundConnection>()
     private var deadlines = DeadlineQueue<CallID>()
     private var gossipStreams = 0
+    private var snapshotStreams = 0
     private var nextSweep = Instant.distantFuture
     private var results: [(CallID, CallResult)] = []
 
@@ -68,7 +69,10 @@ public final class PeerPool {
             guard gossipStreams < limits.gossipStreamsMax else { return refuse(id, address, "too many streams", &effects) }
             gossipStreams += 1
             connection = open(.gossip(channel == .lan ? .lan : .wan), to: peer, at: now, &effects)
-        case .snapshot: return refuse(id, address, "snapshot requests are not called", &effects)
+        case .snapshot:
+            guard snapshotStreams < limits.snapshotStreamsMax else { return refuse(id, address, "too many snapshots", &effects) }
+            snapshotStreams += 1
+            connection = open(.snapshot, to: peer, at: now, &effects)
         }
         peer.callCount += 1
         calls[id] = connection
@@ -184,7 +188,7 @@ public final class PeerPool {
         switch connection.use {
         case .raft:
             if !connection.peer.keepRaft(connection, max: limits.idleRaftConnectionsMax) { close(connection, &effects) }
-        case .gossip: close(connection, &effects)
+        case .gossip, .snapshot: close(connection, &effects)
         case .mux: if !connection.isUsable { close(connection, &effects) }
         case .appends: break
         }
@@ -211,7 +215,11 @@ public final class PeerPool {
         let peer = connection.peer
         connections[connection.id] = nil
         freeIDs.append(connection.id)
-        if case .gossip = connection.use { gossipStreams -= 1 }
+        switch connection.use {
+        case .gossip: gossipStreams -= 1
+        case .snapshot: snapshotStreams -= 1
+        case .mux, .appends, .raft: break
+        }
         peer.forget(connection)
         if peer.connectionCount == 0 { peers.removeValue(forKey: peer.address) }
         if connectionCount == 0 { nextSweep = .distantFuture }

@@ -19,11 +19,13 @@ public struct PortLimits: Sendable {
     public var callsPerPeerMax = 32_768
     /// Gossip streams that this agent has opened.
     public var gossipStreamsMax = 256
+    /// Snapshot requests to other servers that are under way.
+    public var snapshotStreamsMax = 8
     /// Streams kept for the next call: 64 on servers, 32 on clients.
     public var idleStreamsMax = 64
     /// A connection without calls is closed after this: 120 s on servers, 127 s on clients.
     public var idleTimeout = Duration.seconds(120)
-    /// `limits.rpc_handshake_timeout`: until the first byte.
+    /// `limits.rpc_handshake_timeout`: until the first byte. Zero or less: as long as it takes.
     public var handshakeTimeout = Duration.seconds(5)
     public var dialTimeout = Duration.seconds(10)
     /// A peer that takes nothing for so long is given up.

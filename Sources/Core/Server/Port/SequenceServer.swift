@@ -1,7 +1,7 @@
 /// Calls one after the other on a connection: Raft, where many may wait for their answers, which go out in order; and plain RPC, where the
 /// next call is looked at once the last one is answered (rpc-raft-wire §2.1, §5.1).
 final class SequenceServer {
-    private let channel: Channel
+    let channel: Channel
     private let limits: PortLimits
     private var assembler: MessageAssembler
     /// The answers of the calls from `firstSerial` on; nil: not there yet.
@@ -61,14 +61,19 @@ final class SequenceServer {
     }
 }
 
-/// One call that is the whole of a connection: a stream of gossip, or a snapshot request, which ends when the caller closes its side.
+/// One call that is the whole of a connection: a stream of gossip, or a snapshot request. That ends when the caller closes its side; one
+/// to save is complete before, since nothing follows it.
 final class WholeServer {
     private let channel: Channel
     private let sizeMax: Int
     /// Nil for snapshot requests.
     private var assembler: MessageAssembler?
     private var bytes: [UInt8] = []
+    /// Finds the end of the snapshot request in front of the archive; nil once it is found.
+    private var request: MessagePackScanner? = MessagePackScanner()
     private var state = State.receiving
+
+    static let requestSizeMax = 64 << 10
 
     private enum State {
         case receiving, asked, answered
@@ -89,7 +94,7 @@ final class WholeServer {
         guard assembler != nil else {
             bytes.append(at..<input.count, of: input)
             if bytes.count > sizeMax { throw PortError("snapshot is too large") }
-            return
+            return try readRequest(input, at, &calls)
         }
         do throws(PortError) {
             guard let message = try assembler?.take(input, &at) else { return }
@@ -102,6 +107,25 @@ final class WholeServer {
         }
     }
 
+    private func readRequest(_ input: UnsafeRawBufferPointer, _ start: Int, _ calls: inout [InboundCall]) throws(PortError) {
+        guard request != nil else { return }
+        var at = start
+        do throws(MessagePackError) {
+            guard try request?.scan(input, &at, sizeMax: Self.requestSizeMax) ?? false else { return }
+            request = nil
+            var reader = MessagePackReader(bytes)
+            if try SnapshotRequest(from: &reader).operation == SnapshotRequest.save { askWhole(&calls) }
+        } catch {
+            throw PortError(error.text)
+        }
+    }
+
+    private func askWhole(_ calls: inout [InboundCall]) {
+        var whole: [UInt8] = []
+        swap(&whole, &bytes)
+        ask(whole, &calls)
+    }
+
     private func ask(_ message: [UInt8], _ calls: inout [InboundCall]) {
         state = .asked
         assembler = nil
@@ -111,9 +135,7 @@ final class WholeServer {
     /// True when that is no reason to close: the answer is still to come.
     func receivedEnd(into calls: inout [InboundCall]) -> Bool {
         if state == .receiving, channel == .snapshot, !bytes.isEmpty {
-            var whole: [UInt8] = []
-            swap(&whole, &bytes)
-            ask(whole, &calls)
+            askWhole(&calls)
         }
         return state != .receiving
     }

@@ -54,6 +54,14 @@ public enum ReadQuery: Hashable, Sendable {
     case nodeCoordinates(node: String)
     /// Fails before a leader has written the first one.
     case autopilotConfiguration
+
+    /// Whether this is a blocking query, which may wait for an index.
+    var canWait: Bool {
+        switch self {
+        case .txnRead, .autopilotConfiguration: false
+        default: true
+        }
+    }
 }
 
 /// A service instance with its node and all checks that concern it.

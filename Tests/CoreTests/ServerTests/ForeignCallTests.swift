@@ -1,0 +1,108 @@
+import Testing
+
+@testable import Core
+
+/// Calls as agents and servers of the reference make them.
+@Suite struct ForeignCallTests {
+    private let cluster: ServerCluster
+
+    init() throws {
+        cluster = ServerCluster()
+        try cluster.start(cluster.config("s1", bootstrap: true))
+        cluster.run(for: .seconds(5))
+    }
+
+    /// The answer, if there is one at once.
+    private func call(_ method: String, _ body: [UInt8] = [0x80]) throws -> RPCReply {
+        let server = cluster.server("s1")
+        server.called(
+            CallID(1 << 50), from: "10.0.0.7:4711", .rpc, RPCRequest.encode(sequence: 7, method: method, body: body), at: cluster.now)
+        var effects: [AgentEffect] = []
+        _ = server.takeOutput(into: &effects)
+        let replies = effects.compactMap { effect -> [UInt8]? in if case .reply(_, let bytes) = effect { bytes } else { nil } }
+        return try RPCReply(decoding: #require(replies.first))
+    }
+
+    private func options(_ datacenter: String) -> QueryOptions {
+        var options = QueryOptions()
+        options.datacenter = datacenter
+        return options
+    }
+
+    @Test func `a call for no datacenter or another one has no path`() throws {
+        for datacenter in ["", "dc9"] {
+            #expect(try call("KVS.Get", ReadQuery.kvGet(key: "a").encodeRequest(options(datacenter))).error == "No path to datacenter")
+            var request = KVSRequest()
+            request.datacenter = datacenter
+            request.op = "set"
+            request.dirEnt = DirEntry(key: "a")
+            #expect(try call("KVS.Apply", WriteRequest.kv(request).encodeRequest()).error == "No path to datacenter")
+        }
+        #expect(try call("KVS.Get", ReadQuery.kvGet(key: "a").encodeRequest(options("dc1"))).error == "")
+        // What is asked of the server itself may leave it out.
+        for method in ["Status.Ping", "Status.Leader", "Status.Peers", "Status.RaftStats"] { #expect(try call(method).error == "") }
+        #expect(try call("Status.Leader", ReadQuery.encodeDatacenter(options("dc9"))).error == "No path to datacenter")
+        #expect(try call("Operator.RaftGetConfiguration").error == "No path to datacenter")
+    }
+
+    @Test func `questions without their subject are refused`() throws {
+        let options = options("dc1")
+        #expect(try call("Catalog.NodeServices", ReadQuery.nodeServices(node: "").encodeRequest(options)).error == "Must provide node")
+        #expect(
+            try call("Catalog.NodeServiceList", ReadQuery.nodeServiceList(node: "").encodeRequest(options)).error == "Must provide node")
+        let service = ReadQuery.healthServiceNodes(service: "", tags: [], connect: false, ingress: false)
+        #expect(try call("Health.ServiceNodes", service.encodeRequest(options)).error == "Must provide service name")
+        let byAddress = ReadQuery.serviceByAddress("10.0.0.1").encodeRequest(options)
+        #expect(try call("Catalog.ServiceNodes", byAddress).error == "")
+    }
+
+    @Test func `methods of features that are off are refused in the reference's words`() throws {
+        for method in ["ACL.TokenRead", "ACL.PolicyResolve", "ACL.RoleResolve"] {
+            #expect(try call(method).error == "ACL support disabled")
+        }
+        for method in ["ConnectCA.Roots", "DiscoveryChain.Get"] {
+            #expect(try call(method).error == "Connect must be enabled in order to use this endpoint")
+        }
+        #expect(try call("PreparedQuery.Execute").error == "Query not found")
+        #expect(try call("ConfigEntry.ResolveServiceConfig").error == "ConfigEntry.ResolveServiceConfig is not supported by this server")
+        #expect(try call("ACL.Nope").error == "rpc: can't find method ACL.Nope")
+        #expect(try call("AutoEncrypt.Sign").error == "rpc: can't find service AutoEncrypt.Sign")
+        #expect(try call("StatusPing").error == "rpc: service/method request ill-formed: StatusPing")
+        #expect(
+            try call("Catalog.Register", [0xA1, 0x41]).error
+                == "codec.decoder: Only encoded map or array can be decoded into a struct. (valueType: 6)")
+    }
+
+    @Test func `a transaction that reads has no index and does not wait for one`() throws {
+        var options = options("dc1")
+        options.minQueryIndex = 1_000_000
+        let query = ReadQuery.txnRead([.kv(verb: "get-tree", DirEntry(key: "a"))])
+        let reply = try call("Txn.Read", query.encodeRequest(options))
+        #expect(reply.error == "")
+        #expect(try query.decodeReply(reply.body).meta.index == 0)
+    }
+
+    @Test func `what an agent asks for itself and its clients is limited, what others ask is not`() throws {
+        let cluster = ServerCluster()
+        var config = cluster.config("s1", bootstrap: true)
+        config.rpcRate = 0.001
+        config.rpcMaxBurst = 2
+        try cluster.start(config)
+        cluster.run(upTo: .seconds(30)) { cluster.leader != nil }
+        #expect(cluster.read(.nodes, at: "s1") != nil && cluster.read(.nodes, at: "s1") != nil)
+        guard case .read(_, .failure(let error))? = cluster.ask(.read(.nodes, QueryOptions()), at: "s1") else {
+            Issue.record("not limited")
+            return
+        }
+        #expect(error == .rateLimited)
+        let server = cluster.server("s1")
+        let bytes = RPCRequest.encode(sequence: 1, method: "Catalog.ListNodes", body: ReadQuery.nodes.encodeRequest(options("dc1")))
+        server.called(CallID(1 << 50), from: "10.0.0.7:1", .rpc, bytes, at: cluster.now)
+        var effects: [AgentEffect] = []
+        _ = server.takeOutput(into: &effects)
+        #expect(effects.contains { if case .reply(_, let bytes) = $0 { (try? RPCReply(decoding: bytes))?.error == "" } else { false } })
+        config.rpcRate = nil
+        server.reload(config, at: cluster.now)
+        #expect(cluster.read(.nodes, at: "s1") != nil)
+    }
+}
