@@ -16,7 +16,8 @@ enum Swarm {
         drawWorkloads(&options, &random)
         options.coreTime = .microseconds(random.pick([0, 5, 20, 100, 1000]))
         drawMembership(&options, &random)
-        options.healsOnlyMajority = options.servers > 2 && options.spares == 0 && random.chance(0.3)
+        drawGossip(&options, &random)
+        options.healsOnlyMajority = options.servers > 2 && options.spares == 0 && !options.gossip && random.chance(0.3)
         options.staleDNS = random.chance(0.6)
         options.clientsStay = random.chance(0.5)
         options.clientTimeout = .seconds(random.pick([2, 5, 10, 30]))
@@ -63,6 +64,21 @@ enum Swarm {
         options.spares = random.int(in: 1...4)
         let typical = FaultKind.membership.typical
         options.faults.append(FaultRate(kind: .membership, interval: random.duration(in: typical.interval), lasting: typical.lasting))
+    }
+
+    /// Some runs have agents that find each other.
+    private static func drawGossip(_ options: inout RunOptions, _ random: inout Random) {
+        guard random.chance(0.2) else { return }
+        options.gossip = true
+        options.servers = min(options.servers, 5)
+        options.spares = min(options.spares, 2)
+        options.agents = random.pick([0, 1, 3, 8])
+        options.packetNetwork.delay = .microseconds(50)...(.microseconds(random.pick([500, 5000, 50_000])))
+        if random.chance(0.5) { options.packetNetwork.drop = random.fraction() * random.pick([0.05, 0.2, 0.4]) }
+        if random.chance(0.3) { options.packetNetwork.duplicate = random.fraction() * 0.1 }
+        options.duration += .seconds(20)
+        options.expect.convergedWithin = .minutes(5)
+        options.workloads.append(WorkloadOptions(kind: .agent, clients: random.int(in: 1...4), rate: 4, objects: random.int(in: 1...3)))
     }
 
     private static func drawClocks(_ options: inout RunOptions, _ random: inout Random) {
