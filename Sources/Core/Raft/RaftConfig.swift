@@ -17,7 +17,7 @@ public struct RaftConfig: Sendable {
     public var electionTimeout: Duration = .milliseconds(1000)
     /// A leader that does not hear from a quorum for this long steps down. At most the heartbeat timeout.
     public var leaderLeaseTimeout: Duration = .milliseconds(500)
-    /// After a random time in [t, 2t) an idle follower is told the commit index.
+    /// A follower that follows and is sent nothing for a random time in [t, 2t) is told so, with the commit index.
     public var commitTimeout: Duration = .milliseconds(50)
 
     /// How often it is considered to take a snapshot: every random [t, 2t).

@@ -181,7 +181,7 @@ extension RaftNode {
         for peer in leadership.peers {
             earliest = min(earliest, peer.heartbeatAt)
             if let retry = peer.retryAt { earliest = min(earliest, retry) }
-            if let commit = peer.commitAt { earliest = min(earliest, commit) }
+            if let idle = peer.idleAt { earliest = min(earliest, idle) }
             if let leaving = peer.leaving { earliest = min(earliest, leaving.deadline) }
         }
         if let transfer = leadership.transfer { earliest = min(earliest, transfer.deadline) }
@@ -195,7 +195,7 @@ extension RaftNode {
         for peer in leadership.peers {
             if peer.heartbeatAt <= now { sendHeartbeat(peer, leadership, &out) }
             if let retry = peer.retryAt, retry <= now { peer.retryAt = nil }
-            if let commit = peer.commitAt, commit <= now { tellCommit(peer, leadership, &out) }
+            if let idle = peer.idleAt, idle <= now { sendEmpty(peer, &out) }
         }
         leadership.peers.removeAll { peer in peer.leaving.map { $0.deadline <= now } ?? false }
         if let transfer = leadership.transfer, transfer.deadline <= now {

@@ -76,7 +76,7 @@ extension RaftNode {
     /// This node's own removal or demotion is committed: the others are told, then it leads no more.
     private func leaveOffice(_ leadership: Leadership, _ out: inout [RaftEffect]) {
         applyCommitted(&out)
-        for peer in leadership.peers { tellCommit(peer, leadership, &out) }
+        for peer in leadership.peers { sendEmpty(peer, &out) }
         stepDown("no longer a voter of the configuration", &out)
     }
 

@@ -26,9 +26,10 @@ extension RaftNode {
     func replicate(_ leadership: Leadership, _ out: inout [RaftEffect]) {
         for peer in leadership.peers {
             pump(peer, leadership, &out)
-            // Who gets nothing else is told of the commit index after a while.
-            if case .pipeline = peer.mode, peer.commitSent < commitIndex, peer.commitAt == nil {
-                peer.commitAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
+            // Who gets nothing else is told of the commit index after a while; and that it is led, more often than heartbeats tell it:
+            // autopilot judges followers by how lately they heard of the leader.
+            if case .pipeline = peer.mode, peer.idleAt == nil {
+                peer.idleAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
             }
         }
         leadership.peers.removeAll { peer in peer.leaving.map { peer.match >= $0.index && peer.commitSent >= $0.index } ?? false }
@@ -110,14 +111,14 @@ extension RaftNode {
         peer.outstanding += 1
         peer.outstandingBytes += bytes
         peer.commitSent = commitIndex
-        peer.commitAt = nil
+        peer.idleAt = nil
         call(peer.id, peer.address, message, purpose, &out)
     }
 
-    /// Nothing was sent for a while, but more is committed than the peer knows.
-    func tellCommit(_ peer: Peer, _ leadership: Leadership, _ out: inout [RaftEffect]) {
-        peer.commitAt = nil
-        guard case .pipeline = peer.mode, peer.retryAt == nil, peer.commitSent < commitIndex else { return }
+    /// Nothing was sent for a while.
+    func sendEmpty(_ peer: Peer, _ out: inout [RaftEffect]) {
+        peer.idleAt = nil
+        guard case .pipeline = peer.mode, peer.retryAt == nil, peer.outstanding == 0 || peer.commitSent < commitIndex else { return }
         guard peer.next > log.lastIndex, let previousTerm = log.term(at: peer.next - 1) else { return }
         sendEntries(peer, previousTerm, count: 0, bytes: 0, &out) { _ in }
     }

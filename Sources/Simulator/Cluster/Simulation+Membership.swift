@@ -13,9 +13,17 @@ extension Simulation {
         let members = servers.prefix(options.serverPlaces).filter { $0.standing == .member && !$0.isGone && !$0.isLeaving }
         if let spare = spares.first, members.count == 1 || faultRandom.chance(0.5) {
             join(spare)
-        } else if members.count > 1 {
+        } else if members.count > 1, canSpareOne {
             retire(faultRandom.chance(options.leaderBias) ? leader ?? members[0] : faultRandom.pick(members))
         }
+    }
+
+    /// By gossip servers leave on their own, whether or not a leader can take them out: people let one go only where all vote and run, and
+    /// where the others can decide without it.
+    private var canSpareOne: Bool {
+        guard options.gossip else { return true }
+        guard membershipIsSettled, let voters = leader?.machine?.settledVoters, voters.count > 2 else { return false }
+        return servers.allSatisfy { $0.isRunning || !voters.contains($0.identity.id) }
     }
 
     /// Starts a spare server; the leader takes it in as soon as there is one. With gossip, it finds out by itself.

@@ -140,7 +140,10 @@ extension Simulation {
         case .completion(_, let completion):
             world.count(kind: 7, place: server.index)
             world.mix(completion.token)
-            if case .failure = completion.result { world.mix(1) }
+            if case .failure = completion.result {
+                world.mix(1)
+                server.troubleEnds = world.now + .seconds(5)
+            }
             machine.handle(.disk(completion), at: now, into: &effects)
         case .probed(_, let id, let outcome):
             guard !server.cancelledProbes.remove(id) else { return }
@@ -254,7 +257,6 @@ extension Simulation {
 
     func diskAdvanced(_ server: Server<Machine>) {
         let completion = server.diskQueue.finish(on: server.disk)
-        if case .failure = completion.result { server.troubleEnds = world.now + .seconds(5) }
         if let time = server.diskQueue.next(disks, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
         if server.isRunning { deliver(.completion(server.lifeID, completion), to: server) }
     }
@@ -288,6 +290,8 @@ extension Simulation {
         server.inbox.removeAll()
         server.isPaused = false
         server.isSlow = false
+        // Who is started again stays.
+        server.isLeaving = false
         server.held.removeAll()
         server.isBatchScheduled = false
         server.busyUntil = .zero

@@ -123,7 +123,9 @@ final class DNSWorkload: Workload {
         askers[number].tcp = tcp
         askers[number].invoked = hub.now
         askers[number].isBusy = true
-        askers[number].floors = histories[subject].map { $0.floor(of: server) }
+        // A client agent may turn to another server, which may be behind.
+        let mayGoBack = server >= setup.run.serverPlaces && setup.run.staleDNS
+        askers[number].floors = histories[subject].map { mayGoBack ? nil : $0.floor(of: server) }
         let bytes = subjects[subject].bytes(question, id: UInt16(truncatingIfNeeded: askers[number].token))
         hub.ask(address(asker: number), server: server, question: bytes, tcp: tcp, timeout: Self.questionTimeout)
     }

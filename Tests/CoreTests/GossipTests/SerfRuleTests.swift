@@ -120,7 +120,7 @@ import Testing
         #expect(!me.handle(LeaveIntent(ltime: 5, node: "me", prune: false), at: .zero))
         var messages: [[UInt8]] = []
         me.state.appendBroadcasts(overhead: 3, limit: 1_400, to: &messages)
-        #expect(messages == [JoinIntent(ltime: 6, node: "me").message()])
+        #expect(messages == [JoinIntent(ltime: 7, node: "me").message()], "later than what a state would make of that intent")
         me.state.lifecycle = .leaving
         #expect(me.handle(LeaveIntent(ltime: 9, node: "me", prune: false), at: .zero))
         #expect(me.state.members["me"]?.status == .leaving)
@@ -139,7 +139,7 @@ import Testing
         remote.events = [nil, .init(ltime: 7, events: [.init(name: "e", payload: nil), .init(name: "e", payload: [1])])]
         me.state.merge(remoteState: remote.message()[...], join: true, at: .zero)
         #expect(me.state.clock.time == 20 && me.state.eventClock.time == 8 && me.state.queryClock.time == 5)
-        #expect(me.state.members["x"]?.status == .leaving && me.state.members["x"]?.statusTime == 5)
+        #expect(me.state.members["x"]?.status == .leaving && me.state.members["x"]?.statusTime == 4)
         #expect(me.state.members["me"]?.statusTime == 3)
         #expect(me.state.intents["y"]?.time == 6 && me.state.intents["y"]?.isLeave == false)
         #expect(me.state.intents["z"]?.time == 1 && me.state.intents["z"]?.isLeave == true)
@@ -147,6 +147,53 @@ import Testing
         let told = me.state.output.compactMap { if case .userEvent(let event) = $0 { event.payload } else { nil } }
         #expect(told == [[], [1]])
         #expect(try PushPullState(body: me.state.localState(join: false)[1...]).events.count == 512)
+    }
+
+    private func hear(_ times: [(String, UInt64)], left: [String] = [], _ me: Subject) {
+        var remote = PushPullState()
+        remote.statusTimes = times.map { .init(name: $0.0, ltime: $0.1) }
+        remote.leftMembers = left
+        me.state.merge(remoteState: remote.message()[...], join: false, at: .zero)
+    }
+
+    @Test func `who returned after it had left is not told to have left`() throws {
+        let me = subject()
+        me.state.joined(node("x"), at: .zero)
+        #expect(me.handle(LeaveIntent(ltime: 5, node: "x", prune: false), at: .zero))
+        me.state.left(node("x"), at: after(1))
+        #expect(try PushPullState(body: me.state.localState(join: false)[1...]).leftMembers == ["x"])
+        #expect(me.handle(JoinIntent(ltime: 6, node: "x"), at: after(2)))
+        let state = try PushPullState(body: me.state.localState(join: false)[1...])
+        #expect(state.leftMembers.isEmpty && state.statusTimes.last?.ltime == 6)
+        // It leaves again before anybody could reach it.
+        #expect(me.handle(LeaveIntent(ltime: 7, node: "x", prune: false), at: after(3)))
+        #expect(try PushPullState(body: me.state.localState(join: false)[1...]).leftMembers == ["x"])
+    }
+
+    @Test func `a leaving that is told weighs more than a return of the same time, and grows no later by being told`() {
+        let me = subject()
+        me.state.joined(node("x"), at: .zero)
+        hear([("x", 9)], me)
+        #expect(me.state.members["x"]?.status == .alive && me.state.members["x"]?.statusTime == 9)
+        hear([("x", 9)], left: ["x"], me)
+        #expect(me.state.members["x"]?.status == .leaving && me.state.members["x"]?.statusTime == 9)
+        hear([("x", 10)], me)
+        #expect(me.state.members["x"]?.status == .alive)
+        hear([("x", 9)], left: ["x"], me)
+        #expect(me.state.members["x"]?.status == .alive)
+    }
+
+    /// Somebody took us for gone while we were only slow, and nobody told us.
+    @Test func `we refute a time of ours that we never gave`() {
+        let me = subject()
+        hear([("me", 9)], me)
+        var messages: [[UInt8]] = []
+        me.state.appendBroadcasts(overhead: 3, limit: 1_400, to: &messages)
+        #expect(messages == [JoinIntent(ltime: 11, node: "me").message()])
+        hear([("me", 11)], me)
+        me.state.lifecycle = .leaving
+        hear([("me", 20)], me)
+        #expect(me.state.members["me"]?.statusTime == 11)
     }
 
     @Test func `old events are not for those who do not want them`() {

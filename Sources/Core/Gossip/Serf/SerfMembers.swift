@@ -8,6 +8,8 @@ struct SerfMember {
     fileprivate(set) var status: MemberStatus
     /// When, on the member clock, the status was last told.
     var statusTime: UInt64 = 0
+    /// Said that it is here after it had left: what is left of its leaving is that nobody has reached it yet.
+    fileprivate(set) var hasReturned = false
     /// Of those that left or failed.
     var leftAt = Instant.zero
 
@@ -87,9 +89,13 @@ struct SerfMembers {
         if member.status == .left { left.removeAll { $0 == member.name } }
     }
 
+    /// Those that left and have not been heard of since.
+    var gone: [String] { left.filter { self[$0]?.hasReturned == false } }
+
     /// Keeps the lists of those that failed and left.
     mutating func setStatus(_ status: MemberStatus, at place: Int) {
         let (old, name) = (entries[place].status, entries[place].name)
+        entries[place].hasReturned = false
         guard status != old else { return }
         if old == .failed { failed.removeAll { $0 == name } }
         if old == .left { left.removeAll { $0 == name } }
@@ -110,6 +116,7 @@ struct SerfMembers {
     }
 
     mutating func setStatusTime(_ time: UInt64, at place: Int) { entries[place].statusTime = time }
+    mutating func setReturned(at place: Int) { entries[place].hasReturned = true }
     mutating func setLeft(at instant: Instant, at place: Int) { entries[place].leftAt = instant }
 
     /// With their tags, in the order of names. Decodes each once.

@@ -49,7 +49,7 @@ extension SerfState: MemberlistDelegate {
         state.ltime = clock.time
         state.eventLTime = eventClock.time
         state.queryLTime = queryClock.time
-        state.leftMembers = members.left
+        state.leftMembers = members.gone
         state.statusTimes = members.all.map { PushPullState.MemberTime(name: $0.name, ltime: $0.statusTime) }
         state.events = recentEvents.wire
         return state.message()
@@ -73,18 +73,21 @@ extension SerfState: MemberlistDelegate {
         if state.queryLTime > 0 { queryClock.witness(state.queryLTime - 1) }
 
         // Those that left first: what is said of the others is older than their leaving, or a return.
+        var times = LookupTable<String, UInt64>()
         if !state.leftMembers.isEmpty {
-            var times = LookupTable<String, UInt64>()
             for member in state.statusTimes { times[member.name] = member.ltime }
-            for name in state.leftMembers {
-                _ = handle(LeaveIntent(ltime: (times[name] ?? 0) &+ 1, node: name, prune: false), at: now)
-                times.removeValue(forKey: name)
-            }
-            for member in state.statusTimes where times.contains(member.name) {
+        }
+        for name in state.leftMembers {
+            _ = handle(LeaveIntent(ltime: times[name] ?? 1, node: name, prune: false), told: true, at: now)
+            times.removeValue(forKey: name)
+        }
+        for member in state.statusTimes where state.leftMembers.isEmpty || times.contains(member.name) {
+            // Who joins says so anyway, once it is in.
+            if member.name == config.name, !join {
+                heardOfOurReturn(member.ltime, at: now)
+            } else {
                 _ = handle(JoinIntent(ltime: member.ltime, node: member.name), at: now)
             }
-        } else {
-            for member in state.statusTimes { _ = handle(JoinIntent(ltime: member.ltime, node: member.name), at: now) }
         }
 
         if join, joinsIgnoringOldEvents > 0 { eventTimeMin = max(eventTimeMin, state.eventLTime) }

@@ -7,21 +7,26 @@ extension SerfState {
         guard let place = members.place(intent.node) else { return buffer(intent.node, isLeave: false, intent.ltime, at: now) }
         guard intent.ltime > members[place].statusTime else { return false }
         members.setStatusTime(intent.ltime, at: place)
+        switch members[place].status {
         // It changed its mind, or never meant to leave.
-        if members[place].status == .leaving { members.setStatus(.alive, at: place) }
+        case .leaving: members.setStatus(.alive, at: place)
+        case .left: members.setReturned(at: place)
+        case .none, .alive, .failed: break
+        }
         return true
     }
 
-    /// Whether the message is to be passed on.
-    mutating func handle(_ intent: LeaveIntent, at now: Instant) -> Bool {
+    /// Whether the message is to be passed on. One that is not the member's own but `told` with a state is as old as the leaving that it
+    /// is about, and weighs more than a return of the same time: whoever has not heard of the leaving tells it as a return.
+    mutating func handle(_ intent: LeaveIntent, told: Bool = false, at now: Instant) -> Bool {
         clock.witness(intent.ltime)
         guard let place = members.place(intent.node) else { return buffer(intent.node, isLeave: true, intent.ltime, at: now) }
-        guard intent.ltime > members[place].statusTime else { return false }
-        if intent.node == config.name, lifecycle == .alive {
-            log(.debug, "Refuting an older leave intent")
-            broadcastJoin(at: now)
+        let known = members[place].statusTime
+        if intent.node == config.name, lifecycle == .alive, intent.ltime >= known {
+            refute(at: now)
             return false
         }
+        guard intent.ltime > known || told && intent.ltime == known else { return false }
         members.setStatusTime(intent.ltime, at: place)
         switch members[place].status {
         case .alive:
@@ -35,6 +40,7 @@ extension SerfState {
             tell(.left, member, at: now)
             if intent.prune { prune(at: place, at: now) }
         case .leaving, .left:
+            members.setStatus(members[place].status, at: place)
             if intent.prune { prune(at: place, at: now) }
         case .none:
             return false
@@ -49,6 +55,20 @@ extension SerfState {
         _ = handle(intent, at: now)
         broadcast(intent.message(), on: \.intentQueue, at: now)
         armSnapshot(at: now)
+    }
+
+    /// Others believe that we leave, or have left. What they tell of it may be later by one than what we have seen of it.
+    private mutating func refute(at now: Instant) {
+        log(.debug, "Refuting an older leave intent")
+        clock.increment()
+        broadcastJoin(at: now)
+    }
+
+    /// What a state says of our own return. A time that we never gave comes from a leaving that somebody else holds against us.
+    mutating func heardOfOurReturn(_ time: UInt64, at now: Instant) {
+        clock.witness(time)
+        guard lifecycle == .alive, time > members[config.name]?.statusTime ?? .max else { return }
+        refute(at: now)
     }
 
     private mutating func buffer(_ name: String, isLeave: Bool, _ time: UInt64, at now: Instant) -> Bool {
