@@ -82,8 +82,7 @@ extension SerfState: MemberlistDelegate {
             times.removeValue(forKey: name)
         }
         for member in state.statusTimes where state.leftMembers.isEmpty || times.contains(member.name) {
-            // Who joins says so anyway, once it is in.
-            if member.name == config.name, !join {
+            if member.name == config.name {
                 heardOfOurReturn(member.ltime, at: now)
             } else {
                 _ = handle(JoinIntent(ltime: member.ltime, node: member.name), at: now)
