@@ -64,8 +64,10 @@ import Testing
         me.state.joined(node("x"), at: .zero)
         #expect(me.state.members["x"]?.status == .leaving && me.state.members["x"]?.statusTime == 10)
         #expect(me.state.clock.time == 11)
+        _ = me.events()
         #expect(me.handle(JoinIntent(ltime: 12, node: "x"), at: .zero))
         #expect(me.state.members["x"]?.status == .alive && me.state.members["x"]?.statusTime == 12)
+        #expect(me.events() == ["updated:x"], "who was told of a member that leaves is told that it does not")
         #expect(!me.handle(JoinIntent(ltime: 12, node: "x"), at: .zero))
         #expect(!me.handle(LeaveIntent(ltime: 11, node: "x", prune: false), at: .zero))
     }

@@ -8,8 +8,10 @@ extension SerfState {
         guard intent.ltime > members[place].statusTime else { return false }
         members.setStatusTime(intent.ltime, at: place)
         switch members[place].status {
-        // It changed its mind, or never meant to leave.
-        case .leaving: members.setStatus(.alive, at: place)
+        case .leaving:
+            // It changed its mind, or never meant to leave. Serf has no event for it; but whoever saw it join may have seen it leave at once.
+            members.setStatus(.alive, at: place)
+            tell(.updated, members[place].member, at: now)
         case .left: members.setReturned(at: place)
         case .none, .alive, .failed: break
         }
