@@ -10,10 +10,13 @@ extension Simulation {
     /// The fault: a spare server joins or a member goes, whichever is possible.
     func changeMembershipByChance() {
         let spares = servers.filter { $0.standing == .spare }
-        let members = servers.prefix(options.serverPlaces).filter { $0.standing == .member && !$0.isGone && !$0.isLeaving }
+        var members = servers.prefix(options.serverPlaces).filter { $0.standing == .member && !$0.isGone && !$0.isLeaving }
         if let spare = spares.first, members.count == 1 || faultRandom.chance(0.5) {
             join(spare)
         } else if members.count > 1, canSpareOne {
+            // Without gossip nobody takes back that a server is to be added: it is taken out once it is in.
+            if !options.gossip { members = members.filter { leader?.machine?.settledVoters?.contains($0.identity.id) ?? false } }
+            if members.isEmpty { return }
             retire(faultRandom.chance(options.leaderBias) ? leader ?? members[0] : faultRandom.pick(members))
         }
     }
