@@ -16,19 +16,6 @@ public enum APICall: Sendable {
     case datacenters(CacheOptions?, pretty: Bool)
     /// Below `/v1/agent/`: this agent itself, not the catalog.
     case agent(AgentRequest, pretty: Bool)
-
-    /// The datacenter the call is for; nil when it does not depend on one, or for the agent's own.
-    public var datacenter: String? {
-        let name: String
-        switch self {
-        case .read(_, let options, _), .sessionRenew(_, let options, _), .txn(_, true, let options, _), .operation(_, let options, _):
-            name = options.datacenter
-        case .txn(let request, false, _, _): name = request.datacenter
-        case .write(let request, _): name = request.datacenter
-        case .immediate, .datacenters, .agent: return nil
-        }
-        return name.isEmpty ? nil : name
-    }
 }
 
 extension WriteRequest {

@@ -7,14 +7,6 @@ public struct AgentMember: Hashable, Sendable {
     public var tags: StringMap
     public var status: MemberStatus
 
-    public init(name: String, address: String, port: Int, tags: StringMap, status: MemberStatus = .alive) {
-        self.name = name
-        self.address = address
-        self.port = port
-        self.tags = tags
-        self.status = status
-    }
-
     public init(_ member: Member) {
         name = member.name
         address = IPAddress(bytes: member.address)?.text ?? ""

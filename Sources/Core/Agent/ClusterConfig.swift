@@ -21,7 +21,4 @@ public struct GossipTuning: Hashable, Sendable {
     public static let lan = GossipTuning()
     public static let wan = GossipTuning(
         gossipInterval: .milliseconds(500), probeInterval: .seconds(5), probeTimeout: .seconds(3), suspicionMult: 6)
-    /// Both pools of an agent in development mode.
-    public static let development = GossipTuning(
-        gossipInterval: .milliseconds(100), probeInterval: .milliseconds(100), probeTimeout: .milliseconds(100), suspicionMult: 3)
 }

@@ -25,13 +25,6 @@ public struct LookupTable<Key: Hashable, Value> {
     @inlinable public mutating func removeValue(forKey key: Key) -> Value? { storage.removeValue(forKey: key) }
 
     @inlinable public mutating func removeAll(keepingCapacity: Bool = false) { storage.removeAll(keepingCapacity: keepingCapacity) }
-
-    /// Replaces every value by the result of `transform`, which must not depend on the order of the calls.
-    @inlinable public func mapValues<T>(_ transform: (Value) throws -> T) rethrows -> LookupTable<Key, T> {
-        var copy = LookupTable<Key, T>()
-        copy.storage = try storage.mapValues(transform)
-        return copy
-    }
 }
 
 extension LookupTable: Sendable where Key: Sendable, Value: Sendable {}

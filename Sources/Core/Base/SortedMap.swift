@@ -62,16 +62,8 @@ public struct SortedMap<Key: Comparable, Value>: RandomAccessCollection, Express
         return old
     }
 
-    public mutating func removeAll() { elements.removeAll() }
-
     public var keys: [Key] { elements.map(\.key) }
     public var values: [Value] { elements.map(\.value) }
-
-    public func mapValues<T>(_ transform: (Value) throws -> T) rethrows -> SortedMap<Key, T> {
-        var copy = SortedMap<Key, T>()
-        copy.elements = try elements.map { ($0.key, try transform($0.value)) }
-        return copy
-    }
 }
 
 extension SortedMap: Sendable where Key: Sendable, Value: Sendable {}

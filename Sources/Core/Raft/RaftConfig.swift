@@ -57,15 +57,6 @@ public struct RaftConfig: Sendable {
 
     public init() {}
 
-    /// The reference multiplies the first three timeouts by `performance.raft_multiplier`.
-    public func scaled(by multiplier: Int) -> RaftConfig {
-        var copy = self
-        copy.heartbeatTimeout = heartbeatTimeout * multiplier
-        copy.electionTimeout = electionTimeout * multiplier
-        copy.leaderLeaseTimeout = leaderLeaseTimeout * multiplier
-        return copy
-    }
-
     /// How long an AppendEntries or a vote may stay unanswered before it is given up: the reference's 10 s, less where elections are quick.
     var callTimeout: Duration { min(.seconds(10), max(.seconds(1), heartbeatTimeout)) }
 

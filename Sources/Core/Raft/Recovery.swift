@@ -66,7 +66,6 @@ public struct RecoveredRaftState: Sendable {
     public var isPristine: Bool { vote.isPristine && log.lastIndex == 0 && snapshot == nil }
     public var term: UInt64 { vote.term }
     public var lastIndex: UInt64 { log.lastIndex }
-    public var lastTerm: UInt64 { log.lastTerm }
     /// The latest configuration, committed or not.
     public var configuration: RaftConfiguration { configurations.last?.configuration ?? RaftConfiguration() }
 }

@@ -124,13 +124,7 @@ extension Store {
     fileprivate mutating func restore(_ request: RegisterRequest, unindexed: UInt64) {
         let key = TableKey.of(request.node)
         if !nodes.contains(key) {
-            var node = Node()
-            node.id = request.id
-            node.node = request.node
-            node.address = request.address
-            node.datacenter = request.datacenter
-            node.taggedAddresses = request.taggedAddresses
-            node.meta = request.nodeMeta
+            var node = Node(request)
             // Old versions did not write the indexes of nodes.
             node.index = request.index.create == 0 ? RaftIndex(create: unindexed, modify: unindexed) : request.index
             insert(Row(node), key)

@@ -29,14 +29,7 @@ extension Store {
 
     private mutating func registerAll(_ request: RegisterRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) {
         if isNodeNew(request) {
-            var node = Node()
-            node.id = request.id
-            node.node = request.node
-            node.address = request.address
-            node.datacenter = request.datacenter
-            node.taggedAddresses = request.taggedAddresses
-            node.meta = request.nodeMeta
-            do { try ensureNode(node, index, &changes) } catch { throw GoError("failed inserting node: \(error.text)") }
+            do { try ensureNode(Node(request), index, &changes) } catch { throw GoError("failed inserting node: \(error.text)") }
         }
         if let service = request.service {
             do { try ensureService(service, onNode: request.node, index, &changes) } catch {
@@ -196,5 +189,18 @@ enum MetaRules {
             true
         default: false
         }
+    }
+}
+
+extension Node {
+    /// What a registration says of its node, without indexes.
+    init(_ request: RegisterRequest) {
+        self.init()
+        id = request.id
+        node = request.node
+        address = request.address
+        datacenter = request.datacenter
+        taggedAddresses = request.taggedAddresses
+        meta = request.nodeMeta
     }
 }

@@ -93,13 +93,6 @@ public struct WatchRegistry<ID: Hashable & Sendable>: Sendable {
         return woken.map(\.id)
     }
 
-    /// Everybody, in the order of registration: the state was replaced as a whole.
-    public mutating func wakeAll() -> [ID] {
-        let woken = ids.sorted { watchers[$0]!.order < watchers[$1]!.order }
-        for id in woken { cancel(id) }
-        return woken
-    }
-
     private mutating func wake(_ topic: WatchTopic, _ woken: inout [(order: UInt64, id: ID)]) {
         guard let found = members[topic] else { return }
         for (id, _) in found {

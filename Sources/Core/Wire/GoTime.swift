@@ -21,18 +21,7 @@ public struct GoTime: Hashable, Comparable, Sendable {
 
     /// The zero time of Go, 0001-01-01T00:00:00Z: "never".
     public static let zero = GoTime(unixSeconds: -62_135_596_800)
-    public var isZero: Bool { unixSeconds == GoTime.zero.unixSeconds && nanoseconds == 0 }
-
     public static func < (a: GoTime, b: GoTime) -> Bool { (a.unixSeconds, a.nanoseconds) < (b.unixSeconds, b.nanoseconds) }
-
-    /// Saturates at the ends of 64 bits.
-    public static func + (a: GoTime, b: Duration) -> GoTime {
-        let total = Int64(a.nanoseconds) + b.nanoseconds % 1_000_000_000
-        let carry = total < 0 ? -1 : total / 1_000_000_000
-        let (sum, overflow) = a.unixSeconds.addingReportingOverflow(b.nanoseconds / 1_000_000_000 + carry)
-        let seconds = overflow ? (b.nanoseconds > 0 ? Int64.max : .min) : sum
-        return GoTime(unixSeconds: seconds, nanoseconds: Int32(total - carry * 1_000_000_000), offsetMinutes: a.offsetMinutes)
-    }
 
     /// The 15 bytes of Go's `MarshalBinary` (rpc-raft-wire §2.3).
     public init?(binary bytes: ArraySlice<UInt8>) {
@@ -81,16 +70,6 @@ struct CivilTime {
         minute = Int(seconds / 60 % 60)
         second = Int(seconds % 60)
         weekday = Int(((days + 4) % 7 + 7) % 7)
-    }
-
-    /// The inverse of the initializer. Fields must be in their ranges.
-    static func unixSeconds(year: Int64, month: Int, day: Int, hour: Int, minute: Int, second: Int) -> Int64 {
-        let shiftedYear = month <= 2 ? year - 1 : year
-        let era = (shiftedYear >= 0 ? shiftedYear : shiftedYear - 399) / 400
-        let yearOfEra = shiftedYear - era * 400
-        let dayOfYear = Int64((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1)
-        let days = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-        return days * 86_400 + Int64(hour * 3_600 + minute * 60 + second)
     }
 
     /// Four digits: of years 0 to 9999.
@@ -144,57 +123,6 @@ extension GoTime {
             out.append(UInt8(ascii: ":"))
             out.append(twoDigits: Int(offset.magnitude % 60))
         }
-    }
-
-    /// Reads RFC 3339 with a capital T and an optional fraction. The error is Go's, without its analysis of which part is wrong.
-    public static func parse(rfc3339 text: String) throws(GoError) -> GoTime {
-        let bytes = Array(text.utf8)
-        guard let time = parse(bytes) else {
-            let layout = GoQuote.quote("2006-01-02T15:04:05Z07:00")
-            let quoted = GoQuote.quote(text)
-            throw GoError("parsing time \(quoted) as \(layout): cannot parse \(quoted) as \"2006\"")
-        }
-        return time
-    }
-
-    private static func parse(_ bytes: [UInt8]) -> GoTime? {
-        func number(_ at: Int, _ count: Int, _ range: ClosedRange<Int>) -> Int? {
-            guard at + count <= bytes.count else { return nil }
-            var value = 0
-            for byte in bytes[at..<at + count] {
-                guard byte >= 0x30 && byte <= 0x39 else { return nil }
-                value = value * 10 + Int(byte - 0x30)
-            }
-            return range.contains(value) ? value : nil
-        }
-        let marks: [(Int, UInt8)] = [(4, 0x2D), (7, 0x2D), (10, 0x54), (13, 0x3A), (16, 0x3A)]
-        guard bytes.count >= 20, marks.allSatisfy({ bytes[$0.0] == $0.1 }),
-            let year = number(0, 4, 0...9999), let month = number(5, 2, 1...12), let day = number(8, 2, 1...31),
-            let hour = number(11, 2, 0...23), let minute = number(14, 2, 0...59), let second = number(17, 2, 0...59)
-        else { return nil }
-        var at = 19
-        var nanoseconds: Int32 = 0
-        if bytes[at] == UInt8(ascii: ".") {
-            at += 1
-            let start = at
-            var place: Int32 = 100_000_000
-            while at < bytes.count, bytes[at] >= 0x30 && bytes[at] <= 0x39 {
-                nanoseconds += Int32(bytes[at] - 0x30) * place
-                place /= 10
-                at += 1
-            }
-            if at == start { return nil }
-        }
-        let local = CivilTime.unixSeconds(year: Int64(year), month: month, day: day, hour: hour, minute: minute, second: second)
-        guard CivilTime(unixSeconds: local).day == day, at < bytes.count else { return nil }
-        if bytes[at] == UInt8(ascii: "Z") {
-            return at + 1 == bytes.count ? GoTime(unixSeconds: local, nanoseconds: nanoseconds) : nil
-        }
-        guard bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-"), at + 6 == bytes.count, bytes[at + 3] == UInt8(ascii: ":"),
-            let hours = number(at + 1, 2, 0...23), let minutes = number(at + 4, 2, 0...59)
-        else { return nil }
-        let offset = (hours * 60 + minutes) * (bytes[at] == UInt8(ascii: "-") ? -1 : 1)
-        return GoTime(unixSeconds: local - Int64(offset * 60), nanoseconds: nanoseconds, offsetMinutes: Int16(offset))
     }
 
     /// `Sat, 21 Nov 2026 05:02:16 GMT`: the value of an HTTP `Date` header.

@@ -30,12 +30,6 @@ public struct JSONWriter: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
-    /// Continues a buffer that holds something else; take it back from `finish()`.
-    public init(appendingTo bytes: consuming [UInt8], pretty: Bool = false) {
-        self.pretty = pretty
-        self.bytes = bytes
-    }
-
     /// The document, with the final line end in pretty mode.
     public consuming func finish() -> [UInt8] {
         if pretty { bytes.append(UInt8(ascii: "\n")) }
@@ -97,12 +91,6 @@ public struct JSONWriter: Sendable {
         endKey()
     }
 
-    public mutating func key(_ name: ByteString) {
-        separate()
-        name.bytes.withUnsafeBufferPointer { quote($0, trusted: false) }
-        endKey()
-    }
-
     @inline(__always)
     private mutating func endKey() {
         bytes.append(UInt8(ascii: ":"))
@@ -153,12 +141,6 @@ public struct JSONWriter: Sendable {
         value.bytes.withUnsafeBufferPointer { quote($0, trusted: false) }
     }
 
-    /// An ASCII literal that needs no escapes.
-    public mutating func literal(_ value: StaticString) {
-        separate()
-        value.withUTF8Buffer { appendPlain($0) }
-    }
-
     /// In standard base64.
     public mutating func base64(_ value: [UInt8]) {
         separate()
@@ -177,12 +159,6 @@ public struct JSONWriter: Sendable {
 
     /// In Go's spelling, as text: `1m30s`.
     public mutating func duration(_ value: Duration) { string(GoDuration.format(value)) }
-
-    /// One value that is encoded already, in the right form (compact or pretty).
-    public mutating func raw(_ value: some Sequence<UInt8>) {
-        separate()
-        bytes.append(contentsOf: value)
-    }
 
     /// nil is `null`.
     public mutating func strings(_ value: [String]?) {

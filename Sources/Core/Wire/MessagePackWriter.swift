@@ -13,9 +13,6 @@ public struct MessagePackWriter: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
-    /// Continues a buffer; take it back from `bytes`.
-    public init(appendingTo bytes: consuming [UInt8]) { self.bytes = bytes }
-
     @inline(__always) public mutating func null() { bytes.append(0xC0) }
     @inline(__always) public mutating func bool(_ value: Bool) { bytes.append(value ? 0xC3 : 0xC2) }
 
@@ -63,11 +60,6 @@ public struct MessagePackWriter: Sendable {
 
     public mutating func double(_ value: Double) {
         bytes.append(0xCB)
-        bytes.append(bigEndian: value.bitPattern)
-    }
-
-    public mutating func float(_ value: Float) {
-        bytes.append(0xCA)
         bytes.append(bigEndian: value.bitPattern)
     }
 

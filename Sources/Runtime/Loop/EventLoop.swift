@@ -68,8 +68,6 @@ final class EventLoop {
 
     deinit { happened.deallocate() }
 
-    var count: Int { places.count - free.count }
-
     func add(_ fd: Int32, events: UInt32, _ source: any EventSource) throws(SystemError) -> Key {
         let place: UInt32
         if let last = free.popLast() {
@@ -87,11 +85,6 @@ final class EventLoop {
         }
         places[Int(place)].source = source
         return key
-    }
-
-    func change(_ key: Key, _ fd: Int32, events: UInt32) {
-        var event = epoll_event(events: events, data: epoll_data_t(u64: key.raw))
-        epoll_ctl(epoll.raw, EPOLL_CTL_MOD, fd, &event)
     }
 
     /// Forgets the source; the caller closes the descriptor, which ends the kernel's watching.

@@ -19,8 +19,6 @@ final class SharedState: @unchecked Sendable {
 public struct ServerLimits: Sendable {
     /// `limits.http_max_conns_per_client`; 0 or less: unlimited.
     public var connectionsPerClientMax = 200
-    /// Request line and headers (1 MiB in the reference).
-    public var headSizeMax = 1 << 20
     public var bodySizeMax = 64 << 20
     /// Of an archive that is to be restored.
     public var archiveSizeMax = 1 << 30

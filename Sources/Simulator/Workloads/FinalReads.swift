@@ -2,13 +2,14 @@ import Core
 
 /// Reads that must succeed once the faults are over: one after the other, each repeated until it is answered.
 struct FinalReads {
-    struct Job {
+    private struct Job {
         var server: Int
         var target: String
         var tag: Int
     }
 
     struct Done {
+        /// Which of the targets.
         var tag: Int
         var server: Int
         var invoked: Instant
@@ -19,8 +20,11 @@ struct FinalReads {
     private var at = 0
     private var invoked = Instant.zero
 
-    init(_ jobs: [Job], address: ClientAddress) {
-        self.jobs = jobs
+    /// Reads every target from every server.
+    init(of targets: [String], from servers: [Int], address: ClientAddress) {
+        jobs = servers.flatMap { server in
+            targets.enumerated().map { Job(server: server, target: $0.element, tag: $0.offset) }
+        }
         self.address = address
     }
 

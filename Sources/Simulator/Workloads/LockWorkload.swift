@@ -268,11 +268,8 @@ final class LockWorkload: Workload {
     var isIdle: Bool { clients.allSatisfy { !$0.caller.isBusy } }
 
     func readFinalState(_ hub: ClientHub) {
-        var jobs: [FinalReads.Job] = []
-        for server in hub.usable {
-            for lock in histories.indices { jobs.append(.init(server: server, target: path(lock) + "?consistent", tag: lock)) }
-        }
-        finals = FinalReads(jobs, address: ClientAddress(workload: setup.index, client: clients.count, token: 0))
+        let address = ClientAddress(workload: setup.index, client: clients.count, token: 0)
+        finals = FinalReads(of: histories.indices.map { path($0) + "?consistent" }, from: hub.usable, address: address)
         finals?.resume(hub)
     }
 

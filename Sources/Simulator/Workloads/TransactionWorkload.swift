@@ -252,13 +252,8 @@ final class TransactionWorkload: Workload {
     var isIdle: Bool { clients.allSatisfy { $0.pending == nil } }
 
     func readFinalState(_ hub: ClientHub) {
-        var jobs: [FinalReads.Job] = []
-        for server in hub.usable {
-            for group in histories.indices {
-                jobs.append(.init(server: server, target: "/v1/kv/\(prefix(group))?recurse&consistent", tag: group))
-            }
-        }
-        finals = FinalReads(jobs, address: ClientAddress(workload: setup.index, client: clients.count, token: 0))
+        let address = ClientAddress(workload: setup.index, client: clients.count, token: 0)
+        finals = FinalReads(of: histories.indices.map { "/v1/kv/\(prefix($0))?recurse&consistent" }, from: hub.usable, address: address)
         finals?.resume(hub)
     }
 

@@ -25,8 +25,9 @@ import Testing
 
     @Test func `development mode gossips fast and keeps no keyring`() throws {
         let agent = try ConfigFixture.build([], isDev: true).agent
-        #expect(agent.gossipLAN == .development)
-        #expect(agent.gossipWAN == .development)
+        let hasty = GossipTuning(
+            gossipInterval: .milliseconds(100), probeInterval: .milliseconds(100), probeTimeout: .milliseconds(100), suspicionMult: 3)
+        #expect(agent.gossipLAN == hasty && agent.gossipWAN == hasty)
         #expect(agent.disableKeyringFile)
         #expect(agent.bootstrap && !agent.announcesBootstrap)
         #expect(agent.coordinateUpdatePeriod == .milliseconds(100))

@@ -57,8 +57,11 @@ struct DNSTestCatalog {
     }
 
     mutating func raw(_ packet: [UInt8], tcp: Bool = false, readable: Bool = true) -> [UInt8]? {
-        DNSResponder(config: config, datacenter: "dc1")
-            .answer(packet, tcp: tcp, store: store, readable: readable, unixSeconds: 1_795_237_407, random: &random)
+        let state = PublishedState(
+            store: store, isLeader: true, leaseExpiry: .distantFuture, isSoleVoter: true, knowsLeader: true, lastLeaderContact: nil)
+        var source = StoredCatalog(state, authorizer: .allowAll, onlyPassing: config.onlyPassing, readable: readable)
+        return DNSResponder(config: config, datacenter: "dc1")
+            .answer(packet, tcp: tcp, from: &source, unixSeconds: 1_795_237_407, random: &random)
     }
 
     mutating func ask(_ name: String, _ type: UInt16, tcp: Bool = false, options: DNSOptions? = nil, readable: Bool = true) -> DNSMessage {

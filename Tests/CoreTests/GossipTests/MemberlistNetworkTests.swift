@@ -126,9 +126,9 @@ import Testing
         network.run(for: .seconds(5))
         // The delegate does not pass on, so those whom the first one chose have it.
         #expect((1..<6).contains { network.machines[$0].delegate.messages.contains([7, 7, 7]) })
+        let address = network.machines[5].config.advertise.text
         network.use(0) { machine, effects in
-            #expect(machine.send(userMessage: [9], toMember: "n5", at: network.now, into: &effects))
-            #expect(!machine.send(userMessage: [9], toMember: "nobody", at: network.now, into: &effects))
+            machine.send(userMessage: [9], to: address, at: network.now, into: &effects)
         }
         network.run(for: .seconds(1))
         #expect(network.machines[5].delegate.messages.contains([9]))

@@ -164,7 +164,8 @@ import Testing
             registry.register(at, [.kvPrefix(prefix)])
         }
         #expect(registry.wake(Self.changes(.kvKey("a/b/c"))) == [0, 1, 2, 3])
-        #expect(registry.wakeAll() == [4, 5] && registry.isEmpty)
+        #expect(registry.wake(Self.changes(.kvKey("b"))) == [4])
+        #expect(registry.wake(Self.changes(.kvKey("a/b/c/d"))) == [5] && registry.isEmpty)
     }
 
     @Test func `many watchers leave nothing behind`() {

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Core
@@ -104,23 +105,21 @@ import Testing
         #expect(UUIDText.invalidHex(0x0A) == "encoding/hex: invalid byte: U+000A")
     }
 
-    @Test func `times are printed and parsed in RFC 3339 and for HTTP`() throws {
+    @Test func `times are printed in RFC 3339 and for HTTP`() throws {
         let time = GoTime(unixSeconds: 1_795_237_336, nanoseconds: 500_000_000)
         #expect(time.rfc3339 == "2026-11-21T05:02:16.5Z")
         #expect(time.httpDate == "Sat, 21 Nov 2026 05:02:16 GMT")
         #expect(GoTime.zero.rfc3339 == "0001-01-01T00:00:00Z")
-        #expect(try GoTime.parse(rfc3339: "2026-11-21T05:02:16.5Z") == time)
-        let east = try GoTime.parse(rfc3339: "2026-11-21T06:32:16+01:30")
-        #expect(east.unixSeconds == time.unixSeconds && east.rfc3339 == "2026-11-21T06:32:16+01:30")
-        #expect(throws: GoError.self) { try GoTime.parse(rfc3339: "2026-02-30T00:00:00Z") }
-        #expect(throws: GoError.self) { try GoTime.parse(rfc3339: "2026-02-28") }
+        #expect(GoTime(unixSeconds: time.unixSeconds, offsetMinutes: 90).rfc3339 == "2026-11-21T06:32:16+01:30")
         var random = Random(seed: 1)
         for _ in 0..<2_000 {
             let seconds = Int64.random(in: -62_135_596_800...253_402_300_799, using: &random)
-            #expect(try GoTime.parse(rfc3339: GoTime(unixSeconds: seconds).rfc3339).unixSeconds == seconds)
+            var civil = tm(), time = time_t(seconds)
+            gmtime_r(&time, &civil)
+            let date = [Int(civil.tm_year) + 1_900, Int(civil.tm_mon) + 1, Int(civil.tm_mday)]
+            let day = [civil.tm_hour, civil.tm_min, civil.tm_sec].map { Int($0) }
+            #expect(GoTime(unixSeconds: seconds).rfc3339 == String(format: "%04d-%02d-%02dT%02d:%02d:%02dZ", arguments: date + day))
         }
-        #expect(GoTime(unixSeconds: 1, nanoseconds: 900_000_000) + .milliseconds(200) == GoTime(unixSeconds: 2, nanoseconds: 100_000_000))
-        #expect(GoTime(unixSeconds: 1, nanoseconds: 100_000_000) + .milliseconds(-200) == GoTime(unixSeconds: 0, nanoseconds: 900_000_000))
         #expect(GoTime(unixNanoseconds: -1) == GoTime(unixSeconds: -1, nanoseconds: 999_999_999))
     }
 }

@@ -16,23 +16,11 @@ public struct DNSResponder: Sendable {
         if config != zone.config { zone = DNSZone(config, datacenter: zone.datacenter) }
     }
 
-    /// The answer to a packet from the store at hand; nil when it must be dropped.
+    /// The answer to a packet; nil when it must be dropped.
     ///
     /// - Parameters:
-    ///   - readable: false when the store must not be answered from: look-ups then fail with SERVFAIL.
     ///   - unixSeconds: the time, for the serial number of the zone.
     ///   - random: shuffles the instances of services.
-    public func answer(
-        _ packet: [UInt8], tcp: Bool, store: Store, authorizer: Authorizer = .allowAll, readable: Bool = true, unixSeconds: Int64,
-        random: inout Random
-    ) -> [UInt8]? {
-        let state = PublishedState(
-            store: store, isLeader: true, leaseExpiry: .distantFuture, isSoleVoter: true, knowsLeader: true, lastLeaderContact: nil)
-        var source = StoredCatalog(state, authorizer: authorizer, onlyPassing: zone.config.onlyPassing, readable: readable)
-        return answer(packet, tcp: tcp, from: &source, unixSeconds: unixSeconds, random: &random)
-    }
-
-    /// The answer to a packet from any source; nil when it must be dropped.
     func answer<Source: DNSSource>(
         _ packet: [UInt8], tcp: Bool, from source: inout Source, unixSeconds: Int64, random: inout Random
     ) -> [UInt8]? {

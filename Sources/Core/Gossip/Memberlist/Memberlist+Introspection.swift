@@ -15,7 +15,6 @@ extension Memberlist {
     /// Alive or suspected, the own node included.
     public var activeCount: Int { table.activeCount }
     public var aliveCount: Int { table.aliveCount }
-    public var suspectCount: Int { table.suspectCount }
 
     /// 0 is healthy (Lifeguard's local health multiplier).
     public var healthScore: Int { awareness.score }

@@ -96,14 +96,4 @@ extension Memberlist {
         sendPacket([MessageType.user.rawValue] + userMessage, to: address, protocolMax: protocolMax)
         end(&effects)
     }
-
-    /// A user message to a member, without any guarantee; false if there is none of that name.
-    public mutating func send(
-        userMessage: [UInt8], toMember name: String, at time: Instant, into effects: inout [GossipEffect]
-    ) -> Bool {
-        guard let slot = table.slot(name) else { return false }
-        let (address, protocolMax) = (table[slot].address.text, table[slot].versions.protocolMax)
-        send(userMessage: userMessage, to: address, protocolMax: protocolMax, at: time, into: &effects)
-        return true
-    }
 }
