@@ -143,8 +143,8 @@ extension Memberlist {
         let claim = suspect.accusation
         guard let slot = table.slot(claim.node), claim.incarnation >= table[slot].incarnation else { return }
         if suspicions[slot] != nil {
-            if suspicions[slot]?.confirm(claim.from) == true {
-                suspicionDeadlines[slot] = suspicions[slot]?.deadline
+            if let before = suspicions[slot]?.deadline, suspicions[slot]?.confirm(claim.from) == true {
+                suspicionDeadlines[slot] = suspicions[slot].map { min(before, max($0.deadline, patience)) }
                 broadcast(suspect, about: claim.node)
             }
             return
@@ -159,6 +159,13 @@ extension Memberlist {
         table[slot].incarnation = claim.incarnation
         table.set(slot, .suspect, at: now)
         startSuspicion(of: slot, from: claim.from)
+    }
+
+    /// Until when a suspicion lasts at least once others confirm it. A member that doubts itself may have missed what was said meanwhile,
+    /// just as those whose word comes with it: it does not take their last word for a death at once, but gives the suspected one time to
+    /// speak. (Lifeguard leaves this out: there members that recover together kill together.)
+    private var patience: Instant {
+        config.usesAwareness && awareness.score > 0 ? now + awareness.scale(config.probeInterval) : .zero
     }
 
     private mutating func startSuspicion(of slot: Int, from accuser: String) {
