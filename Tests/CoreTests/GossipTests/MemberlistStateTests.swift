@@ -160,6 +160,30 @@ import Testing
         #expect(bench.machine.counters.degradedTimeout == 0)
     }
 
+    /// It has just come back, as those that accuse have: the suspected could not say anything yet.
+    @Test func `a member that doubts itself gives the suspected time to speak`() {
+        for number in 1...8 { bench.alive("n\(number)", at: UInt8(number)) }
+        for incarnation in 1...3 { bench.dead("me", UInt32(incarnation)) }
+        #expect(bench.machine.healthScore == 3)
+        bench.suspect("n1", from: "n2")
+        bench.now += .seconds(20)
+        bench.suspect("n1", from: "n3")
+        bench.suspect("n1", from: "n4")
+        bench.pass(.zero)
+        #expect(bench.state("n1") == .suspect)
+        // A second for each point of doubt and one more; never longer than without those who confirm.
+        #expect(bench.machine.suspicionDeadlines.first == .zero + .seconds(24))
+        bench.alive("n1", 2, at: 1)
+        #expect(bench.state("n1") == .alive)
+        bench.suspect("n5", from: "n2")
+        bench.now += .seconds(5)
+        bench.suspect("n5", from: "n3")
+        bench.suspect("n5", from: "n4")
+        #expect(bench.machine.suspicionDeadlines.first == bench.now + .seconds(4))
+        bench.pass(.seconds(4))
+        #expect(bench.state("n5") == .dead)
+    }
+
     @Test func `without dynamic suspicion accusers do not matter`() {
         let bench = MemberlistBench { $0.usesDynamicSuspicion = false }
         for number in 1...8 { bench.alive("n\(number)", at: UInt8(number)) }

@@ -143,7 +143,7 @@ extension Memberlist {
         let claim = suspect.accusation
         guard let slot = table.slot(claim.node), claim.incarnation >= table[slot].incarnation else { return }
         if suspicions[slot] != nil {
-            if let before = suspicions[slot]?.deadline, suspicions[slot]?.confirm(claim.from) == true {
+            if let before = suspicionDeadlines[slot], suspicions[slot]?.confirm(claim.from) == true {
                 suspicionDeadlines[slot] = suspicions[slot].map { min(before, max($0.deadline, patience)) }
                 broadcast(suspect, about: claim.node)
             }
