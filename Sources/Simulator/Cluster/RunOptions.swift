@@ -75,6 +75,8 @@ struct RunOptions: Equatable {
     var spares = 0
     /// Agents without a server of their own. They need gossip.
     var agents = 0
+    /// How long it takes until the last of them is started; zero: they start as soon as they can, a millisecond apart.
+    var agentsWithin: Duration = .zero
     /// Whether agents find each other by gossip; otherwise servers know each other from the start.
     var gossip = false
     /// With faults; then the run goes on until all is quiet and checked.
@@ -115,6 +117,12 @@ extension RunOptions {
     var serverPlaces: Int { servers + spares }
     /// And the client agents behind them.
     var places: Int { serverPlaces + agents }
+
+    /// When the agent at a place is first started.
+    func startTime(of place: Int) -> Duration {
+        guard place >= serverPlaces, agentsWithin > .zero else { return .milliseconds(Int64(place)) }
+        return .nanoseconds(agentsWithin.nanoseconds / Int64(agents) * Int64(place - serverPlaces + 1))
+    }
 
     /// The name of the agent at a place.
     func name(of place: Int) -> String {

@@ -108,7 +108,7 @@ final class Simulation<Machine: SimulatedMachine> {
     /// Runs until everything is checked or a rule is broken.
     func run() -> RunReport {
         for server in servers where server.standing == .member {
-            world.schedule(.start(server: server.index), after: .milliseconds(Int64(server.index)))
+            world.schedule(.start(server: server.index), after: options.startTime(of: server.index))
         }
         hub.livesOf = { [unowned self] place in servers[place].life }
         for rate in options.faults { world.schedule(.fault(rate.kind), after: faultRandom.interval(mean: rate.interval)) }

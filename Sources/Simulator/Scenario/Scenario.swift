@@ -32,6 +32,7 @@ extension RunOptions {
         servers = try block.int("servers", in: 1...7) ?? servers
         spares = try block.int("spares", in: 0...4) ?? spares
         agents = try block.int("agents", in: 0...2000) ?? agents
+        agentsWithin = try block.duration("agents_within") ?? agentsWithin
         gossip = try block.bool("gossip") ?? (agents > 0)
         if agents > 0 && !gossip { throw block.error("gossip", "agents find their servers by gossip") }
         staleDNS = try block.bool("stale_dns") ?? staleDNS
