@@ -96,11 +96,11 @@ import Testing
 
     @Test func `a cluster that does not serve after the faults is noticed`() {
         var options = options()
-        // The toy's only copy is not to come back.
-        options.steps = [ScenarioStep(at: .seconds(5), action: .leave(.server(0)))]
+        options.steps = [ScenarioStep(at: .seconds(6), action: .kill(.server(0)))]
         options.expect.convergedWithin = .seconds(20)
         options.expect.leaderWithin = .seconds(20)
-        #expect(run(options, seed: 1).violations.map(\.rule) == ["liveness"])
+        #expect(run(options, seed: 1).violations == [])
+        #expect(run(options, seed: 1, .givesUpServing).violations.map(\.rule) == ["liveness"])
     }
 
     @Test func `expectations that are not met are reported`() {

@@ -21,6 +21,8 @@ final class ToyMachine: SimulatedMachine {
         case spins
         /// Refuses to start from a file that ends in a torn record.
         case trustsItsFile
+        /// Once it was started again, it serves nobody.
+        case givesUpServing
     }
 
     /// For the tests of one process, which run one after the other.
@@ -45,6 +47,7 @@ final class ToyMachine: SimulatedMachine {
     private var forwarded: [(id: CallID, request: RequestID)] = []
     private var blocked: [Blocked] = []
     private var answers = 0
+    private var wasStartedAgain = false
 
     var raft: NoConsensus? { nil }
 
@@ -52,6 +55,7 @@ final class ToyMachine: SimulatedMachine {
         primary = config.initialServers[0].address
         isPrimary = config.nodeName == config.initialServers[0].name
         guard isPrimary, try disk.list("").contains(Self.file) else { return }
+        wasStartedAgain = true
         let bytes = try disk.read(Self.file, offset: 0, count: try disk.size(Self.file))
         while let (record, end) = Self.record(in: bytes, at: size) {
             _ = store.apply(record, at: store.index + 1)
@@ -97,6 +101,7 @@ final class ToyMachine: SimulatedMachine {
             effects.append(.call(CallID(nextToken), to: primary, .rpc, ToyAnswer.bytes(request), timeout: .seconds(400)))
             return
         }
+        if Self.flaw == .givesUpServing && wasStartedAgain { return answer(waiter, HTTPResponse(status: 500, body: []), &effects) }
         guard request.method == "GET" else { return write(request, waiter, &effects) }
         let (_, query) = ToyStore.target(request)
         let present = store.read(request)
