@@ -138,7 +138,9 @@ import Testing
 
     @Test func `whatever is cut off is missed`() throws {
         let archive = try vector("snapshot-1.8.6.snap")
-        for length in 0..<archive.count { #expect(refusal(Array(archive[..<length])) != nil) }
+        // Everywhere near the ends, here and there between: each one unpacks what is left.
+        let lengths = Array(0..<40) + stride(from: 40, to: archive.count - 40, by: 151) + Array(archive.count - 40..<archive.count)
+        for length in lengths { #expect(refusal(Array(archive[..<length])) != nil, "\(length)") }
         let tar = try unpacked(archive)
         let file = "failed to read snapshot file: "
         #expect(refusal(packed(Array(tar[..<600]))) == file + "failed to read snapshot metadata: unexpected EOF")
@@ -146,7 +148,7 @@ import Testing
         #expect(refusal(packed(Array(tar[..<300]))) == file + "failed reading snapshot: unexpected EOF")
     }
 
-    @Test(arguments: 0..<300) func `whatever is changed is noticed, or does not matter`(seed: Int) throws {
+    @Test(arguments: 0..<60) func `whatever is changed is noticed, or does not matter`(seed: Int) throws {
         let whole = try vector("snapshot-1.8.6.snap"), state = try vector("snapshot-1.8.6-state.bin")
         var random = Random(seed: UInt64(seed))
         var archive = whole
