@@ -15,7 +15,7 @@ public enum APICall: Sendable {
     /// `/v1/catalog/datacenters`
     case datacenters(CacheOptions?, pretty: Bool)
     /// Below `/v1/agent/`: this agent itself, not the catalog.
-    case agent(AgentRequest, pretty: Bool)
+    indirect case agent(AgentRequest, pretty: Bool)
 }
 
 extension WriteRequest {

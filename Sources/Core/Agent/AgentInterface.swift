@@ -132,6 +132,8 @@ public enum LogLevel: UInt8, Comparable, Sendable {
 }
 
 /// What happens to an agent.
+///
+/// The rare cases with much in them are indirect: an event is moved several times on its way, and as large as its largest case.
 public enum AgentEvent: Sendable {
     /// A client's request; answered by exactly one `.respond` of that id, unless it is cancelled before.
     case request(RequestID, HTTPRequest)
@@ -156,7 +158,7 @@ public enum AgentEvent: Sendable {
     /// Leave gracefully, then `.exit`.
     case leave
     /// SIGHUP, or the answer to `.readConfiguration`: what the configuration files say now.
-    case reload(AgentConfig)
+    indirect case reload(AgentConfig)
     /// The configuration files cannot be used, and why. Everything stays as it is.
     case reloadFailed(String)
     /// The wall clock was set: the new `AgentConfig.wallClockOffset`.
@@ -164,14 +166,14 @@ public enum AgentEvent: Sendable {
     /// A log line of the driver's own, of a level that `.followLog` asked for: level, module, message.
     case logged(LogLevel, String, String)
     /// What a front end has measured.
-    case measured(RequestMeasures)
+    indirect case measured(RequestMeasures)
     /// The answer to `.examineHost`.
-    case hostExamined(UInt64, HostFacts)
+    indirect case hostExamined(UInt64, HostFacts)
     /// The process is about to end. What the agent now gives to the disk is still performed.
     case shutDown
 }
 
-/// What an agent asks of its driver.
+/// What an agent asks of its driver. Rare and large cases are indirect, as in `AgentEvent`.
 public enum AgentEffect: Sendable {
     case respond(RequestID, HTTPResponse)
     case answer(RequestID, [UInt8])
@@ -200,7 +202,7 @@ public enum AgentEffect: Sendable {
     /// Look at the machine and answer with `.hostExamined` of that token.
     case examineHost(UInt64)
     /// A new configuration holds: what of it concerns the driver and its front ends takes effect.
-    case configure(AgentConfig)
+    indirect case configure(AgentConfig)
     /// Read the configuration files again and answer with `.reload` or `.reloadFailed`.
     case readConfiguration
     /// Stop the process; a text means failure and its reason.

@@ -11,7 +11,7 @@ enum LoopMessage {
     case piece(RequestID, [UInt8])
     /// A connection that the listener accepted and this loop shall own.
     case adopt(AcceptedConnection)
-    case configure(AgentConfig)
+    indirect case configure(AgentConfig)
     /// Close the listeners and everything that waits for nothing.
     case shutDown
 }

@@ -100,7 +100,7 @@ public struct TxnResponse: Hashable, Sendable {
 
 /// A write as the API or an RPC hands it to the servers.
 public enum WriteRequest: Hashable, Sendable {
-    case register(RegisterRequest)
+    indirect case register(RegisterRequest)
     case deregister(DeregisterRequest)
     case kv(KVSRequest)
     case session(SessionRequest)
