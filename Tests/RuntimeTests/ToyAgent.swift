@@ -52,7 +52,7 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
             case .logged(let level, let module, let text): seen.append("\(level.name) \(module) \(text)")
             case .measured: seen.append("measured")
             case .hostExamined(_, let facts): seen.append("examined \(facts.kernel?.hostName ?? "")")
-            case .call, .answered, .packet, .resolved, .reload, .reloadFailed, .wallClock: seen.append("\(event)")
+            case .routed, .call, .answered, .packet, .resolved, .reload, .reloadFailed, .wallClock: seen.append("\(event)")
             }
         }
     }
@@ -142,10 +142,10 @@ struct ToyFrontEnd: RequestFrontEnd {
 
     mutating func answer(
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
-    ) -> Bool {
-        guard request.method == "GET", request.target.elementsEqual("/here".utf8) else { return false }
+    ) -> RequestAnswer {
+        guard request.method == "GET", request.target.elementsEqual("/here".utf8) else { return .handOver }
         HTTPSerializer.append(ToyAgent.text("here" + name), framing: framing, date: date, to: &out)
-        return true
+        return .written
     }
 
     mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer {

@@ -70,8 +70,11 @@ struct FlawedFrontEnd: RequestFrontEnd {
 
     mutating func answer(
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
-    ) -> Bool {
-        inner.answer(request, framing: framing, state: state, now: now, date: date, into: &out)
+    ) -> RequestAnswer {
+        let answer = inner.answer(request, framing: framing, state: state, now: now, date: date, into: &out)
+        // The flaws are looked for in requests as they came.
+        if case .routed = answer { return .handOver }
+        return answer
     }
 
     mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer {

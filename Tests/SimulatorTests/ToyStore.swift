@@ -150,7 +150,7 @@ enum ToyAnswer {
 struct ToyFrontEnd: RequestFrontEnd {
     mutating func answer(
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
-    ) -> Bool { false }
+    ) -> RequestAnswer { .handOver }
     mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer { .drop }
 }
 

@@ -1,30 +1,28 @@
-/// What the routes and the renderer need to know of the agent's configuration. Cheap to copy.
-public struct APIContext: Sendable {
-    public var nodeName = "node"
-    public var isServer = true
-    public var datacenter = "dc1"
+/// What the routes and the renderer need to know of the agent's configuration. Every request is taken apart beside it, hence shared.
+public final class APIContext: Sendable {
+    public let nodeName: String
+    public let isServer: Bool
+    public let datacenter: String
     /// `-dev`: every JSON answer is indented (http-1 §1.5).
-    public var devMode = false
+    public let devMode: Bool
     /// In bytes, compared with Content-Length.
-    public var kvMaxValueSize = 512 << 10
-    public var txnMaxRequestLength = 512 << 10
+    public let kvMaxValueSize: Int
+    public let txnMaxRequestLength: Int
     /// Path prefixes that answer 403.
-    public var blockEndpoints: [[UInt8]] = []
+    public let blockEndpoints: [[UInt8]]
     /// Networks from which writes are accepted; empty: everywhere.
-    public var allowWriteFrom: [IPNetwork] = []
-    public var discoveryMaxStale: Duration = .zero
-    public var disableUnprintableFilter = false
-    public var uiEnabled = false
-    public var uiContentPath = "/ui/"
-    public var useCache = true
-    public var enableDebug = false
-    public var disableCoordinates = false
+    public let allowWriteFrom: [IPNetwork]
+    public let discoveryMaxStale: Duration
+    public let disableUnprintableFilter: Bool
+    public let uiEnabled: Bool
+    public let uiContentPath: String
+    public let useCache: Bool
+    public let enableDebug: Bool
+    public let disableCoordinates: Bool
     /// On every answer of a wrapped endpoint: `Vary`, the configured headers, address translation. Sorted by name, names canonical.
-    public private(set) var commonHeaders: [(name: String, value: String)] = [("Vary", "Accept-Encoding")]
+    public let commonHeaders: [(name: String, value: String)]
 
-    public init() {}
-
-    public init(from config: AgentConfig) {
+    public init(from config: AgentConfig = AgentConfig()) {
         nodeName = config.nodeName
         isServer = config.server
         datacenter = config.datacenter
@@ -40,16 +38,16 @@ public struct APIContext: Sendable {
         useCache = config.httpUseCache
         enableDebug = config.enableDebug
         disableCoordinates = config.disableCoordinates
-        setCommonHeaders(configured: config.responseHeaders, translates: config.translateWANAddresses)
+        commonHeaders = Self.commonHeaders(configured: config.responseHeaders, translates: config.translateWANAddresses)
     }
 
-    private mutating func setCommonHeaders(configured: StringMap, translates: Bool) {
+    private static func commonHeaders(configured: StringMap, translates: Bool) -> [(name: String, value: String)] {
         var headers = configured.map { (name: HeaderName.canonical($0.key), value: $0.value) }
         // A configured value takes the place of this one.
         if !headers.contains(where: { $0.name == "Vary" }) { headers.append(("Vary", "Accept-Encoding")) }
         if translates { headers.append(("X-Consul-Translate-Addresses", "true")) }
         headers.sort { $0.name < $1.name }
-        commonHeaders = headers
+        return headers
     }
 
     /// Adds what every answer of a wrapped endpoint carries; keeps the headers sorted. The answer's own headers win.

@@ -60,6 +60,8 @@ struct EndpointPattern: Sendable {
     let endpoint: Endpoint
     /// The longest other pattern that this one lies below; -1 for none.
     var parent = -1
+    /// Whether a pattern with a final `/` lies below this one.
+    var hasSubtrees = false
     /// Its place in the table.
     var number = 0
 
@@ -69,8 +71,10 @@ struct EndpointPattern: Sendable {
         self.endpoint = endpoint
     }
 
+    var isSubtree: Bool { path.last == UInt8(ascii: "/") }
+
     func matches(_ candidate: ArraySlice<UInt8>) -> Bool {
-        path.last == UInt8(ascii: "/") ? candidate.starts(with: path) : candidate.elementsEqual(path)
+        isSubtree ? candidate.starts(with: path) : candidate.elementsEqual(path)
     }
 }
 
@@ -80,14 +84,25 @@ struct EndpointTable: Sendable {
 
     /// Sorted by path.
     private let patterns: [EndpointPattern]
+    /// Where among them those stand whose fifth byte is that one: what nearly all have in common, `/v1/`, says nothing.
+    private let places: [Range<Int>]
+    private static let common = Array("/v1/".utf8)
 
     private init(_ all: [EndpointPattern]) {
         var sorted = all.sorted { $0.path.lexicographicallyPrecedes($1.path) }
         for at in sorted.indices {
             sorted[at].number = at
-            sorted[at].parent = sorted[..<at].lastIndex { $0.path.last == UInt8(ascii: "/") && sorted[at].path.starts(with: $0.path) } ?? -1
+            guard let parent = sorted[..<at].lastIndex(where: { $0.isSubtree && sorted[at].path.starts(with: $0.path) }) else { continue }
+            sorted[at].parent = parent
+            if sorted[at].isSubtree { sorted[parent].hasSubtrees = true }
+        }
+        var places = Array(repeating: 0..<0, count: 256)
+        for (at, pattern) in sorted.enumerated() where pattern.path.starts(with: Self.common) {
+            let byte = Int(pattern.path[Self.common.count])
+            places[byte] = (places[byte].isEmpty ? at : places[byte].lowerBound)..<(at + 1)
         }
         patterns = sorted
+        self.places = places
     }
 
     var count: Int { patterns.count }
@@ -100,7 +115,7 @@ struct EndpointTable: Sendable {
     /// O(log n) in the number of endpoints.
     func find(_ path: ArraySlice<UInt8>) -> EndpointPattern? {
         // Every pattern that is a prefix of `path` is also a prefix of the last pattern that does not sort after `path`, or is it.
-        var at = upperBound(path) - 1
+        var at = lastNotAfter(path)
         while at >= 0 {
             if patterns[at].matches(path) { return patterns[at] }
             at = patterns[at].parent
@@ -108,21 +123,27 @@ struct EndpointTable: Sendable {
         return nil
     }
 
-    /// Whether the path lacks nothing but the final `/` of a pattern, and is no pattern itself.
-    func lacksSlash(_ path: [UInt8]) -> Bool {
+    /// Whether a path for which `find` gave `found` lacks nothing but the final `/` of a pattern, and is no pattern itself.
+    func lacksSlash(_ path: [UInt8], _ found: EndpointPattern?) -> Bool {
         guard path.last != UInt8(ascii: "/") else { return false }
-        if let found = find(path), found.path == path { return false }
+        if let found, !found.hasSubtrees || found.path == path { return false }
         let slashed = path + [UInt8(ascii: "/")]
         return find(slashed)?.path == slashed
     }
 
-    private func upperBound(_ path: ArraySlice<UInt8>) -> Int {
-        var low = 0, high = patterns.count
+    /// The place of the last pattern that does not sort after `path`, where that may be a prefix of it; otherwise a smaller one or -1.
+    private func lastNotAfter(_ path: ArraySlice<UInt8>) -> Int {
+        var (low, high) = (0, patterns.count)
+        if path.count > Self.common.count, path.starts(with: Self.common) {
+            let place = places[Int(path[path.startIndex + Self.common.count])]
+            if place.isEmpty { return -1 }
+            (low, high) = (place.lowerBound, place.upperBound)
+        }
         while low < high {
             let middle = (low + high) / 2
             if path.lexicographicallyPrecedes(patterns[middle].path) { high = middle } else { low = middle + 1 }
         }
-        return low
+        return low - 1
     }
 
     private static func all(_ paths: [String], below prefix: String, _ methods: AllowedMethods, _ endpoint: Endpoint) -> [EndpointPattern] {

@@ -25,25 +25,26 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
 
     public mutating func answer(
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
-    ) -> Bool {
+    ) -> RequestAnswer {
         let cacheable = request.method == "GET" && !request.hasMeaningfulHeaders && framing.isPlain && state.answersDefault(at: now)
         if cacheable, let known = answers.append(request.target, state, date, to: &out) {
             subject = known
             measures.reads += 1
-            return true
+            return .written
         }
-        guard let (response, isRead) = respond(to: request, state, now), !response.close else { return false }
+        let call = router.route(request)
+        guard let (response, isRead) = respond(to: call, state, now), !response.close else { return .routed(call) }
         subject = MeasuredSubject(request)
         if isRead { measures.reads += 1 }
         let start = out.count
         HTTPSerializer.append(response, framing: framing, date: date, to: &out, compressor: &gzip)
         if cacheable && isRead { answers.keep(request.target, state, date, out[start...], subject) }
-        return true
+        return .written
     }
 
     /// nil when the core loop must answer.
-    private func respond(to request: borrowing HTTPRequest, _ state: PublishedState, _ now: Instant) -> (HTTPResponse, isRead: Bool)? {
-        switch router.route(request) {
+    private func respond(to call: APICall, _ state: PublishedState, _ now: Instant) -> (HTTPResponse, isRead: Bool)? {
+        switch call {
         case .immediate(let response): return (response, false)
         case .read(let query, let options, let shape):
             guard shape.cache == nil, options.datacenter.isEmpty || options.datacenter == datacenter else { return nil }

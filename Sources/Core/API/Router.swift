@@ -16,14 +16,17 @@ public struct Router: Sendable {
         if !context.disableUnprintableFilter, target.hasUnprintable {
             return .immediate(HTTPResponse(status: 400, wrapped: false))
         }
+        let table = EndpointTable.shared
+        let found = table.find(target.path)
         if request.method != "CONNECT" {
-            let path = target.cleaned ?? target.path
-            if EndpointTable.shared.lacksSlash(path) || lacksSlashOfUI(path) {
+            let cleaned = target.cleaned
+            let path = cleaned ?? target.path
+            if table.lacksSlash(path, cleaned == nil ? found : table.find(path)) || lacksSlashOfUI(path) {
                 return .immediate(Answer.redirect(to: path + [UInt8(ascii: "/")], query: target.query, request))
             }
-            if path.count != target.path.count { return .immediate(Answer.redirect(to: path, query: target.query, request)) }
+            if cleaned != nil { return .immediate(Answer.redirect(to: path, query: target.query, request)) }
         }
-        guard let found = EndpointTable.shared.find(target.path) else { return .immediate(index(target, request)) }
+        guard let found else { return .immediate(index(target, request)) }
         return endpoint(found, target, request)
     }
 
@@ -35,7 +38,7 @@ public struct Router: Sendable {
     }
 
     private func lacksSlashOfUI(_ path: [UInt8]) -> Bool {
-        context.uiEnabled && context.uiContentPath.utf8.elementsEqual(path + [UInt8(ascii: "/")])
+        context.uiEnabled && context.uiContentPath.utf8.last == UInt8(ascii: "/") && context.uiContentPath.utf8.dropLast().elementsEqual(path)
     }
 
     /// Steps 3 to 8 of http-1 §1.2; the headers of steps 1 and 2 are on every answer (`APIContext.finish`).

@@ -126,6 +126,7 @@ public final class Agent: AgentMachine {
     public func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect]) {
         switch event {
         case .request(let id, let request): execute(router.route(request), for: id, at: now, into: &effects)
+        case .routed(let id, let call): execute(call, for: id, at: now, into: &effects)
         case .question(let id, let packet, let tcp, _): ask(id, packet, tcp: tcp, at: now, into: &effects)
         case .cancelled(let id): cancel(id, at: now)
         case .call(let id, let from, let channel, let bytes): called(id, from: from, channel, bytes, at: now, into: &effects)
@@ -166,15 +167,18 @@ public final class Agent: AgentMachine {
         case .shutDown: shutDown(at: now, into: &effects)
         }
         settle(at: now, into: &effects)
-        if case .request(let id, _) = event { noteWaiting(id) }
+        switch event {
+        case .request(let id, _), .routed(let id, _): noteWaiting(id)
+        default: break
+        }
     }
 
     public func flush(at now: Instant, into effects: inout [AgentEffect]) {
         repeat {
             backend.flush(at: now)
             settle(at: now, into: &effects)
-            // An answer may have led to another write, for which nobody would wake the agent.
-        } while backend.server?.hasProposals ?? false
+            // An answer may have led to another request, for which nobody would wake the agent.
+        } while backend.server?.isCollecting ?? false
         observe(&effects, at: now)
     }
 

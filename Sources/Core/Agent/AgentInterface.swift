@@ -137,6 +137,8 @@ public enum LogLevel: UInt8, Comparable, Sendable {
 public enum AgentEvent: Sendable {
     /// A client's request; answered by exactly one `.respond` of that id, unless it is cancelled before.
     case request(RequestID, HTTPRequest)
+    /// The same, of a request that a front end has taken apart already.
+    indirect case routed(RequestID, APICall)
     /// A DNS question in wire form; `tcp` answers may be long. Answered by `.answer`.
     case question(RequestID, [UInt8], tcp: Bool, from: String)
     /// The client of this request went away: forget it.

@@ -14,10 +14,10 @@ public protocol AgentMachine: AnyObject {
 public protocol RequestFrontEnd {
     /// Answers `request` from the published state if that is possible, appending a complete HTTP/1.1 response to `out`.
     ///
-    /// Returns false, with `out` unchanged, when the request must go to the core loop. `date` is the value of the Date header.
+    /// `out` is unchanged unless the answer is `.written`. `date` is the value of the Date header.
     mutating func answer(
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
-    ) -> Bool
+    ) -> RequestAnswer
 
     /// Answers a DNS question from the published state, if that is possible.
     mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer
@@ -41,6 +41,15 @@ extension RequestFrontEnd {
     public mutating func measure(_ subject: MeasuredSubject, nanoseconds: Int64) {}
     public mutating func measureAnswered(nanoseconds: Int64) {}
     public mutating func takeMeasures() -> RequestMeasures? { nil }
+}
+
+/// What a front end makes of a request.
+public enum RequestAnswer: Sendable {
+    case written
+    /// The core loop must answer it: `AgentEvent.request`.
+    case handOver
+    /// Likewise, and this is what it asks for: `AgentEvent.routed`.
+    case routed(APICall)
 }
 
 /// What a front end makes of a DNS question.

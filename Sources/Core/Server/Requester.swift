@@ -95,9 +95,10 @@ public enum ServerWork: Sendable {
 
     /// Without a node to sort by that is in another datacenter: of those nothing is known here.
     func localized(_ datacenter: String) -> ServerWork {
-        guard case .read(let query, var options) = self, !options.sourceDatacenter.isEmpty, options.sourceDatacenter != datacenter else {
+        guard case .read(let query, let given) = self, !given.sourceDatacenter.isEmpty, given.sourceDatacenter != datacenter else {
             return self
         }
+        var options = given
         options.sourceNode = ""
         options.sourceDatacenter = ""
         return .read(query, options)

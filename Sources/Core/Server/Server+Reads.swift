@@ -82,8 +82,15 @@ extension Server {
     /// Asks a quorum whether this server still leads, then evaluates.
     func verify(_ read: VerifiedRead, at now: Instant) {
         if raft.isSoleVoter { return evaluate(read.query, read.options, for: read.requester, deadline: read.deadline, at: now) }
+        unverified.append(read)
+    }
+
+    /// One round of questions to the followers serves all reads that came in one batch of events.
+    func verifyCollected(at now: Instant) {
+        if unverified.isEmpty { return }
         let token = takeToken()
-        verifications[token] = [read]
+        verifications[token] = unverified
+        unverified = []
         drive(.verifyLeader(token: token), at: now)
     }
 

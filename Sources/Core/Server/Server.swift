@@ -33,6 +33,8 @@ public final class Server {
     var held = PersistentMap<UInt64, HeldWork>()
     var heldDeadlines = DeadlineQueue<UInt64>()
     var verifications = LookupTable<UInt64, [VerifiedRead]>()
+    /// Reads of this batch of events, for which the followers have not been asked yet.
+    var unverified: [VerifiedRead] = []
     var forwarded = LookupTable<CallID, ForwardedWork>()
     var retries = PersistentMap<UInt64, (call: ForwardedWork, giveUpAt: Instant, error: ServerError)>()
     var retryDeadlines = DeadlineQueue<UInt64>()
@@ -237,6 +239,7 @@ public final class Server {
             proposals = []
             drive(.propose(batch), at: now)
         }
+        verifyCollected(at: now)
         raft.flush(at: now, into: &raftEffects)
         performRaftEffects(at: now)
         // Readers tell their clients how long ago the leader was heard.
@@ -246,8 +249,8 @@ public final class Server {
         publish(at: now)
     }
 
-    /// Whether there are writes that wait for `flush`.
-    var hasProposals: Bool { !proposals.isEmpty }
+    /// Whether there are writes or reads that wait for `flush`.
+    var isCollecting: Bool { !proposals.isEmpty || !unverified.isEmpty }
 
     public var deadline: Instant? {
         var earliest = raft.deadline

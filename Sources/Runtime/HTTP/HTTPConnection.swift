@@ -175,9 +175,11 @@ final class HTTPConnection: EventSource {
 
     private func take(_ request: HTTPRequest, _ framing: HTTPFraming) {
         let now = SystemClock.now()
-        if let state = loop.state(),
-            loop.frontEnd.answer(request, framing: framing, state: state, now: now, date: loop.date.current(), into: &loop.toSend)
-        {
+        var answer = RequestAnswer.handOver
+        if let state = loop.state() {
+            answer = loop.frontEnd.answer(request, framing: framing, state: state, now: now, date: loop.date.current(), into: &loop.toSend)
+        }
+        if case .written = answer {
             loop.measureAnswered(since: now)
             if !framing.keepAlive { end = .afterOutput }
             return
@@ -190,7 +192,11 @@ final class HTTPConnection: EventSource {
         (subject, since) = (loop.frontEnd.subject(of: request), now)
         // Whoever looks at measures wants the latest.
         if request.target.starts(with: "/v1/agent/metrics".utf8) { loop.tellMeasures() }
-        loop.outgoing.append(.request(id, request))
+        if case .routed(let call) = answer {
+            loop.outgoing.append(.routed(id, call))
+        } else {
+            loop.outgoing.append(.request(id, request))
+        }
     }
 
     /// Whether the request waits for a change: a GET with `index` or `hash`.

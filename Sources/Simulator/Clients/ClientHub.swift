@@ -26,6 +26,8 @@ final class ClientHub {
         var parsed: HTTPRequest?
         var framing = HTTPFraming()
         var wasTriedByFrontEnd = false
+        /// What it asks for, if the front end has found out.
+        var call: APICall?
         /// The life in whose core loop it waits.
         var served: LifeID?
         var isAnswered = false
@@ -142,6 +144,15 @@ final class ClientHub {
         record.wasTriedByFrontEnd = true
         requests.modify(handle) { $0 = record }
         return (record.parsed!, record.framing, firstTry)
+    }
+
+    func routed(_ handle: Handle, _ call: APICall) { requests.modify(handle) { $0.call = call } }
+
+    /// What the core loop gets of the request.
+    func event(_ handle: Handle) -> AgentEvent? {
+        guard let (request, _, _) = parse(handle) else { return nil }
+        let id = RequestID(handle.raw)
+        return requests[handle]?.call.map { .routed(id, $0) } ?? .request(id, request)
     }
 
     /// The request enters a core loop, which owes it an answer.

@@ -24,7 +24,11 @@ extension Simulation {
         guard let (request, framing, firstTry) = hub.parse(handle), firstTry, let state = server.published else { return false }
         let now = server.clock.local(at: world.now)
         responseBytes.removeAll(keepingCapacity: true)
-        guard server.frontEnd.answer(request, framing: framing, state: state, now: now, date: date, into: &responseBytes) else {
+        switch server.frontEnd.answer(request, framing: framing, state: state, now: now, date: date, into: &responseBytes) {
+        case .written: break
+        case .handOver: return false
+        case .routed(let call):
+            hub.routed(handle, call)
             return false
         }
         world.count(kind: 11, place: server.index)

@@ -167,9 +167,9 @@ extension Simulation {
             machine.change(adds ? .addVoter(id: identity.id, address: identity.address) : .removeServer(id: identity.id), at: now)
         case .request(let handle, _):
             // What arrived while the process was stopped, the front end has not seen.
-            guard !answeredByFrontEnd(handle, server), let (request, _, _) = hub.parse(handle) else { return }
+            guard !answeredByFrontEnd(handle, server), let event = hub.event(handle) else { return }
             world.count(kind: 10, place: server.index)
-            machine.handle(.request(RequestID(handle.raw), request), at: now, into: &effects)
+            machine.handle(event, at: now, into: &effects)
         case .packet(_, let from, let pool, let bytes):
             world.count(kind: 29, place: server.index)
             world.mix(bytes)

@@ -87,8 +87,10 @@ import Testing
         // The second one is answered from memory.
         for _ in 0..<2 {
             var out: [UInt8] = []
-            let isAnswered = frontEnd.answer(request, framing: HTTPFraming(), state: state, now: .zero, date: [], into: &out)
-            #expect(isAnswered)
+            guard case .written = frontEnd.answer(request, framing: HTTPFraming(), state: state, now: .zero, date: [], into: &out) else {
+                Issue.record("not answered")
+                return
+            }
             frontEnd.measureAnswered(nanoseconds: 1_000_000)
         }
         for name in ["web.service.consul", "1.0.0.10.in-addr.arpa"] {

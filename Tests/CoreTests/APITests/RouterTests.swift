@@ -28,6 +28,23 @@ import Testing
         #expect(!answer.wrapped && answer["Vary"] == nil)
     }
 
+    /// The table narrows its search down by what comes after `/v1/`; here every pattern is tried.
+    @Test func `the longest pattern that matches wins`() {
+        let table = EndpointTable.shared
+        let patterns = (0..<table.count).map(table.path)
+        var paths: [[UInt8]] = ["", "/", "/v", "/v1", "/v1/", "/v1/\u{FF}", "/v2/kv/a", "/ui/", "/debug/pprof/x"].map { Array($0.utf8) }
+        for pattern in patterns {
+            paths += [pattern, pattern.dropLast(), pattern + [0], pattern + Array("x/y".utf8), pattern.dropLast() + [0xFF]]
+        }
+        for path in paths {
+            let matching = patterns.filter { $0.last == UInt8(ascii: "/") ? path.starts(with: $0) : path == $0 }
+            let found = table.find(path)
+            #expect(found?.path == matching.max { $0.count < $1.count })
+            let lacks = path.last != UInt8(ascii: "/") && !patterns.contains(path) && patterns.contains(path + [UInt8(ascii: "/")])
+            #expect(table.lacksSlash(path, found) == lacks)
+        }
+    }
+
     @Test func `redirects of other methods have no body`() throws {
         let answer = try #require(router.answer("PUT /v1/kv//a", body: "x"))
         #expect(answer.status == 301 && answer.body.isEmpty && answer["Content-Type"] == nil)
@@ -55,6 +72,8 @@ import Testing
         let answer = try #require(context { $0.uiEnabled = true }.answer("GET /"))
         #expect(answer.status == 301 && answer["Location"] == "/ui/")
         #expect(answer.text == "<a href=\"/ui/\">Moved Permanently</a>.\n\n")
+        #expect(context { $0.uiEnabled = true }.answer("GET /ui")?["Location"] == "/ui/")
+        #expect(context { $0.uiEnabled = true }.answer("GET /uj")?.status == 404)
     }
 
     @Test(arguments: ["GET /v1/kv/a%00", "GET /v1/kv/a%09b", "GET /v1/kv/%C2%A0", "GET /nope%01"])
