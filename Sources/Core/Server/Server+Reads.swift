@@ -13,7 +13,8 @@ extension Server {
         if !datacenter.isEmpty && datacenter != config.datacenter { return fail(work, requester, .noPath, at: now) }
         let work = work.localized(config.datacenter)
         if case .read(let query, let options) = work, options.allowStale, raft.isLeader || raft.lastContact != nil {
-            return evaluate(query, options, for: requester, deadline: nil, at: now)
+            evaluate(query, options, for: requester, deadline: nil, at: now)
+            return
         }
         if case .operation(let operation, let options) = work, operation.isAnswered(by: self, options) {
             return perform(operation, options, for: requester, at: now)
@@ -35,9 +36,11 @@ extension Server {
     private func lead(_ work: ServerWork, for requester: Requester, at now: Instant) {
         switch work {
         case .read(let query, let options):
-            options.requireConsistent
-                ? verify(VerifiedRead(requester: requester, query: query, options: options, deadline: nil), at: now)
-                : evaluate(query, options, for: requester, deadline: nil, at: now)
+            if options.requireConsistent {
+                verify(VerifiedRead(requester: requester, query: query, options: options, deadline: nil), at: now)
+            } else {
+                evaluate(query, options, for: requester, deadline: nil, at: now)
+            }
         case .write(let request): propose(request, for: requester, at: now)
         case .renew(let session, let options): renew(session, options, for: requester, at: now)
         case .operation(let operation, let options): lead(operation, options, for: requester, at: now)
@@ -81,8 +84,11 @@ extension Server {
 
     /// Asks a quorum whether this server still leads, then evaluates.
     func verify(_ read: VerifiedRead, at now: Instant) {
-        if raft.isSoleVoter { return evaluate(read.query, read.options, for: read.requester, deadline: read.deadline, at: now) }
-        unverified.append(read)
+        if raft.isSoleVoter {
+            evaluate(read.query, read.options, for: read.requester, deadline: read.deadline, at: now)
+        } else {
+            unverified.append(read)
+        }
     }
 
     /// One round of questions to the followers serves all reads that came in one batch of events.
@@ -95,20 +101,29 @@ extension Server {
     }
 
     func verified(_ token: UInt64, _ error: String?, at now: Instant) {
+        // The same question in a row is answered with one evaluation, which is also rendered once.
+        var last: (read: VerifiedRead, answer: ReadAnswer)?
         for read in verifications.removeValue(forKey: token) ?? [] {
             if let error {
                 finishRead(read.requester, .failure(ServerError(error)))
+            } else if let last, last.read.query == read.query, last.read.options == read.options {
+                finishRead(read.requester, .success(last.answer))
             } else {
-                evaluate(read.query, read.options, for: read.requester, deadline: read.deadline, at: now)
+                let answer = evaluate(read.query, read.options, for: read.requester, deadline: read.deadline, at: now)
+                last = answer.map { (read, $0) }
             }
         }
     }
 
     /// Evaluates against the present state and answers, or waits for a change. `deadline` is set once the wait has begun.
-    func evaluate(_ query: ReadQuery, _ options: QueryOptions, for requester: Requester, deadline: Instant?, at now: Instant) {
+    ///
+    /// Returns what it has answered, if that is more than an error.
+    @discardableResult
+    func evaluate(
+        _ query: ReadQuery, _ options: QueryOptions, for requester: Requester, deadline: Instant?, at now: Instant
+    ) -> ReadAnswer? {
         if case .txnRead(let operations) = query, let refused = refusal(of: operations) {
-            evaluations += 1
-            return finishRead(requester, .success(answer(.txn(refused), 0, at: now)))
+            return answer(requester, .txn(refused), 0, at: now)
         }
         switch store.evaluate(query, options: options) {
         case .failure(let error): finishRead(requester, .failure(ServerError(error.text)))
@@ -122,10 +137,17 @@ extension Server {
                     requester, question, options: options, topics: store.topics(of: query, options: options),
                     until: deadline ?? now + waitTime(options))
             } else {
-                evaluations += 1
-                finishRead(requester, .success(answer(result, index, at: now)))
+                return answer(requester, result, index, at: now)
             }
         }
+        return nil
+    }
+
+    private func answer(_ requester: Requester, _ result: QueryResult, _ index: UInt64, at now: Instant) -> ReadAnswer {
+        evaluations += 1
+        let answer = answer(result, index, at: now)
+        finishRead(requester, .success(answer))
+        return answer
     }
 
     private func refusal(of operations: [TxnOp]) -> TxnResponse? {

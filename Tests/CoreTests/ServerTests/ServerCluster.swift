@@ -39,6 +39,8 @@ final class ServerCluster {
     private(set) var published: [String: PublishedState] = [:]
     private var answers: [UInt64: ServerAnswer] = [:]
     var latency: Duration = .microseconds(500)
+    /// How many calls each machine has made.
+    private(set) var callsMade: [String: Int] = [:]
 
     static func id(_ name: String) -> String {
         let number = name.utf8.reduce(0) { $0 * 31 + Int($1) }
@@ -146,6 +148,7 @@ final class ServerCluster {
         switch effect {
         case .call(let id, let to, let channel, let bytes, let timeout):
             let callee = machines.values.first { $0.config.raftAddress == to }?.config.nodeName
+            callsMade[name, default: 0] += 1
             guard let callee, !isolated.contains(name), !isolated.contains(callee) else {
                 return schedule(name, after: timeout, .callFailed(id, "i/o timeout"))
             }
@@ -227,12 +230,19 @@ final class ServerCluster {
     // MARK: Clients
 
     func ask(_ work: ServerWork, at name: String, within time: Duration = .seconds(10)) -> ServerAnswer? {
-        counter += 1
-        let id = UInt64(counter)
-        server(name).execute(work, for: .client(RequestID(id)), at: now)
+        ask([work], at: name, within: time)[0]
+    }
+
+    /// Asks all of it in one batch of events.
+    func ask(_ work: [ServerWork], at name: String, within time: Duration = .seconds(10)) -> [ServerAnswer?] {
+        let ids = work.map { work in
+            counter += 1
+            server(name).execute(work, for: .client(RequestID(UInt64(counter))), at: now)
+            return UInt64(counter)
+        }
         flush(name)
-        run(upTo: time) { answers[id] != nil }
-        return answers.removeValue(forKey: id)
+        run(upTo: time) { ids.allSatisfy { answers[$0] != nil } }
+        return ids.map { answers.removeValue(forKey: $0) }
     }
 
     func operate(
