@@ -38,7 +38,8 @@ public struct Router: Sendable {
     }
 
     private func lacksSlashOfUI(_ path: [UInt8]) -> Bool {
-        context.uiEnabled && context.uiContentPath.utf8.last == UInt8(ascii: "/") && context.uiContentPath.utf8.dropLast().elementsEqual(path)
+        let content = context.uiContentPath.utf8
+        return context.uiEnabled && content.last == UInt8(ascii: "/") && content.dropLast().elementsEqual(path)
     }
 
     /// Steps 3 to 8 of http-1 §1.2; the headers of steps 1 and 2 are on every answer (`APIContext.finish`).

@@ -8,10 +8,15 @@ extension RaftNode {
         leadership.wantsRound = true
     }
 
+    /// The last round that a quorum has answered.
+    func confirmedRound(_ leadership: Leadership) -> UInt64 {
+        quorumValue(leadership, own: leadership.round) { $0.confirmedRound }
+    }
+
     /// Gives out what a quorum has confirmed; nothing before an entry of this term is committed and given out.
     func checkVerifications(_ leadership: Leadership, _ out: inout [RaftEffect]) {
         guard !leadership.verifications.isEmpty, lastApplied >= leadership.startIndex else { return }
-        let confirmed = quorumValue(leadership, own: leadership.round) { $0.confirmedRound }
+        let confirmed = confirmedRound(leadership)
         var done = 0
         while done < leadership.verifications.count, leadership.verifications[done].round <= confirmed,
             leadership.verifications[done].index <= lastApplied

@@ -215,8 +215,12 @@ extension RaftNode {
     // MARK: Heartbeats
 
     /// A new round to all, if somebody wants to know whether this node still leads.
+    ///
+    /// There is one at a time: who asks meanwhile shares the next one, so that the rounds grow with the load instead of their number. If
+    /// the answers get lost, those of the heartbeats that are sent in any case confirm the round.
     func sendRound(_ leadership: Leadership, _ out: inout [RaftEffect]) {
         guard leadership.wantsRound else { return }
+        guard confirmedRound(leadership) == leadership.round else { return }
         leadership.wantsRound = false
         leadership.round += 1
         for peer in leadership.peers where configuration.isVoter(peer.id) && peer.outstandingHeartbeats < 64 {
