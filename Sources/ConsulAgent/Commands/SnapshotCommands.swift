@@ -30,6 +30,16 @@ enum SnapshotCommands {
         return nil
     }
 
+    /// What the file holds; reports that it cannot be read.
+    static func archive(in file: String, _ context: CommandContext) -> [UInt8]? {
+        do {
+            return try context.console.readFile(file)
+        } catch {
+            context.console.error("Error opening snapshot file: \(error.text)")
+            return nil
+        }
+    }
+
     /// Reads all of an archive to see that it is whole.
     static func verify(_ archive: [UInt8]) throws(ArchiveError) -> ArchiveDescription {
         var reader = ArchiveReader(archive, tools: SystemArchiveTools())
@@ -101,13 +111,9 @@ struct SnapshotRestoreCommand: Command {
     let flags = SnapshotCommands.flags
 
     func run(_ arguments: Arguments, _ context: CommandContext) -> Int32 {
-        guard let file = SnapshotCommands.file(arguments, context), let client = context.client(arguments) else { return 1 }
-        let archive: [UInt8]
-        do {
-            archive = try context.console.readFile(file)
-        } catch {
-            return context.fail("Error opening snapshot file: \(error.text)")
-        }
+        guard let file = SnapshotCommands.file(arguments, context), let client = context.client(arguments),
+            let archive = SnapshotCommands.archive(in: file, context)
+        else { return 1 }
         do {
             _ = try client.body("PUT", "/v1/snapshot", body: archive)
         } catch {
@@ -131,12 +137,8 @@ struct SnapshotInspect: Command {
         """
 
     func run(_ arguments: Arguments, _ context: CommandContext) -> Int32 {
-        guard let file = SnapshotCommands.file(arguments, context) else { return 1 }
-        let archive: [UInt8]
-        do {
-            archive = try context.console.readFile(file)
-        } catch {
-            return context.fail("Error opening snapshot file: \(error.text)")
+        guard let file = SnapshotCommands.file(arguments, context), let archive = SnapshotCommands.archive(in: file, context) else {
+            return 1
         }
         do {
             let found = try SnapshotCommands.verify(archive)

@@ -86,6 +86,20 @@ public struct MemberlistConfig: Sendable {
         return config
     }
 
+    /// memberlist's profile for members on one machine. Neither of Consul's pools has it.
+    public static func local(name: String, advertise: NodeAddress) -> MemberlistConfig {
+        var config = MemberlistConfig(name: name, advertise: advertise)
+        config.tcpTimeout = .seconds(1)
+        config.indirectChecks = 1
+        config.retransmitMult = 2
+        config.suspicionMult = 3
+        config.pushPullInterval = .seconds(15)
+        config.probeTimeout = .milliseconds(200)
+        config.gossipInterval = .milliseconds(100)
+        config.gossipToTheDeadTime = .seconds(15)
+        return config
+    }
+
     var versions: MemberVersions {
         MemberVersions(
             protocolMin: 1, protocolMax: 5, protocolCurrent: protocolVersion, delegateMin: 2, delegateMax: 5,

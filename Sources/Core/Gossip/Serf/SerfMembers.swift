@@ -116,7 +116,7 @@ struct SerfMembers {
     }
 
     mutating func setStatusTime(_ time: UInt64, at place: Int) { entries[place].statusTime = time }
-    mutating func setReturned(at place: Int) { entries[place].hasReturned = true }
+    mutating func setReturned(_ hasReturned: Bool, at place: Int) { entries[place].hasReturned = hasReturned }
     mutating func setLeft(at instant: Instant, at place: Int) { entries[place].leftAt = instant }
 
     /// With their tags, in the order of names. Decodes each once.

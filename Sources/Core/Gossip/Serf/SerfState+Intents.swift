@@ -12,7 +12,7 @@ extension SerfState {
             // It changed its mind, or never meant to leave. Serf has no event for it; but whoever saw it join may have seen it leave at once.
             members.setStatus(.alive, at: place)
             tell(.updated, members[place].member, at: now)
-        case .left: members.setReturned(at: place)
+        case .left: members.setReturned(true, at: place)
         case .none, .alive, .failed: break
         }
         return true
@@ -42,7 +42,7 @@ extension SerfState {
             tell(.left, member, at: now)
             if intent.prune { prune(at: place, at: now) }
         case .leaving, .left:
-            members.setStatus(members[place].status, at: place)
+            members.setReturned(false, at: place)
             if intent.prune { prune(at: place, at: now) }
         case .none:
             return false
