@@ -35,6 +35,17 @@ import Testing
         #expect(run(options([.dns]), seed: 1, .frozenDNS).violations.map(\.rule) == ["DNS follows the catalog"])
     }
 
+    @Test func `archives are saved, restored, and refused when they are damaged`() {
+        let report = run(options([.snapshot], faults: [.kill, .partition]), seed: 1)
+        #expect(report.violations == [])
+        for count in report.workloads[0].counts { #expect(count.value > 0, "\(count.name)") }
+    }
+
+    @Test func `a restore that never takes place is found`() {
+        let rules = Set(run(options([.snapshot]), seed: 1, .forgetsRestores).violations.map(\.rule))
+        #expect(rules == ["linearizability", "damaged archives are refused"])
+    }
+
     @Test func `a cluster grows from three to five servers and shrinks again`() {
         var options = options([.register])
         options.spares = 2

@@ -271,7 +271,7 @@ extension RaftNode {
     }
 
     /// All that this server knows to be committed is a snapshot that a user brought, which may not be.
-    var isProvisional: Bool { snapshots.last.map { $0.isRestored && commitIndex == $0.index } ?? false }
+    public var isProvisional: Bool { snapshots.last.map { $0.isRestored && commitIndex == $0.index } ?? false }
 
     /// A newer leader does not have the snapshot that this server restored, or took over: it was never committed. What is left is
     /// nothing; the leader sends everything again. False if this server has no such snapshot, so that something is very wrong.

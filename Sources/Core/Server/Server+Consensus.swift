@@ -2,6 +2,7 @@
 
 extension Server {
     func perform(_ effect: RaftEffect, at now: Instant) {
+        if provisional != nil { settleState(at: now) }
         switch effect {
         case .call(let id, let server, let address, let bytes, let timeout):
             effects.append(.call(id, to: knownAddress(of: server) ?? address, .raft, bytes, timeout: timeout))
@@ -59,7 +60,9 @@ extension Server {
             decoding.removeValue(forKey: id)
             decoded.removeValue(forKey: id)
         case .installSnapshot(let id, let index, let term): install(id, index: index, term: term, at: now)
-        case .resetState: replaceState(by: Store(), index: 0, term: 0, at: now)
+        case .resetState:
+            provisional = nil
+            replaceState(by: Store(), index: 0, term: 0, at: now)
         default: break
         }
     }
@@ -79,13 +82,28 @@ extension Server {
         }
     }
 
+    /// What an operator has restored is not shown, here or at a follower, before it is certain to stay.
+    private func settleState(at now: Instant) {
+        guard let state = provisional, raft.commitIndex > state.index, !raft.isProvisional else { return }
+        provisional = nil
+        replaceState(by: state.store, index: state.index, term: state.term, at: now)
+    }
+
+    /// Whether there is a state to show: after a start there may be none but a provisional one.
+    var isReadable: Bool { provisional == nil || appliedIndex > 0 }
+
     /// The state is replaced as a whole: whoever blocks on it is answered, and delays of locks are forgotten (http-2 §12.2).
     private func install(_ id: SnapshotID, index: UInt64, term: UInt64, at now: Instant) {
         captured.removeValue(forKey: id)
         guard let new = decoded.removeValue(forKey: id) ?? brought else {
             preconditionFailure("a snapshot is installed only after it was decoded, or brought")
         }
-        replaceState(by: new, index: index, term: term, at: now)
+        if raft.isProvisional {
+            provisional = ProvisionalState(store: new, index: index, term: term)
+        } else {
+            provisional = nil
+            replaceState(by: new, index: index, term: term, at: now)
+        }
     }
 
     private func replaceState(by new: Store, index: UInt64, term: UInt64, at now: Instant) {

@@ -12,7 +12,7 @@ extension Server {
         let datacenter = work.datacenter
         if !datacenter.isEmpty && datacenter != config.datacenter { return fail(work, requester, .noPath, at: now) }
         let work = work.localized(config.datacenter)
-        if case .read(let query, let options) = work, options.allowStale, raft.isLeader || raft.lastContact != nil {
+        if case .read(let query, let options) = work, options.allowStale, isReadable, raft.isLeader || raft.lastContact != nil {
             evaluate(query, options, for: requester, deadline: nil, at: now)
             return
         }

@@ -87,6 +87,8 @@ public final class Server {
     var captured = LookupTable<SnapshotID, SnapshotEncoder>()
     var decoding = LookupTable<SnapshotID, SnapshotDecoder>()
     var decoded = LookupTable<SnapshotID, Store>()
+    /// A state that consensus has put in place, and that may still come to nothing: nobody is shown it before a quorum has it.
+    var provisional: ProvisionalState?
     /// The state that an operator has brought, while it takes the place of the present one.
     var brought: Store?
     /// Archives being made or read, and when to go on with them.
@@ -121,6 +123,12 @@ public final class Server {
         var work: ServerWork
         /// When the first attempt failed for want of a leader; nil while none has.
         var giveUpAt: Instant?
+    }
+
+    struct ProvisionalState {
+        var store: Store
+        var index: UInt64
+        var term: UInt64
     }
 
     struct VerifiedRead {
@@ -166,10 +174,14 @@ public final class Server {
         lanServers = Self.servers(of: lanMembers, datacenter: config.datacenter)
         tombstones = TombstoneSchedule(ttl: config.tombstoneTTL, granularity: config.tombstoneGranularity)
         let (recovered, store) = try Server.recover(disk, milliseconds: (now.nanoseconds &+ config.wallClockOffset) / 1_000_000)
-        self.store = store
-        appliedIndex = recovered.snapshot?.index ?? 0
-        appliedTerm = recovered.snapshot?.term ?? 0
-        lastCommand = (appliedIndex, appliedTerm)
+        if let snapshot = recovered.snapshot, snapshot.isRestored {
+            self.store = Store()
+            provisional = ProvisionalState(store: store, index: snapshot.index, term: snapshot.term)
+        } else {
+            self.store = store
+            (appliedIndex, appliedTerm) = (recovered.snapshot?.index ?? 0, recovered.snapshot?.term ?? 0)
+            lastCommand = (appliedIndex, appliedTerm)
+        }
         raft = RaftNode(
             config: RaftConfig(config), identity: RaftIdentity(id: config.nodeID, address: config.raftAddress), recovered: recovered,
             seed: random.next(),
@@ -304,7 +316,7 @@ public final class Server {
                 PublishedState(
                     store: store, isLeader: isEstablished, leaseExpiry: isEstablished ? raft.leaseExpiry ?? .zero : .zero,
                     isSoleVoter: raft.isSoleVoter,
-                    knowsLeader: raft.leaderAddress != nil, lastLeaderContact: raft.isLeader ? now : raft.lastContact,
+                    knowsLeader: raft.leaderAddress != nil, lastLeaderContact: raft.isLeader ? now : isReadable ? raft.lastContact : nil,
                     limitsCalls: limiter != nil)))
     }
 

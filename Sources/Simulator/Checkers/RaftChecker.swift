@@ -22,6 +22,7 @@ struct RaftChecker {
         var first: UInt64 = 0
         var last: UInt64 = 0
         var lastTerm: UInt64 = 0
+        var isProvisional = false
     }
 
     /// The terms of a log's entries from `base` on, as last seen. Apart from `Shadow`, so that looking at that copies nothing.
@@ -55,6 +56,7 @@ struct RaftChecker {
     }
 
     private struct Commitment {
+        /// 0 where a snapshot that a user brought took the place of entries that may never have existed.
         var term: UInt64
         /// The term of the server on which the entry was first seen as committed: its leader's.
         var committedIn: UInt64
@@ -93,6 +95,8 @@ struct RaftChecker {
 
     /// Looks at a server after it has done something.
     mutating func observe(_ server: Int, _ view: some RaftView) throws(Violation) {
+        // A server whose provisional snapshot came to nothing begins anew.
+        if servers[server].isProvisional, !view.isProvisional, view.commitIndex < servers[server].commit { forget(server) }
         let old = servers[server]
         let term = view.term
         let isLeader = view.isLeader
@@ -106,6 +110,8 @@ struct RaftChecker {
         servers[server].term = term
         servers[server].isLeader = isLeader
         if isLeader && !(old.isLeader && old.term == term) { try elected(server, view) }
+        servers[server].isProvisional = view.isProvisional
+        if view.isProvisional { return }
         let commit = view.commitIndex
         if commit != old.commit { try committed(server, view, from: old.commit, to: commit) }
         let applied = view.appliedIndex
@@ -203,15 +209,17 @@ struct RaftChecker {
         guard commit <= view.lastLogIndex else {
             throw Violation(rule: "commit within log", text: "s\(server + 1) committed \(commit), its log ends at \(view.lastLogIndex)")
         }
+        let restored = view.restoredIndex
+        if restored > highestCommit, restored < commit { skip(to: restored, term: view.logTerm(at: restored) ?? 0, committedIn: view.term) }
         var index = max(old + 1, min(view.firstLogIndex, commit))
         while index <= commit {
             let term = view.logTerm(at: index)
             if index <= highestCommit {
-                if let term, term != commitments[Int(index)].term {
+                if let term, case let known = commitments[Int(index)].term, known != 0, term != known {
                     throw Violation(
                         rule: "state-machine safety",
                         text:
-                            "s\(server + 1) committed entry \(index) of term \(term), where one of term \(commitments[Int(index)].term) was committed"
+                            "s\(server + 1) committed entry \(index) of term \(term), where one of term \(known) was committed"
                     )
                 }
             } else if let term, index == highestCommit + 1 {
@@ -222,6 +230,14 @@ struct RaftChecker {
             }
             index += 1
         }
+    }
+
+    /// A snapshot that a user brought is committed: no entries lead there, so there is nothing to apply beside the servers any more.
+    private mutating func skip(to index: UInt64, term: UInt64, committedIn: UInt64) {
+        while highestCommit < index {
+            commitments.append(Commitment(term: highestCommit + 1 == index ? term : 0, committedIn: committedIn))
+        }
+        reference = ReferenceState()
     }
 
     private mutating func applied(_ server: Int, _ view: some RaftView, from old: UInt64) throws(Violation) {

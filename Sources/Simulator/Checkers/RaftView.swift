@@ -15,12 +15,18 @@ protocol RaftView {
     var configurationIndex: UInt64 { get }
     /// A digest of the state after the last applied entry: the same on every server that has applied the same entries.
     var appliedDigest: UInt64 { get }
+    /// What it takes for committed is a snapshot that a user brought, which may still come to nothing.
+    var isProvisional: Bool { get }
+    /// Where the latest snapshot stands, if it is one that a user brought: entries before it need not exist.
+    var restoredIndex: UInt64 { get }
     /// An entry of the log that was just committed, for the reference state; nil for a machine whose state is no `Store`.
     func entry(at index: UInt64) -> LogEntry?
 }
 
 extension RaftView {
     var configurationIndex: UInt64 { 0 }
+    var isProvisional: Bool { false }
+    var restoredIndex: UInt64 { 0 }
     func entry(at index: UInt64) -> LogEntry? { nil }
 }
 

@@ -5,7 +5,7 @@ final class SimulatedAgent: SimulatedMachine {
     private let agent: Agent
 
     init(_ config: AgentConfig, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
-        agent = try Agent(config: config, disk: disk, seed: seed, at: now, md5Hex: Self.fileName)
+        agent = try Agent(config: config, disk: disk, archives: PlainArchives(), seed: seed, at: now, md5Hex: Self.fileName)
     }
 
     func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect]) { agent.handle(event, at: now, into: &effects) }
@@ -55,6 +55,8 @@ struct AgentRaftView: RaftView {
     var configurationIndex: UInt64 { server.raft.latestConfigurationIndex }
     func logTerm(at index: UInt64) -> UInt64? { server.raft.logTerm(at: index) }
     var appliedDigest: UInt64 { server.store.digest }
+    var isProvisional: Bool { server.raft.isProvisional }
+    var restoredIndex: UInt64 { server.raft.lastSnapshot.map { $0.isRestored ? $0.index : 0 } ?? 0 }
     func entry(at index: UInt64) -> LogEntry? { server.raft.cachedEntry(at: index) }
 }
 

@@ -21,6 +21,8 @@ enum Swarm {
         options.staleDNS = random.chance(0.6)
         options.clientsStay = random.chance(0.5)
         options.clientTimeout = .seconds(random.pick([2, 5, 10, 30]))
+        // A restored state takes away what all others rely on.
+        if !options.gossip, random.chance(0.08) { options.workloads = [workload(.snapshot, &random)] }
         return options
     }
 
@@ -99,7 +101,7 @@ enum Swarm {
     }
 
     private static func drawWorkloads(_ options: inout RunOptions, _ random: inout Random) {
-        for kind in WorkloadKind.allCases where kind != .agent && random.chance(0.5) {
+        for kind in WorkloadKind.allCases where kind != .agent && kind != .snapshot && random.chance(0.5) {
             options.workloads.append(workload(kind, &random))
         }
         if options.workloads.isEmpty { options.workloads = [workload(.register, &random)] }
@@ -113,6 +115,8 @@ enum Swarm {
             return WorkloadOptions(kind: kind, clients: clients, rate: rate, objects: random.int(in: 1...6))
         case .lock:
             return WorkloadOptions(kind: kind, clients: clients, rate: rate / 2, objects: random.int(in: 1...3))
+        case .snapshot:
+            return WorkloadOptions(kind: kind, clients: clients, rate: min(rate, 20), objects: random.int(in: 1...3))
         case .session:
             return WorkloadOptions(kind: kind, clients: clients, rate: 5, objects: 1)
         case .catalog:

@@ -84,7 +84,7 @@ final class ServerCluster {
         let machine = machines[config.nodeName] ?? Machine(config)
         machines[config.nodeName] = machine
         machine.server = try Server(
-            config: config, disk: machine.disk, archives: ToyArchives(), seed: UInt64(config.nodeName.utf8.last!), at: now)
+            config: config, disk: machine.disk, archives: PlainArchives(), seed: UInt64(config.nodeName.utf8.last!), at: now)
         flush(config.nodeName)
         change(.joined, member(config))
     }

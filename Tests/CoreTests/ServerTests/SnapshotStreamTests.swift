@@ -40,7 +40,7 @@ import Testing
             for stale in [false, true] {
                 let (archive, meta) = try #require(try cluster.save(stale: stale, at: name))
                 #expect(meta.knownLeader && (meta.lastContact == .zero) == (!stale || name == leader))
-                var reader = ArchiveReader(archive, tools: ToyArchives())
+                var reader = ArchiveReader(archive, tools: PlainArchives())
                 var found: [UInt8] = [], description: ArchiveDescription?
                 while description == nil {
                     switch try reader.next() {
@@ -97,9 +97,9 @@ import Testing
         var meta = SnapshotMeta(id: "2-7-1", index: 7, term: 2, configuration: RaftConfiguration(), configurationIndex: 1)
         func pack(_ state: [UInt8], size: Int? = nil, version: Int = 1) throws -> [UInt8] {
             meta.size = state.count
-            var writer = ArchiveWriter(meta, tools: ToyArchives(), unixSeconds: 0)
+            var writer = ArchiveWriter(meta, tools: PlainArchives(), unixSeconds: 0)
             writer.add(state)
-            var tar = try ToyArchives.unpacked(writer.finish())
+            var tar = try PlainArchives.unpacked(writer.finish())
             let name = Array("\"Size\":\(state.count)".utf8), other = Array("\"Size\":\(size ?? state.count)".utf8)
             var description = meta.encoded(withChecksum: false)
             let old = description
@@ -111,12 +111,12 @@ import Testing
             try #require(description.count == old.count)
             tar.replaceSubrange(512..<512 + old.count, with: description)
             func sum(_ bytes: [UInt8]) -> [UInt8] {
-                let digest = ToyArchives().makeDigest()
+                let digest = PlainArchives().makeDigest()
                 digest.add(bytes[...])
                 return digest.finish().flatMap { [hexDigit($0 >> 4), hexDigit($0 & 15)] }
             }
             if let at = tar.firstRange(of: sum(old)) { tar.replaceSubrange(at, with: sum(description)) }
-            return ToyArchives.packed(tar)
+            return PlainArchives.packed(tar)
         }
         let good = state(of: cluster.server(leader).store)
         let raft = "Raft error when restoring snapshot: "

@@ -1,12 +1,11 @@
-@testable import Core
-
-/// Archives that are not compressed, with sums that are none: what tests need of Runtime's.
+/// Archives that are not compressed, with sums that nobody could trust: what simulations and tests use in place of Runtime's.
 ///
 /// A stream is a header like gzip's and pieces, each a length of two bytes and as many bytes; the last one is empty.
-struct ToyArchives: ArchiveTools {
-    func makeGzip() -> any GzipStream { Gzip() }
-    func makeGunzip() -> any GunzipStream { Gunzip() }
-    func makeDigest() -> any DigestStream { Digest() }
+public struct PlainArchives: ArchiveTools {
+    public init() {}
+    public func makeGzip() -> any GzipStream { Gzip() }
+    public func makeGunzip() -> any GunzipStream { Gunzip() }
+    public func makeDigest() -> any DigestStream { Digest() }
 
     static func packed(_ bytes: [UInt8]) -> [UInt8] {
         var out: [UInt8] = []
