@@ -43,7 +43,8 @@ final class FlawedAgent: SimulatedMachine {
         case (.isDeafToThePool, .call(let id, _, .lan, _)): effects.append(.refuse(id))
         case (.forgetsRegistrations, .request(let id, let request)) where request.target.starts(with: "/v1/agent/service/register".utf8):
             effects.append(.respond(id, HTTPResponse(status: 200)))
-        case (.forgetsRestores, .request(let id, let request)) where request.method == "PUT" && request.target == Array("/v1/snapshot".utf8):
+        case (.forgetsRestores, .request(let id, let request))
+        where request.method == "PUT" && request.target == Array("/v1/snapshot".utf8):
             effects.append(.respond(id, HTTPResponse(status: 200)))
         default: agent.handle(event, at: now, into: &effects)
         }

@@ -46,6 +46,7 @@ extension RaftNode {
         take(request.entries, &out)
         let last = request.previousIndex + UInt64(request.entries.count)
         let committed = min(request.commitIndex, last, log.lastIndex)
+        if request.previousIndex >= log.baseIndex { confirmedCommit = max(confirmedCommit, committed) }
         if committed > commitIndex {
             commitIndex = committed
             commitAdvanced(&out)

@@ -217,7 +217,8 @@ extension RaftNode {
         var meta = SnapshotMeta(
             id: snapshotName(term: request.lastTerm, index: request.lastIndex), index: request.lastIndex, term: request.lastTerm,
             configuration: request.configuration, configurationIndex: request.configurationIndex)
-        meta.isRestored = request.isRestored
+        // The reference's way does not tell what a user has brought.
+        meta.isRestored = request.isRestored || !receipt.isPiecemeal
         let sink = SnapshotSink(id: newSnapshotID(), meta: meta, purpose: .install(receipt))
         self.sink = sink
         out.append(.log(.info, "raft: receiving snapshot: index=\(meta.index) size=\(request.size)"))

@@ -105,6 +105,7 @@ extension RaftNode {
         let index = quorumValue(leadership, own: storage.durableIndex) { $0.match }
         guard index > commitIndex, log.term(at: index) == term else { return }
         commitIndex = index
+        confirmedCommit = index
         commitAdvanced(&out)
     }
 

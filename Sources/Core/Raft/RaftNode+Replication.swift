@@ -104,7 +104,7 @@ extension RaftNode {
     ) {
         let previous = peer.next - 1
         let message = AppendEntriesRequest.encode(
-            term: term, leader: addressBytes, previousIndex: previous, previousTerm: previousTerm, commitIndex: commitIndex, count: count,
+            term: term, leader: addressBytes, previousIndex: previous, previousTerm: previousTerm, commitIndex: certainCommit, count: count,
             payload: bytes, entries: entries)
         let purpose = Call.Purpose.append(peer, epoch: peer.epoch, previous: previous, last: previous + UInt64(count), bytes: bytes)
         peer.next += UInt64(count)

@@ -270,8 +270,15 @@ extension RaftNode {
         append(LogEntry(index: log.lastIndex + 1, term: term, kind: .noop))
     }
 
-    /// All that this server knows to be committed is a snapshot that a user brought, which may not be.
-    public var isProvisional: Bool { snapshots.last.map { $0.isRestored && commitIndex == $0.index } ?? false }
+    /// All that this server knows to be committed is a snapshot that a user brought, or may have brought: it may come to nothing. It is
+    /// committed once an entry behind it is, or a leader that has it says so.
+    public var isProvisional: Bool {
+        guard confirmedCommit < commitIndex, let last = snapshots.last else { return false }
+        return last.isRestored && last.index == commitIndex
+    }
+
+    /// What followers are told: a snapshot that may come to nothing is not committed, as far as they are concerned.
+    var certainCommit: UInt64 { isProvisional ? commitIndex - 1 : commitIndex }
 
     /// A newer leader does not have the snapshot that this server restored, or took over: it was never committed. What is left is
     /// nothing; the leader sends everything again. False if this server has no such snapshot, so that something is very wrong.
@@ -285,6 +292,7 @@ extension RaftNode {
         snapshots = []
         configurations = []
         commitIndex = 0
+        confirmedCommit = 0
         lastApplied = 0
         lastCommand = (0, 0)
         out.append(.configurationChanged(configuration))

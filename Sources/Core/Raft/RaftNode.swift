@@ -37,6 +37,8 @@ public final class RaftNode {
     var snapshots: [SnapshotMeta]
 
     public internal(set) var commitIndex: UInt64
+    /// Up to there it is committed without doubt: a quorum has it, or a leader whose log agrees with this one has said so.
+    var confirmedCommit: UInt64 = 0
     /// The last entry given out by `.committed`, or covered by the installed snapshot.
     public internal(set) var lastApplied: UInt64
     /// The last of them that the state machine saw (a command or a barrier): where a snapshot can be taken.

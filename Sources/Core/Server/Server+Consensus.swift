@@ -84,7 +84,7 @@ extension Server {
 
     /// What an operator has restored is not shown, here or at a follower, before it is certain to stay.
     private func settleState(at now: Instant) {
-        guard let state = provisional, raft.commitIndex > state.index, !raft.isProvisional else { return }
+        guard let state = provisional, raft.commitIndex >= state.index, !raft.isProvisional else { return }
         provisional = nil
         replaceState(by: state.store, index: state.index, term: state.term, at: now)
     }

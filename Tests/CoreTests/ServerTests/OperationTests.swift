@@ -132,6 +132,41 @@ import Testing
 }
 
 @Suite struct RestoreTests {
+    @Test func `nobody is shown a restored state before a quorum has it`() throws {
+        let cluster = try ServerCluster.formed()
+        let leader = try #require(cluster.leader)
+        cluster.put("old", at: leader)
+        let (archive, _) = try #require(try cluster.save(at: leader))
+        cluster.put("new", at: leader)
+        cluster.run(for: .seconds(1))
+        cluster.isolated = [leader]
+        #expect(cluster.ask(.operation(.restoreSnapshot(archive), QueryOptions()), at: leader, within: .milliseconds(100)) == nil)
+        #expect(cluster.server(leader).raft.isProvisional)
+        func isKept(at name: String) -> Bool {
+            guard case .entries(let found)? = cluster.read(.kvGet(key: "new"), at: name) else { return false }
+            return !found.isEmpty
+        }
+        // The lease goes on for a while.
+        #expect(isKept(at: leader) && cluster.published[leader]?.store.digest == cluster.server(leader).store.digest)
+        cluster.run(for: .seconds(20))
+        cluster.isolated = []
+        cluster.run(for: .seconds(20))
+        let successor = try #require(cluster.leader)
+        #expect(cluster.names.allSatisfy { isKept(at: $0) && cluster.server($0).provisional == nil })
+        // The same with a quorum.
+        #expect(cluster.operate(.restoreSnapshot(archive), at: successor) == .success(.done))
+        #expect(!isKept(at: successor) && !cluster.server(successor).raft.isProvisional)
+        cluster.run(for: .seconds(1))
+        #expect(cluster.names.allSatisfy { !isKept(at: $0) && cluster.server($0).provisional == nil })
+        // A server that starts with it shows it as soon as it hears that it is committed.
+        let follower = try #require(cluster.names.first { $0 != successor })
+        cluster.kill(follower)
+        try cluster.start(cluster.machines[follower]!.config)
+        #expect(!cluster.server(follower).isReadable)
+        cluster.run(for: .seconds(2))
+        #expect(cluster.server(follower).isReadable && cluster.server(follower).store.digest == cluster.server(successor).store.digest)
+    }
+
     @Test func `an operator's snapshot replaces the state everywhere, and the leader takes up its duties again`() throws {
         let cluster = try ServerCluster.formed()
         #expect(cluster.put("old", at: "s1"))
