@@ -53,7 +53,8 @@ extension Agent {
             pending[id] = .local
             self.local.handle(.request(id, local, .allowAll, pretty: pretty), at: now, into: &localEffects)
         case .leave:
-            effects.append(.respond(id, finished(HTTPResponse(status: 200))))
+            pending[id] = .leave
+            leavers.append(id)
             leave(at: now, into: &effects)
         case .reload: askForReload(id, into: &effects)
         case .selfDescription, .members: effects.append(.respond(id, describe(request, pretty: pretty, at: now)))

@@ -2,7 +2,8 @@
 
 extension Agent {
     /// Definitions of services and checks, metadata, limits and what DNS is told take effect at once; the rest needs a restart.
-    func reload(_ new: AgentConfig, at now: Instant, into effects: inout [AgentEffect]) {
+    func reload(_ read: AgentConfig, at now: Instant, into effects: inout [AgentEffect]) {
+        let new = config.taking(over: read)
         backend.reload(new, at: now)
         let complaint = local.reload(new, at: now, into: &localEffects)
         if let complaint {

@@ -59,6 +59,8 @@ public final class Agent: AgentMachine {
     var persisting = LookupTable<UInt64, String>()
     /// Who waits for the configuration to be read again.
     var reloads: [RequestID] = []
+    /// Who wants to know that this agent has left.
+    var leavers: [RequestID] = []
     /// As in the configuration, until the clock is set.
     var wallClockOffset: Int64
     /// When a leaving agent stops, and since when it only waits for others.
@@ -82,6 +84,8 @@ public final class Agent: AgentMachine {
         case event(EventMessage, pretty: Bool)
         /// Answered when the driver has looked at its machine.
         case host(pretty: Bool)
+        /// Answered when the agent has left.
+        case leave
         /// Goes on until the client leaves.
         case log
     }
@@ -279,7 +283,7 @@ public final class Agent: AgentMachine {
             effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
         case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
         case (.write, _), (.operation, _), (.datacenters, _), (.local, _), (.reload, _), (.pool, _), (.event, _), (.host, _),
-            (.log, _):
+            (.leave, _), (.log, _):
             preconditionFailure("a read is answered as what it was asked as")
         }
     }

@@ -105,6 +105,17 @@ import Testing
         #expect(!network.logs.contains { $0.contains("n2") && $0.contains("failed") })
     }
 
+    @Test func `the last but one tells the last that it leaves`() {
+        for size in 2...3 {
+            let network = pool(size)
+            network.use(1) { $0.leave(timeout: .seconds(5), at: network.now, into: &$1) }
+            // Four times four gossip intervals.
+            network.run(for: .seconds(4))
+            #expect(network.machines[1].delegate.ends == ["leave done"])
+            #expect(network.consensus(on: "n1") == .left)
+        }
+    }
+
     @Test func `changed metadata reaches everybody`() {
         let network = pool(4)
         network.machines[1].delegate.meta = [1, 2, 3]

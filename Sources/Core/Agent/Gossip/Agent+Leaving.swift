@@ -54,6 +54,8 @@ extension Agent {
             return
         }
         exitAt = nil
+        for id in leavers where pending.removeValue(forKey: id) != nil { effects.append(.respond(id, finished(HTTPResponse(status: 200)))) }
+        leavers = []
         effects.append(.exit(nil))
     }
 

@@ -47,8 +47,7 @@ extension Memberlist {
 
     /// Without others there is nobody to hear of it.
     private mutating func endUnneededWait(_ id: UInt64) {
-        let own = ownSlot.map { table[$0].state.isGone ? 0 : 1 } ?? 0
-        guard table.activeCount - own == 0, let at = waits.firstIndex(where: { $0.id == id }) else { return }
+        guard othersActive == 0, let at = waits.firstIndex(where: { $0.id == id }) else { return }
         waits[at].isFinished = true
     }
 

@@ -161,8 +161,14 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
         if table.activeCount + table.deadCount > 1 { probeTicker.arm(at: now) } else { probeTicker.disarm() }
     }
 
+    /// Members beside this one that are alive or suspected. After it has left, this one is no member any more.
+    var othersActive: Int {
+        let own = ownSlot.map { table[$0].state.isGone ? 0 : 1 } ?? 0
+        return table.activeCount - own
+    }
+
     private var hasGossipTargets: Bool {
-        if table.activeCount > 1 { return true }
+        if othersActive > 0 { return true }
         guard table.deadCount > 0, let lastDeath else { return false }
         return now - lastDeath <= config.gossipToTheDeadTime
     }
