@@ -51,6 +51,7 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
                 effects.append(.disk(DiskBatch(token: 0, operations: [.write(file: "last", offset: 0, bytes: [7]), .sync(file: "last")])))
             case .logged(let level, let module, let text): seen.append("\(level.name) \(module) \(text)")
             case .measured: seen.append("measured")
+            case .dumpMetrics: effects.append(.report("measured\n"))
             case .hostExamined(_, let facts): seen.append("examined \(facts.kernel?.hostName ?? "")")
             case .routed, .call, .answered, .packet, .resolved, .reload, .reloadFailed, .wallClock: seen.append("\(event)")
             }

@@ -24,6 +24,34 @@ extension Renderer {
         return answer(json, context)
     }
 
+    /// The same as lines for people: `[2026-11-21 05:11:50 +0000 UTC][C] 'consul.rpc.request': Count: 6 Sum: 6.000` (config §22).
+    public static func metricLines(_ snapshot: MetricsSnapshot) -> String {
+        let start = timestamp(snapshot.start)
+        var text = ""
+        for (kind, letter) in [(MetricKind.gauge, "G"), (.counter, "C"), (.sample, "S")] {
+            for entry in snapshot.entries where entry.key.kind == kind {
+                let labels = entry.key.labels.map { ";\($0.name)=\($0.value)" }.joined()
+                let value = kind == .gauge ? thousandths(entry.value.mean) : describe(entry.value)
+                text += "[\(start)][\(letter)] '\(entry.key.name)\(labels)': \(value)\n"
+            }
+        }
+        return text
+    }
+
+    private static func describe(_ value: MetricAggregate) -> String {
+        let deviation = value.standardDeviation
+        if deviation == 0 { return "Count: \(value.count) Sum: \(thousandths(value.sum))" }
+        let range = "Min: \(thousandths(value.min)) Mean: \(thousandths(value.mean)) Max: \(thousandths(value.max))"
+        return "Count: \(value.count) \(range) Stddev: \(thousandths(deviation)) Sum: \(thousandths(value.sum))"
+    }
+
+    /// With three digits behind the point.
+    private static func thousandths(_ value: Double) -> String {
+        guard let whole = Int64(exactly: (value * 1000).rounded()) else { return "\(value)" }
+        let digits = String(whole.magnitude % 1000)
+        return (whole < 0 ? "-" : "") + "\(whole.magnitude / 1000)." + String(repeating: "0", count: 3 - digits.utf8.count) + digits
+    }
+
     /// As Go prints a time.
     private static func timestamp(_ time: GoTime) -> String {
         var bytes: [UInt8] = []

@@ -167,6 +167,7 @@ public final class Agent: AgentMachine {
         case .wallClock(let offset): setWallClock(offset, at: now)
         case .logged(let level, let module, let message): passOn(level, module, message, at: now, into: &effects)
         case .measured(let measures): take(measures, at: now)
+        case .dumpMetrics: effects.append(.report(Renderer.metricLines(takeMetrics(at: now))))
         case .hostExamined(let token, let facts): describeHost(token, facts, into: &effects)
         case .shutDown: shutDown(at: now, into: &effects)
         }

@@ -169,6 +169,8 @@ public enum AgentEvent: Sendable {
     case logged(LogLevel, String, String)
     /// What a front end has measured.
     indirect case measured(RequestMeasures)
+    /// SIGUSR1: tell what was measured, by `.report`.
+    case dumpMetrics
     /// The answer to `.examineHost`.
     indirect case hostExamined(UInt64, HostFacts)
     /// The process is about to end. What the agent now gives to the disk is still performed.
@@ -201,6 +203,8 @@ public enum AgentEffect: Sendable {
     case followLog(LogLevel?)
     /// A line for whoever started the process (`==> Consul agent running!`, without the arrow).
     case show(String)
+    /// Text, of whole lines, for standard error.
+    case report(String)
     /// Look at the machine and answer with `.hostExamined` of that token.
     case examineHost(UInt64)
     /// A new configuration holds: what of it concerns the driver and its front ends takes effect.

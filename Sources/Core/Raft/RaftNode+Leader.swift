@@ -31,6 +31,8 @@ extension RaftNode {
         out.append(.log(.info, "raft: entering follower state: follower=\"Node at \(identity.address) [Follower]\" leader="))
         out.append(.lostLeadership(term: term))
         setLeader(nil, &out)
+        // Until now it was the leader itself whose word it had.
+        lastContact = now
     }
 
     /// Steps down without a newer term.

@@ -46,7 +46,7 @@ public final class RaftNode {
 
     var state = RoleState.follower
     public internal(set) var leader: RaftServer?
-    /// When this node last heard from a leader; nil: never since it started.
+    /// When this node last heard from a leader, or was one; nil: never since it started.
     public internal(set) var lastContact: Instant?
     var electionDeadline: Instant
     /// When to see whether a silent leader is still there, how often that was done since it was heard, and whether nobody was.

@@ -55,7 +55,7 @@ final class ControlLoop: @unchecked Sendable {
         events = try EventLoop()
         waker = try Waker()
         timer = try TimerSource()
-        signals = handlesSignals ? try SignalSource([SIGINT, SIGTERM, SIGHUP]) : nil
+        signals = handlesSignals ? try SignalSource([SIGINT, SIGTERM, SIGHUP, SIGUSR1]) : nil
         try waker.attach(to: events)
         try timer.attach(to: events)
         try signals?.attach(to: events)
@@ -159,6 +159,7 @@ final class ControlLoop: @unchecked Sendable {
             logger.log(.info, "agent", "Caught: signal=hangup")
             return reload()
         }
+        if signal == SIGUSR1 { return outgoing.append(.dumpMetrics) }
         logger.log(.info, "agent", "Caught: signal=\(signal == SIGINT ? "interrupt" : "terminated")")
         if leaveDeadline != nil {
             logger.log(.info, "agent", "Caught second signal, Exiting: signal=\(signal == SIGINT ? "interrupt" : "terminated")")

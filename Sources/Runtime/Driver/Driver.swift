@@ -195,6 +195,7 @@ final class Effects: EffectSink, @unchecked Sendable {
             case .log(let level, let module, let message): logger.write(level, module, message)
             case .followLog(let level): logger.follow(level)
             case .show(let text): logger.show("==> " + text)
+            case .report(let text): logger.report(text)
             case .examineHost(let token): controls.append(.examineHost(token))
             case .configure(let config): configure(config)
             }

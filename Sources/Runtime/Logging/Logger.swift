@@ -89,6 +89,16 @@ public final class Logger: @unchecked Sendable {
         }
     }
 
+    /// Writes text to standard error, as it is.
+    public func report(_ text: String) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { bytes in retrying { Glibc.write(2, bytes.baseAddress, bytes.count) } }
+            if count <= 0 { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+
     /// Writes `banner`, then what was logged meanwhile, then everything as it comes.
     public func release(banner: String) {
         lock.holding {

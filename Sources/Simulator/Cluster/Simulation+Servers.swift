@@ -246,7 +246,7 @@ extension Simulation {
             server.published = state
         case .log(let level, let subsystem, let text):
             world.trace { "\(server.name) [\(level)] \(subsystem): \(text)" }
-        case .respondInPieces, .piece, .followLog, .show, .examineHost, .configure:
+        case .respondInPieces, .piece, .followLog, .show, .report, .examineHost, .configure:
             break  // No client follows the log, or asks about the machine.
         case .readConfiguration:
             world.schedule(.reload(server.lifeID), after: .milliseconds(1))

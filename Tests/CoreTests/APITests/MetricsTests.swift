@@ -38,6 +38,15 @@ import Testing
                 + #""Labels":{"datacenter":"dc2"}}],"Samples":[{"Name":"consul.http.GET.v1.kv._","Count":1,"Rate":0.15,"Sum":1.5,"Min":1.5,"#
                 + #""Max":1.5,"Mean":1.5,"Stddev":0,"Labels":{}},{"Name":"consul.raft.commitNumLogs","Count":4,"Rate":1.2,"Sum":12,"Min":1,"#
                 + #""Max":6,"Mean":3,"Stddev":2.160246899469287,"Labels":{}}]}"#)
+        let start = "[1970-01-01 00:00:00 +0000 UTC]"
+        #expect(
+            Renderer.metricLines(metrics.snapshot(at: at(3))) == """
+                \(start)[G] 'consul.autopilot.healthy': 1.000
+                \(start)[C] 'consul.rpc.cross-dc;datacenter=dc2': Count: 1 Sum: 1.000
+                \(start)[S] 'consul.http.GET.v1.kv._': Count: 1 Sum: 1.500
+                \(start)[S] 'consul.raft.commitNumLogs': Count: 4 Min: 1.000 Mean: 3.000 Max: 6.000 Stddev: 2.160 Sum: 12.000
+
+                """)
     }
 
     @Test func `what was measured elsewhere counts as if it had been here`() {

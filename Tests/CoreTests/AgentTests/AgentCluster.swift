@@ -145,7 +145,8 @@ final class AgentCluster {
         case .refuse(let id):
             if let caller = callers.removeValue(forKey: id) { queue.append((caller.member, .callFailed(caller.id, "EOF"))) }
         case .log(_, _, let text): logs.append(text)
-        case .packet, .resolve, .probe, .cancelProbe, .respondInPieces, .piece, .readConfiguration, .exit, .followLog, .show, .examineHost,
+        case .packet, .resolve, .probe, .cancelProbe, .respondInPieces, .piece, .readConfiguration, .exit, .followLog, .show, .report,
+            .examineHost,
             .configure:
             break
         }

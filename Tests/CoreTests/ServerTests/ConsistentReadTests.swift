@@ -33,6 +33,20 @@ import Testing
         #expect(answers.allSatisfy { $0?.meta.knownLeader == true && $0?.meta.lastContact == .zero })
     }
 
+    @Test func `who led once answers stale reads without a leader`() throws {
+        let cluster = try ServerCluster.formed()
+        let leader = try #require(cluster.leader)
+        cluster.put("a", at: leader)
+        cluster.isolated = [leader]
+        cluster.run(for: .seconds(10))
+        var options = QueryOptions()
+        options.allowStale = true
+        let answer = try #require(found(cluster.ask(.read(.kvGet(key: "a"), options), at: leader, within: .milliseconds(1))))
+        #expect(!answer.meta.knownLeader && answer.meta.lastContact > .seconds(8) && answer.meta.lastContact < .seconds(10))
+        let shown = try #require(cluster.published[leader])
+        #expect(shown.answers(options, at: cluster.now) && !shown.knowsLeader)
+    }
+
     @Test func `a leader that nobody hears answers none of them`() throws {
         let cluster = try ServerCluster.formed()
         let leader = try #require(cluster.leader)

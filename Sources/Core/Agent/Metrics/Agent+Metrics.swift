@@ -42,13 +42,18 @@ extension Agent {
     }
 
     func showMetrics(prometheus: Bool, pretty: Bool, at now: Instant) -> HTTPResponse {
+        let snapshot = takeMetrics(at: now)
+        if prometheus { return Renderer.prometheus(metrics.prometheusSnapshot(at: now), context: context) }
+        return Renderer.metrics(snapshot, pretty: pretty, context: context)
+    }
+
+    func takeMetrics(at now: Instant) -> MetricsSnapshot {
         setGauges(at: now)
         measureParts(at: now)
-        if prometheus { return Renderer.prometheus(metrics.prometheusSnapshot(at: now), context: context) }
         var snapshot = metrics.snapshot(at: now)
         // Gauges are set when they are looked at: they belong to whatever interval is shown.
         snapshot.replaceGauges(by: metrics.current)
-        return Renderer.metrics(snapshot, pretty: pretty, context: context)
+        return snapshot
     }
 
     private func setGauges(at now: Instant) {
