@@ -140,6 +140,11 @@ extension RunOptions {
 
     private static let restartingKinds: [FaultKind] = [.kill, .powerLoss, .fullDisk, .leave, .diskError, .membership]
 
+    /// Who leaves tells the pool so often and not again: that takes its time, whoever hears it.
+    var judgesLeaves: Bool {
+        !faults.contains { [.pause, .slow, .clockLeap].contains($0.kind) } && !steps.contains { $0.action.mayDelay }
+    }
+
     /// How old the state may be that a default read shows, beyond what linearizability allows.
     ///
     /// A leader answers default reads under a lease of half the time that the others wait before they elect somebody else. That is

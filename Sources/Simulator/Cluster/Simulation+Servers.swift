@@ -246,6 +246,9 @@ extension Simulation {
             server.published = state
         case .log(let level, let subsystem, let text):
             world.trace { "\(server.name) [\(level)] \(subsystem): \(text)" }
+            if text.hasPrefix("failed to leave serf"), options.judgesLeaves {
+                world.report(Violation(rule: "leaving takes its time and no longer", text: "\(server.name): \(text)"))
+            }
         case .respondInPieces, .piece, .followLog, .show, .report, .examineHost, .configure:
             break  // No client follows the log, or asks about the machine.
         case .readConfiguration:

@@ -67,6 +67,14 @@ enum StepAction: Hashable {
         default: false
         }
     }
+
+    /// Whether a process may miss its own deadlines by it.
+    var mayDelay: Bool {
+        switch self {
+        case .pause, .slow, .clockLeap: true
+        default: false
+        }
+    }
 }
 
 struct ScenarioStep: Hashable {

@@ -158,7 +158,7 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
         let hasNews = !broadcasts.isEmpty || delegate.hasBroadcasts
         if config.gossipNodes > 0, hasNews, hasGossipTargets { gossipTicker.arm(at: now) } else { gossipTicker.disarm() }
         // Dead ones are forgotten when a round of probes ends.
-        if table.activeCount + table.deadCount > 1 { probeTicker.arm(at: now) } else { probeTicker.disarm() }
+        if othersActive + table.deadCount > 0 { probeTicker.arm(at: now) } else { probeTicker.disarm() }
     }
 
     /// Members beside this one that are alive or suspected. After it has left, this one is no member any more.
