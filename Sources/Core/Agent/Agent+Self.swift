@@ -63,7 +63,7 @@ extension Server {
     private func raftStatistics(at now: Instant) -> StringMap {
         let servers = raft.configuration.servers.map { "{Suffrage:\($0.suffrage.name) ID:\($0.id) Address:\($0.address)}" }
         let contact = raft.isLeader ? "0" : raft.lastContact.map { GoDuration.format(now - $0) } ?? "never"
-        let peers = raft.configuration.voters.count { $0.id != config.nodeID }
+        let peers = raft.configuration.voters.count { $0.id != config.raftID }
         return [
             "applied_index": String(appliedIndex), "commit_index": String(raft.commitIndex), "fsm_pending": "0", "last_contact": contact,
             "last_log_index": String(raft.lastLogIndex), "last_log_term": String(raft.lastLogTerm),

@@ -80,6 +80,8 @@ public struct AgentConfig: Sendable {
     public var bootstrapExpect = 0
     /// 2 or 3.
     public var raftProtocol = 3
+    /// How consensus names this server: with protocol 2 by its address (rpc-raft-wire §5.6).
+    var raftID: String { raftProtocol >= 3 ? nodeID : raftAddress }
     /// The tag `nonvoter` is set; nothing else follows from it.
     public var nonVotingServer = false
     /// The block `autopilot`: what a new cluster's configuration is seeded with (config §7.9).

@@ -7,6 +7,10 @@ extension RaftNode {
         var isFollower = false
         if case .follower = state { isFollower = true }
         if messageTerm == term, isLeader {
+            guard isMember(leaderAddress) else {
+                refuseStranger(leaderAddress, &out)
+                return false
+            }
             fail("raft: another server, \(String(decoding: leaderAddress, as: UTF8.self)), leads in the same term \(term)", &out)
             return false
         }
@@ -16,6 +20,14 @@ extension RaftNode {
         heardLeader()
         armElection(config.heartbeatTimeout)
         return true
+    }
+
+    private func isMember(_ address: [UInt8]) -> Bool { configuration.servers.contains { $0.address.utf8.elementsEqual(address) } }
+
+    /// The leader of another cluster has got hold of an address of this one: nothing is wrong here.
+    private func refuseStranger(_ address: [UInt8], _ out: inout [RaftEffect]) {
+        let text = String(decoding: address, as: UTF8.self)
+        out.append(.log(.error, "raft: \(GoQuote.quote(text)), which is no server of this cluster, wants to lead it: refused"))
     }
 
     /// Spec: rpc-raft-wire §5.2.
@@ -31,6 +43,10 @@ extension RaftNode {
         }
         if let index = contradiction(request) {
             guard startOver(&out) else {
+                if !isMember(request.leader) {
+                    refuseStranger(request.leader, &out)
+                    return reply(call, response.encoded, after: storage.voteSequence, &out)
+                }
                 return fail("raft: entry \(index) is committed, but differs from the leader's; remedy: \(RecoveryError.rejoin)", &out)
             }
             response = AppendEntriesResponse(term: term, lastLog: 0, noRetryBackoff: true)

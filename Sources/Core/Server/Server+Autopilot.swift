@@ -122,7 +122,7 @@ extension Server {
     private func removeDeadServers(at now: Instant) {
         let configuration = autopilotConfiguration
         guard configuration.cleanupDeadServers else { return }
-        var stale = raft.configuration.servers.filter { $0.id != config.nodeID && isSilent($0.id, at: now) }
+        var stale = raft.configuration.servers.filter { $0.id != config.raftID && isSilent($0.id, at: now) }
         var failed: [ServerTags] = []
         for server in lanServers {
             let known = raft.configuration.servers.first { $0.address == server.serverAddress }

@@ -12,7 +12,7 @@ extension Server {
         if hasGossip {
             drive(.transferLeadership(token: token, to: nil), at: now)
         } else {
-            drive(.changeMembership(token: token, .removeServer(id: config.nodeID)), at: now)
+            drive(.changeMembership(token: token, .removeServer(id: config.raftID)), at: now)
         }
     }
 
@@ -20,11 +20,11 @@ extension Server {
     public func stopServing() { isLeaving = true }
 
     /// Whether this server has no part in its cluster any more, or is all there is of it.
-    public var isRemoved: Bool { raft.configuration[config.nodeID] == nil || raft.isSoleVoter }
+    public var isRemoved: Bool { raft.configuration[config.raftID] == nil || raft.isSoleVoter }
 
     func leadershipHandedOver(_ result: Result<Void, RaftError>, at now: Instant) {
         guard case .failure(let error) = result, raft.isLeader, !raft.isSoleVoter else { return }
         log(.warn, "failed to transfer leadership, removing this server instead: error=\(GoQuote.quote(error.text))")
-        change(.removeServer(id: config.nodeID), "failed to remove ourself as raft peer", at: now)
+        change(.removeServer(id: config.raftID), "failed to remove ourself as raft peer", at: now)
     }
 }

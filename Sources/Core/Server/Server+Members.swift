@@ -64,7 +64,7 @@ extension Server {
         let id = oldest >= 3 || (oldest == 2 && server.raftVersion >= 3) ? server.id : server.serverAddress
         let address = server.serverAddress
         if servers.contains(where: { $0.id == id && $0.address == address }) { return }
-        for old in servers where old.address == address && old.id != id && old.id != config.nodeID {
+        for old in servers where old.address == address && old.id != id && old.id != config.raftID {
             log(.info, "removing server with duplicate address: id=\(old.id) address=\(address)")
             change(.removeServer(id: old.id), "error removing server with duplicate address \(address)", at: now)
         }

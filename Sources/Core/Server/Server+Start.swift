@@ -32,7 +32,7 @@ extension Server {
         guard config.bootstrap || config.initialServers.contains(where: { $0.id == config.nodeID }) else { return }
         let servers =
             config.initialServers.isEmpty
-            ? [RaftServer(id: config.nodeID, address: config.raftAddress)]
+            ? [RaftServer(id: config.raftID, address: config.raftAddress)]
             : config.initialServers.map { RaftServer(id: $0.id, address: $0.address) }
         drive(.bootstrap(token: takeToken(), RaftConfiguration(servers: servers)), at: now)
     }

@@ -183,7 +183,7 @@ public final class Server {
             lastCommand = (appliedIndex, appliedTerm)
         }
         raft = RaftNode(
-            config: RaftConfig(config), identity: RaftIdentity(id: config.nodeID, address: config.raftAddress), recovered: recovered,
+            config: RaftConfig(config), identity: RaftIdentity(id: config.raftID, address: config.raftAddress), recovered: recovered,
             seed: random.next(),
             now: now)
         self.random = random
