@@ -27,7 +27,7 @@ extension Renderer {
             for summary in ServiceSummary.all(of: rows) { json.summary(summary) }
             json.endArray()
         case .healthNodes(let rows): healthNodes(rows, shape, &json)
-        case .entries, .keys, .sessions, .nodeDump, .txn, .coordinates, .autopilot: json.null()
+        case .entries, .keys, .sessions, .serviceList, .nodeDump, .txn, .coordinates, .autopilot: json.null()
         }
         return json.finish()
     }

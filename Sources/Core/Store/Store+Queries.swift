@@ -39,6 +39,9 @@ extension Store {
             let found = nodes.map(\.value)
             return (.nodes(meta.isEmpty ? found : found.filter { $0.value.satisfies(meta) }), index(IndexName.nodes))
         case .services: return listServices(meta)
+        case .serviceList:
+            guard case (.services(let found), let index) = listServices([:]) else { preconditionFailure("services are listed") }
+            return (.serviceList(found.map(\.name)), index)
         case .serviceNodes(let service, let tags, let connect): return serviceNodes(service, tags, connect: connect, meta)
         case .nodeServices(let name), .nodeServiceList(let name):
             guard let node = findNode(name) else { return (.nodeServices(nil), 0) }
@@ -94,6 +97,7 @@ extension Store {
         case .sessionList: return [.table(.sessions)]
         case .nodeSessions(let node): return [.nodeSessions(TableKey.of(node))]
         case .nodes: return [.table(.nodes)]
+        case .serviceList: return [.table(.services)]
         case .services: return byMeta ? [.table(.services), .table(.nodes)] : [.table(.services)]
         case .serviceNodes(let service, _, let connect):
             return serviceTopics(service, connect: connect, exists: hasInstances(service, connect: connect), checks: false)

@@ -20,6 +20,23 @@ import Testing
         #expect(h.checks(.serviceChecks(service: "WEB")) == ["n1/a-web", "n1/b-web"])
     }
 
+    @Test func `servers of the reference are told the names of services alone`() throws {
+        var h = Harness()
+        h.service("web", id: "1", on: "n1") { $0.tags = ["a"] }
+        h.service("db", id: "2", on: "n1")
+        let query = ReadQuery.serviceList
+        let (result, index) = try h.store.evaluate(query, options: QueryOptions()).get()
+        var meta = QueryMeta()
+        meta.index = index
+        let reply = query.encodeReply(result, meta)
+        guard case .serviceList(let names) = try query.decodeReply(reply[...]).result else {
+            Issue.record("another result")
+            return
+        }
+        #expect(names == ["db", "web"] && index > 0)
+        #expect(try ReadQuery.decodeRequest(method: "Catalog.ServiceList", body: query.encodeRequest(QueryOptions())[...])?.query == query)
+    }
+
     @Test func `tags are compared in lower case, all must match`() {
         var h = Harness()
         h.service("web", id: "1", on: "n1") { $0.tags = ["A", "b"] }

@@ -12,6 +12,7 @@ extension ReadQuery {
         case .nodeSessions: "Session.NodeSessions"
         case .nodes: "Catalog.ListNodes"
         case .services: "Catalog.ListServices"
+        case .serviceList: "Catalog.ServiceList"
         case .serviceNodes, .serviceByAddress: "Catalog.ServiceNodes"
         case .nodeServices: "Catalog.NodeServices"
         case .nodeServiceList: "Catalog.NodeServiceList"
@@ -46,7 +47,7 @@ extension ReadQuery {
             return writer.finish()
         case .sessionGet(let id): return Self.encodeSession(id, options)
         case .sessionList: return Self.encodeSession("", options)
-        case .nodes, .services, .nodeDump(nil), .coordinates, .autopilotConfiguration: return Self.encodeDatacenter(options)
+        case .nodes, .services, .serviceList, .nodeDump(nil), .coordinates, .autopilotConfiguration: return Self.encodeDatacenter(options)
         case .serviceNodes(let service, let tags, let connect):
             return Self.encodeService(service, tags: tags, connect: connect, options: options)
         case .serviceByAddress(let address): return Self.encodeService("", address: address, options: options)
@@ -130,7 +131,8 @@ extension ReadQuery {
     private static func isMethod(_ method: String) -> Bool {
         switch method {
         case "KVS.Get", "KVS.List", "KVS.ListKeys", "Session.Get", "Session.List", "Session.NodeSessions", "Catalog.ListNodes",
-            "Catalog.ListServices", "Catalog.ServiceNodes", "Catalog.NodeServices", "Catalog.NodeServiceList", "Catalog.GatewayServices",
+            "Catalog.ListServices", "Catalog.ServiceList", "Catalog.ServiceNodes", "Catalog.NodeServices", "Catalog.NodeServiceList",
+            "Catalog.GatewayServices",
             "Health.NodeChecks", "Health.ServiceChecks", "Health.ChecksInState", "Health.ServiceNodes", "Internal.NodeDump",
             "Internal.NodeInfo", "Txn.Read", "Internal.ServiceDump", "Coordinate.ListNodes", "Coordinate.Node",
             "Operator.AutopilotGetConfiguration":
@@ -327,6 +329,7 @@ private struct QueryFields: WireFields {
         case "Session.NodeSessions": .nodeSessions(node: node)
         case "Catalog.ListNodes": .nodes
         case "Catalog.ListServices": .services
+        case "Catalog.ServiceList": .serviceList
         case "Catalog.ServiceNodes" where !connect && !serviceAddress.isEmpty: .serviceByAddress(serviceAddress)
         case "Catalog.ServiceNodes": .serviceNodes(service: serviceName, tags: tags, connect: connect)
         case "Catalog.NodeServices": .nodeServices(node: node)

@@ -31,6 +31,7 @@ extension ReadQuery {
         case .sessionGet, .sessionList, .nodeSessions: .sessions([])
         case .nodes: .nodes([])
         case .services: .services([])
+        case .serviceList: .serviceList([])
         case .serviceNodes, .serviceByAddress: .serviceNodes([])
         case .nodeServices, .nodeServiceList: .nodeServices(nil)
         case .gatewayServices: .gatewayServices([])
@@ -116,6 +117,14 @@ private struct ReplyWriter {
             for (name, tags) in services {
                 writer.string(name)
                 writer.strings(tags)
+            }
+        case .serviceList(let names):
+            writer.key("Services")
+            if names.isEmpty { return writer.null() }
+            writer.arrayHeader(names.count)
+            for name in names {
+                writer.mapHeader(1)
+                writer.field("Name", name)
             }
         case .serviceNodes(let nodes):
             writer.key("ServiceNodes")
@@ -267,6 +276,9 @@ private struct ReplyFields {
             result = .sessions(try Session.array(from: &reader)?.map { Row($0) } ?? [])
         case (.nodes, "Nodes"): result = .nodes(try Node.array(from: &reader)?.map { Row($0) } ?? [])
         case (.services, "Services"): result = .services(try Self.services(from: &reader))
+        case (.serviceList, "Services"):
+            let found = try reader.array { (reader) throws(MessagePackError) in try reader.dynamic() }
+            result = .serviceList((found ?? []).compactMap { if case .string(let name)? = $0["Name"] { name } else { nil } })
         case (.serviceNodes, "ServiceNodes"), (.serviceByAddress, "ServiceNodes"):
             result = .serviceNodes(try ServiceNodeReply.array(from: &reader)?.map(\.result) ?? [])
         case (.nodeServices, "NodeServices"), (.nodeServiceList, "NodeServices"):

@@ -33,6 +33,8 @@ public enum ReadQuery: Hashable, Sendable {
     case nodes
     /// Names and the union of their tags.
     case services
+    /// Names alone: asked by servers of the reference, not by the API.
+    case serviceList
     /// `tags` compared in lower case, all must match.
     case serviceNodes(service: String, tags: [String], connect: Bool)
     case nodeServices(node: String)
@@ -96,6 +98,7 @@ public enum QueryResult: Sendable {
     case sessions([Row<Session>])
     case nodes([Row<Node>])
     case services([(name: String, tags: [String])])
+    case serviceList([String])
     /// serviceNodes, serviceByAddress: instance and its node, in the order of node name, then service id
     case serviceNodes([(node: Row<Node>, service: Row<ServiceInstance>)])
     /// nodeServices, nodeServiceList: nil for an unknown node; services by id
