@@ -42,7 +42,7 @@ extension Agent {
 
     func persisted(_ completion: DiskCompletion, into effects: inout [AgentEffect]) {
         guard let file = persisting.removeValue(forKey: completion.token), case .failure(let error) = completion.result else { return }
-        effects.append(.log(.error, "agent", "failed to persist a registration: file=\(file) error=\"\(error)\""))
+        effects.append(.log(.error, "agent", "failed to persist a registration: file=\(file) error=\(LogText.value("\(error)"))"))
     }
 
     // MARK: /v1/agent

@@ -57,7 +57,7 @@ extension Agent {
             }
             question.catalog.add(answer.result)
         case .failure(let error):
-            effects.append(.log(.error, "agent.dns", "rpc error: error=\(GoQuote.quote(error.text))"))
+            effects.append(.log(.error, "agent.dns", "rpc error: error=\(LogText.value(error.text))"))
             question.catalog.add(nil)
         }
         advance(question, id, at: now, into: &effects)

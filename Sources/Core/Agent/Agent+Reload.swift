@@ -7,7 +7,7 @@ extension Agent {
         backend.reload(new, at: now)
         let complaint = local.reload(new, at: now, into: &localEffects)
         if let complaint {
-            effects.append(.log(.error, "agent", "Failed to reload the configuration: error=\(GoQuote.quote(complaint.text))"))
+            effects.append(.log(.error, "agent", "Failed to reload the configuration: error=\(LogText.value(complaint.text))"))
         } else {
             dns.reload(new.dns)
             metrics.filter.reload(new.metricsFilter)

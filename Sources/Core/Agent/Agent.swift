@@ -251,7 +251,7 @@ public final class Agent: AgentMachine {
         case .read(.question(let id), let result): fetched(result, for: id, at: now, into: &effects)
         case .operation(.client(let id), let result): respond(to: id, result, into: &effects)
         case .operation(.coordinate, .failure(let error)):
-            effects.append(.log(.error, "agent", "Coordinate update error: error=\(GoQuote.quote(error.text))"))
+            effects.append(.log(.error, "agent", "Coordinate update error: error=\(LogText.value(error.text))"))
         case .wish(let wish): fulfil(wish, at: now, into: &effects)
         case .read, .write, .operation: break
         }

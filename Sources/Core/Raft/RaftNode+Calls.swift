@@ -7,7 +7,7 @@ extension RaftNode {
         do throws(MessagePackError) {
             request = try RaftRequest(bytes)
         } catch {
-            out.append(.log(.error, "raft: failed to decode incoming command: error=\"\(error.text)\""))
+            out.append(.log(.error, "failed to decode incoming command: error=\(LogText.value(error.text))"))
             out.append(.close(call))
             return
         }
@@ -33,7 +33,7 @@ extension RaftNode {
             guard RaftProtocol.isSupported(version) else { return refuse(call, &out) }
             timeoutNow(call, leaderTerm, &out)
         case nil:
-            out.append(.log(.error, "raft: failed to decode incoming command: error=\"unknown rpc type \(bytes.first ?? 0)\""))
+            out.append(.log(.error, "failed to decode incoming command: error=\"unknown rpc type \(bytes.first ?? 0)\""))
             out.append(.close(call))
         }
     }
@@ -75,7 +75,7 @@ extension RaftNode {
         case .preVote(let canvass): preVoteFailed(call, canvass, &out)
         case .probe: break
         case .knock: knockFailed(call, text, &out)
-        case .vote: out.append(.log(.debug, "raft: failed to make requestVote RPC: target=\(call.server) error=\"\(text)\""))
+        case .vote: out.append(.log(.debug, "failed to make requestVote RPC: target=\(call.server) error=\(LogText.value(text))"))
         case .heartbeat(let peer, _): heartbeatFailed(peer, text, &out)
         case .append(let peer, let epoch, let previous, _, _): appendFailed(peer, epoch: epoch, previous: previous, text, &out)
         case .install(let peer, let install): installFailed(peer, install, text, &out)

@@ -6,7 +6,7 @@ extension RaftNode {
         guard let purpose = reads.removeValue(forKey: completion.token) else { return }
         switch purpose {
         case .housekeeping:
-            if case .failure(let error) = completion.result { out.append(.log(.warn, "raft: failed to remove old files: \(text(error))")) }
+            if case .failure(let error) = completion.result { out.append(.log(.warn, "failed to remove old files: \(text(error))")) }
         case .apply(let location):
             if let entries = entriesRead(completion.result, location, &out) { applyReadDone(entries, &out) }
         case .replicate(let leadership, let peer, let epoch, let location):
@@ -55,7 +55,7 @@ extension RaftNode {
             let garbage = storage.complete()
             if wasFull {
                 diskRetryAt = nil
-                out.append(.log(.info, "raft: the disk takes writes again"))
+                out.append(.log(.info, "the disk takes writes again"))
             }
             if !garbage.isEmpty {
                 let removals = garbage.map { DiskOperation.remove(file: $0) }
@@ -91,7 +91,7 @@ extension RaftNode {
         storage.failForSpace()
         diskRetryAt = now + config.diskFullRetry
         guard isNews else { return }
-        out.append(.log(.error, "raft: no space left on device; nothing is acknowledged until there is"))
+        out.append(.log(.error, "no space left on device; nothing is acknowledged until there is"))
         switch state {
         case .leader(let leadership):
             if configuration.isSoleVoter(identity.id) {

@@ -10,7 +10,7 @@ extension RaftNode {
 
     func electionTimedOut(_ out: inout [RaftEffect]) {
         if let leader {
-            out.append(.log(.warn, "raft: heartbeat timeout reached, starting election: last-leader=\(leader.address)"))
+            out.append(.log(.warn, "heartbeat timeout reached, starting election: last-leader=\(leader.address)"))
         }
         setLeader(nil, &out)
         armElection(config.electionTimeout)
@@ -106,7 +106,7 @@ extension RaftNode {
         state = .candidate(Canvass(term: term, isTransfer: isTransfer))
         waiters.append(Waiter(sequence: storage.voteSequence, action: .candidacy(term: term)))
         electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
-        out.append(.log(.info, "raft: entering candidate state: node=\"Node at \(identity.address) [Candidate]\" term=\(term)"))
+        out.append(.log(.info, "entering candidate state: node=\"Node at \(identity.address) [Candidate]\" term=\(term)"))
     }
 
     /// The own vote is durable.
@@ -123,7 +123,7 @@ extension RaftNode {
     func voteAnswered(_ call: Call, _ response: VoteResponse, _ out: inout [RaftEffect]) {
         guard case .candidate(let canvass) = state else { return }
         if response.term > term {
-            out.append(.log(.debug, "raft: newer term discovered, fallback to follower"))
+            out.append(.log(.debug, "newer term discovered, fallback to follower"))
             becomeFollower(response.term, &out)
         } else if response.granted, call.term == canvass.term, response.term == canvass.term {
             canvass.grant(call.server)
@@ -183,7 +183,7 @@ extension RaftNode {
         if !request.isTransfer, heedsLeader(otherThan: request.candidate) {
             out.append(
                 .log(
-                    .warn, "raft: rejecting vote request since we have a leader: from=\(String(decoding: request.candidate, as: UTF8.self))"
+                    .warn, "rejecting vote request since we have a leader: from=\(String(decoding: request.candidate, as: UTF8.self))"
                 ))
             return false
         }

@@ -108,7 +108,7 @@ extension RaftNode {
             if let known = log.term(at: entry.index) {
                 if known == entry.term { continue }
                 precondition(entry.index > commitIndex, "a committed entry is never removed from the log")
-                out.append(.log(.warn, "raft: clearing log suffix: from=\(entry.index) to=\(log.lastIndex)"))
+                out.append(.log(.warn, "clearing log suffix: from=\(entry.index) to=\(log.lastIndex)"))
                 storage.truncate(from: entry.index, &log)
                 dropConfigurations(from: entry.index, &out)
             }

@@ -39,7 +39,7 @@ extension RaftNode {
         let isWhole = peerKinds[peer.id] == .reference
         peer.reset(next: meta.index + 1)
         peer.mode = .snapshot(Install(meta: meta, isWhole: isWhole))
-        out.append(.log(.info, "raft: sending snapshot to: peer=\(peer.id) snapshot=\(meta.id)"))
+        out.append(.log(.info, "sending snapshot to: peer=\(peer.id) snapshot=\(meta.id)"))
     }
 
     /// Reads what is to be sent next.
@@ -57,7 +57,7 @@ extension RaftNode {
     ) {
         guard case .snapshot(let current) = peer.mode, current === install else { return }
         guard case .success(let reads) = result, let bytes = reads.first, !bytes.isEmpty else {
-            out.append(.log(.error, "raft: failed to read snapshot \(install.meta.id)"))
+            out.append(.log(.error, "failed to read snapshot \(install.meta.id)"))
             peer.reset(next: peer.match + 1)
             return backOff(peer)
         }
@@ -112,7 +112,7 @@ extension RaftNode {
             return
         }
         guard response.success else {
-            out.append(.log(.warn, "raft: installSnapshot rejected to: peer=\(peer.id)"))
+            out.append(.log(.warn, "installSnapshot rejected to: peer=\(peer.id)"))
             return backOff(peer)
         }
         peer.failures = 0
@@ -122,7 +122,7 @@ extension RaftNode {
 
     func installFailed(_ peer: Peer, _ install: Install, _ text: String, _ out: inout [RaftEffect]) {
         guard case .leader = state, case .snapshot(let current) = peer.mode, current === install else { return }
-        out.append(.log(.error, "raft: failed to install snapshot: peer=\(peer.id) id=\(install.meta.id) error=\"\(text)\""))
+        out.append(.log(.error, "failed to install snapshot: peer=\(peer.id) id=\(install.meta.id) error=\(LogText.value(text))"))
         install.isBusy = false
         install.data = []
         backOff(peer)
@@ -221,7 +221,7 @@ extension RaftNode {
         meta.isRestored = request.isRestored || !receipt.isPiecemeal
         let sink = SnapshotSink(id: newSnapshotID(), meta: meta, purpose: .install(receipt))
         self.sink = sink
-        out.append(.log(.info, "raft: receiving snapshot: index=\(meta.index) size=\(request.size)"))
+        out.append(.log(.info, "receiving snapshot: index=\(meta.index) size=\(request.size)"))
         return sink
     }
 
@@ -274,7 +274,7 @@ extension RaftNode {
             out.append(.discardSnapshot(sink.id))
         } else {
             replaceLog(by: sink.meta, &out)
-            out.append(.log(.info, "raft: installed remote snapshot: index=\(sink.meta.index)"))
+            out.append(.log(.info, "installed remote snapshot: index=\(sink.meta.index)"))
             out.append(.installSnapshot(sink.id, index: sink.meta.index, term: sink.meta.term))
         }
         guard let call = receipt.call else { return }

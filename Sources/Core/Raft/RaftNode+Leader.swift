@@ -2,8 +2,8 @@
 
 extension RaftNode {
     func becomeLeader(_ out: inout [RaftEffect]) {
-        out.append(.log(.info, "raft: election won: tally=\(configuration.quorum)"))
-        out.append(.log(.info, "raft: entering leader state: leader=\"Node at \(identity.address) [Leader]\""))
+        out.append(.log(.info, "election won: tally=\(configuration.quorum)"))
+        out.append(.log(.info, "entering leader state: leader=\"Node at \(identity.address) [Leader]\""))
         let leadership = Leadership(startIndex: log.lastIndex + 1)
         state = .leader(leadership)
         calls = LookupTable()
@@ -28,7 +28,7 @@ extension RaftNode {
         }
         if let restore = leadership.pendingRestore { out.append(.restored(token: restore.token, .failure(.leadershipLost))) }
         if case .restore = sink?.purpose { abandonSink(.leadershipLost, &out) }
-        out.append(.log(.info, "raft: entering follower state: follower=\"Node at \(identity.address) [Follower]\" leader="))
+        out.append(.log(.info, "entering follower state: follower=\"Node at \(identity.address) [Follower]\" leader="))
         out.append(.lostLeadership(term: term))
         setLeader(nil, &out)
         // Until now it was the leader itself whose word it had.
@@ -37,7 +37,7 @@ extension RaftNode {
 
     /// Steps down without a newer term.
     func stepDown(_ why: String, _ out: inout [RaftEffect]) {
-        out.append(.log(.warn, "raft: \(why), stepping down"))
+        out.append(.log(.warn, "\(why), stepping down"))
         becomeFollower(term, &out)
         // Others first: this node has just found that it cannot lead.
         electionDeadline = max(electionDeadline, now + config.electionTimeout)

@@ -46,7 +46,7 @@ extension RaftNode {
             if knocks < Self.knocksMax, now - call.sentAt < config.heartbeatTimeout / 10 { knockAt = now + config.heartbeatTimeout / 50 }
             return
         }
-        out.append(.log(.warn, "raft: nobody is there any more under the leader's address: last-leader=\(leader.address)"))
+        out.append(.log(.warn, "nobody is there any more under the leader's address: last-leader=\(leader.address)"))
         leaderIsLost = true
         // Not all at the same time: two candidates take votes from each other.
         let jitter = random.duration(below: config.leaderLeaseTimeout / 5)

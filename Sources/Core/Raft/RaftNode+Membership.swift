@@ -32,7 +32,7 @@ extension RaftNode {
                 out.append(.membershipDone(token: token, .success(configurationIndex)))
                 continue
             }
-            out.append(.log(.info, "raft: updating configuration: servers=\"\(next)\""))
+            out.append(.log(.info, "updating configuration: servers=\"\(next)\""))
             let entry = LogEntry(index: log.lastIndex + 1, term: term, kind: .configuration, data: next.encoded)
             append(entry)
             leadership.pendingChange = (token, entry.index)

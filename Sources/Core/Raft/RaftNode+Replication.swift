@@ -157,7 +157,7 @@ extension RaftNode {
     private func leads(after responseTerm: UInt64, _ peer: Peer, _ out: inout [RaftEffect]) -> Bool {
         guard case .leader = state else { return false }
         guard responseTerm > term else { return true }
-        out.append(.log(.error, "raft: peer has newer term, stopping replication: peer=\(peer.id)"))
+        out.append(.log(.error, "peer has newer term, stopping replication: peer=\(peer.id)"))
         becomeFollower(responseTerm, &out)
         return false
     }
@@ -186,7 +186,7 @@ extension RaftNode {
             return peer.reset(next: peer.match + 1)
         }
         if previous <= peer.match {
-            out.append(.log(.warn, "raft: peer has lost entries that it had: peer=\(peer.id) had=\(peer.match) has=\(response.lastLog)"))
+            out.append(.log(.warn, "peer has lost entries that it had: peer=\(peer.id) had=\(peer.match) has=\(response.lastLog)"))
             peer.match = 0
         }
         // Either the peer's log is shorter, or its entry there is of another term: then no entry of this log's term there needs to be
@@ -194,13 +194,13 @@ extension RaftNode {
         var next = min(previous, response.lastLog + 1)
         if response.lastLog >= previous { next = min(next, log.firstOfTerm(at: previous)) }
         peer.reset(next: max(1, next))
-        out.append(.log(.warn, "raft: appendEntries rejected, sending older logs: peer=\(peer.id) next=\(peer.next)"))
+        out.append(.log(.warn, "appendEntries rejected, sending older logs: peer=\(peer.id) next=\(peer.next)"))
         if !response.noRetryBackoff { backOff(peer) }
     }
 
     func appendFailed(_ peer: Peer, epoch: UInt64, previous: UInt64, _ text: String, _ out: inout [RaftEffect]) {
         guard case .leader = state, epoch == peer.epoch else { return }
-        if peer.failures == 0 { out.append(.log(.error, "raft: failed to appendEntries to: peer=\(peer.id) error=\"\(text)\"")) }
+        if peer.failures == 0 { out.append(.log(.error, "failed to appendEntries to: peer=\(peer.id) error=\(LogText.value(text))")) }
         if case .pipeline = peer.mode { peer.reset(next: peer.match + 1) } else { peer.reset(next: previous + 1) }
         backOff(peer)
     }
@@ -255,6 +255,6 @@ extension RaftNode {
         peer.outstandingHeartbeats -= 1
         guard case .leader = state, !peer.isUnreachable else { return }
         peer.isUnreachable = true
-        out.append(.log(.error, "raft: failed to heartbeat to: peer=\(peer.address) error=\"\(text)\""))
+        out.append(.log(.error, "failed to heartbeat to: peer=\(peer.address) error=\(LogText.value(text))"))
     }
 }

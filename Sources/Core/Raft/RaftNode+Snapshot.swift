@@ -57,7 +57,7 @@ extension RaftNode {
         snapshotCheckAt = now + random.duration(in: config.snapshotInterval..<config.snapshotInterval * 2)
         guard log.lastIndex - min(log.lastIndex, snapshots.last?.index ?? 0) >= config.snapshotThreshold, sink == nil else { return }
         if lastCommand.index == snapshots.last?.index { return }
-        if let problem = snapshotProblem { return out.append(.log(.debug, "raft: no snapshot: \(problem)")) }
+        if let problem = snapshotProblem { return out.append(.log(.debug, "no snapshot: \(problem)")) }
         beginSnapshot(tokens: [], &out)
     }
 
@@ -96,7 +96,7 @@ extension RaftNode {
             configurationIndex: committed.index)
         let sink = SnapshotSink(id: newSnapshotID(), meta: meta, purpose: .local(tokens: tokens))
         self.sink = sink
-        out.append(.log(.info, "raft: starting snapshot up to: index=\(index)"))
+        out.append(.log(.info, "starting snapshot up to: index=\(index)"))
         out.append(.captureSnapshot(sink.id, index: index, term: term))
         out.append(.provideSnapshot(sink.id, count: config.snapshotChunkSize))
     }
@@ -149,7 +149,7 @@ extension RaftNode {
         switch result {
         case .success(let reads): found = reads
         case .failure(let error):
-            out.append(.log(.error, "raft: failed to write snapshot \(sink.meta.id): \(text(error))"))
+            out.append(.log(.error, "failed to write snapshot \(sink.meta.id): \(text(error))"))
             return abandonSink(.snapshot("failed to write snapshot: \(text(error))"), &out)
         }
         switch sink.phase {
@@ -176,7 +176,7 @@ extension RaftNode {
         case .local(let tokens):
             keep(sink.meta, &out)
             out.append(.releaseSnapshot(sink.id))
-            out.append(.log(.info, "raft: snapshot complete up to: index=\(sink.meta.index)"))
+            out.append(.log(.info, "snapshot complete up to: index=\(sink.meta.index)"))
             for token in tokens { out.append(.snapshotTaken(token: token, .success(sink.meta))) }
         case .restore(let token): finishRestore(sink, token, &out)
         case .install(let receipt): finishInstall(sink, receipt, &out)
@@ -264,7 +264,7 @@ extension RaftNode {
         leadership.uncommittedBytes = 0
         leadership.isRestoring = false
         replaceLog(by: sink.meta, &out)
-        out.append(.log(.info, "raft: restored user snapshot: index=\(sink.meta.index)"))
+        out.append(.log(.info, "restored user snapshot: index=\(sink.meta.index)"))
         out.append(.installSnapshot(sink.id, index: sink.meta.index, term: sink.meta.term))
         leadership.pendingRestore = (token, sink.meta.index, log.lastIndex + 1)
         append(LogEntry(index: log.lastIndex + 1, term: term, kind: .noop))
@@ -284,7 +284,7 @@ extension RaftNode {
     /// nothing; the leader sends everything again. False if this server has no such snapshot, so that something is very wrong.
     func startOver(_ out: inout [RaftEffect]) -> Bool {
         guard isProvisional, let last = snapshots.last else { return false }
-        out.append(.log(.warn, "raft: the restored snapshot \(last.id) was never committed; starting over without it"))
+        out.append(.log(.warn, "the restored snapshot \(last.id) was never committed; starting over without it"))
         abandonSink(.snapshot("the snapshot before it was never committed"), &out)
         storage.setForgotten(in: term)
         storage.reset(toIndex: 0, term: 0, &log)

@@ -110,7 +110,7 @@ extension Server {
         for server in autopilot.health.servers where server.isHealthy && !server.isVoter {
             guard raft.configuration[server.id]?.suffrage == .nonvoter, let since = autopilot.stableSince[server.id], now - since >= time
             else { continue }
-            log(.info, "Promoting server to voter: address=\(server.address) name=\(server.name)")
+            log(.info, "Promoting server to voter: address=\(server.address) name=\(LogText.value(server.name))")
             change(.addVoter(id: server.id, address: server.address), "failed to add raft peer \(server.address)", at: now)
             autopilot.wantsCleanup = true
         }
@@ -143,7 +143,7 @@ extension Server {
     }
 
     private func expel(_ server: ServerTags) {
-        log(.info, "Attempting removal of failed server node: name=\(server.name)")
+        log(.info, "Attempting removal of failed server node: name=\(LogText.value(server.name))")
         answers.append(.wish(.forceLeave(server.memberName)))
     }
 

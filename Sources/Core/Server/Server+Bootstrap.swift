@@ -31,7 +31,9 @@ extension Server {
                 return log(
                     .error, "Member has a conflicting expect value. All nodes should expect the same number.: member=\(server.memberName)")
             }
-            if server.bootstrap { return log(.error, "Member has bootstrap mode. Expect disabled.: member=\(server.memberName)") }
+            if server.bootstrap {
+                return log(.error, "Member has bootstrap mode. Expect disabled.: member=\(LogText.value(server.memberName))")
+            }
             servers.append(server)
         }
         guard servers.count(where: { !$0.isNonVoter }) >= bootstrapExpect else { return }
@@ -58,14 +60,17 @@ extension Server {
         let server = round.servers[index]
         switch result {
         case .success(.texts(let peers)) where !peers.isEmpty:
-            log(.info, "Existing Raft peers reported by server, disabling bootstrap mode: server=\(server.name)")
+            log(.info, "Existing Raft peers reported by server, disabling bootstrap mode: server=\(LogText.value(server.name))")
             bootstrapExpect = 0
             bootstrapRound = nil
             return
         case .success: round.unanswered -= 1
         case .failure(let error):
             round.attempts[index] += 1
-            log(.error, "Failed to confirm peer status for server (will retry).: server=\(server.name) error=\(GoQuote.quote(error.text))")
+            log(
+                .error,
+                "Failed to confirm peer status for server (will retry).: server=\(LogText.value(server.name)) error=\(LogText.value(error.text))"
+            )
             guard round.attempts[index] < BootstrapRound.attemptsMax else {
                 // Who does not answer may know of a cluster. The next change of the pool begins anew.
                 bootstrapRound = nil

@@ -25,7 +25,6 @@ extension Server {
         case .lostLeadership: loseLeadership(at: now)
         case .leaderChanged(let leader):
             publishes = true
-            if let leader, leader.id != config.nodeID { log(.info, "New leader elected: payload=\(leader.address)") }
             if leader != nil { hastenRetries(at: now) }
             retryHeld(at: now)
         case .configurationChanged, .leaseChanged:

@@ -86,13 +86,13 @@ extension Server {
     private func dutyFailed(_ duty: Duty, _ problem: String, at now: Instant) {
         switch duty {
         case .expireSession(let session):
-            log(.error, "Invalidation failed: error=\(GoQuote.quote(problem))")
+            log(.error, "Invalidation failed: error=\(LogText.value(problem))")
             if isEstablished { sessionTimers.retry(session: session, at: now) }
         case .reapTombstones(let index):
-            log(.error, "failed to reap tombstones up to index: index=\(index) error=\(GoQuote.quote(problem))")
+            log(.error, "failed to reap tombstones up to index: index=\(index) error=\(LogText.value(problem))")
             if isEstablished { tombstones.hint(index, at: now) }
-        case .updateCoordinates: log(.error, "coordinate update: batch update failed: error=\(GoQuote.quote(problem))")
-        case .configureAutopilot: log(.error, "failed to initialize autopilot config: error=\(GoQuote.quote(problem))")
+        case .updateCoordinates: log(.error, "coordinate update: batch update failed: error=\(LogText.value(problem))")
+        case .configureAutopilot: log(.error, "failed to initialize autopilot config: error=\(LogText.value(problem))")
         case .reconcile: break
         }
     }

@@ -24,7 +24,5 @@ extension Server {
 
     func leadershipHandedOver(_ result: Result<Void, RaftError>, at now: Instant) {
         guard case .failure(let error) = result, raft.isLeader, !raft.isSoleVoter else { return }
-        log(.warn, "failed to transfer leadership, removing this server instead: error=\(GoQuote.quote(error.text))")
+        log(.warn, "failed to transfer leadership, removing this server instead: error=\(LogText.value(error.text))")
         change(.removeServer(id: config.raftID), "failed to remove ourself as raft peer", at: now)
-    }
-}

@@ -105,7 +105,7 @@ extension Server {
             finishOperation(requester, result.map { .done }.mapError { ServerError($0.text) }, at: now)
         case .membership(let change, let what):
             changesUnderWay.remove(change)
-            if case .failure(let error) = result { log(.error, "\(what): error=\(GoQuote.quote(error.text))") }
+            if case .failure(let error) = result { log(.error, "\(what): error=\(LogText.value(error.text))") }
         case .restore(let requester):
             brought = nil
             finishOperation(
@@ -117,7 +117,7 @@ extension Server {
             }
         case .leaving: leadershipHandedOver(result, at: now)
         case .duty(let what):
-            if case .failure(let error) = result { log(.error, "\(what): error=\(GoQuote.quote(error.text))") }
+            if case .failure(let error) = result { log(.error, "\(what): error=\(LogText.value(error.text))") }
         }
     }
 }

@@ -47,7 +47,7 @@ extension Server {
 
     /// Brings what the catalog says of a member in line with gossip. The leader's duty.
     func reconcile(_ member: Member, isReaped: Bool = false, at now: Instant) {
-        guard isHandled(member) else { return log(.warn, "skipping reconcile of node: member=\(member.name)") }
+        guard isHandled(member) else { return log(.warn, "skipping reconcile of node: member=\(LogText.value(member.name))") }
         if reconciliation.defers(member, isReaped: isReaped) { return }
         if isReaped { return memberLeft(member, "reaped", at: now) }
         switch member.status {
@@ -66,7 +66,7 @@ extension Server {
 
     /// What was decided for a member has gone through the log, or come to nothing.
     func reconciled(_ name: String, _ problem: String?, at now: Instant) {
-        if let problem { log(.error, "failed to reconcile member: member=\(name) error=\(GoQuote.quote(problem))") }
+        if let problem { log(.error, "failed to reconcile member: member=\(LogText.value(name)) error=\(LogText.value(problem))") }
         guard let (member, isReaped) = reconciliation.end(name), isEstablished else { return }
         reconcile(member, isReaped: isReaped, at: now)
     }
@@ -83,7 +83,7 @@ extension Server {
         if let server { addPeer(server, at: now) }
         let request = registration(of: member, server)
         if isRegistered(request) { return }
-        log(.info, "member joined, marking health alive: member=\(member.name)")
+        log(.info, "member joined, marking health alive: member=\(LogText.value(member.name))")
         write(.register(request), for: member, at: now)
     }
 
@@ -136,7 +136,8 @@ extension Server {
 
     private func memberFailed(_ member: Member, at now: Instant) {
         guard let node = store.node(member.name)?.value else {
-            return log(.info, "ignoring failed event for member because it does not exist in the catalog: member=\(member.name)")
+            return log(
+                .info, "ignoring failed event for member because it does not exist in the catalog: member=\(LogText.value(member.name))")
         }
         let address = IPAddress(bytes: member.address)?.text ?? ""
         if node.address == address,
@@ -144,7 +145,7 @@ extension Server {
         {
             return
         }
-        log(.info, "member failed, marking health critical: member=\(member.name)")
+        log(.info, "member failed, marking health critical: member=\(LogText.value(member.name))")
         var request = RegisterRequest()
         request.datacenter = config.datacenter
         request.node = member.name
@@ -158,11 +159,11 @@ extension Server {
 
     private func memberLeft(_ member: Member, _ reason: String, at now: Instant) {
         if member.name == config.nodeName {
-            return log(.warn, "deregistering self should be done by follower: name=\(config.nodeName)")
+            return log(.warn, "deregistering self should be done by follower: name=\(LogText.value(config.nodeName))")
         }
         if let server = ServerTags(member) { removePeer(server, at: now) }
         guard store.node(member.name) != nil else { return }
-        log(.info, "deregistering member: member=\(member.name) reason=\(reason)")
+        log(.info, "deregistering member: member=\(LogText.value(member.name)) reason=\(reason)")
         var request = DeregisterRequest()
         request.datacenter = config.datacenter
         request.node = member.name

@@ -8,7 +8,7 @@ extension Server {
         var request = request
         if case .kv(let kv) = request {
             if kv.op == "lock", lockDelays.isDelayed(kv.dirEnt.key, at: now) {
-                log(.warn, "Rejecting lock of key due to lock-delay: key=\(kv.dirEnt.key)")
+                log(.warn, "Rejecting lock of key due to lock-delay: key=\(LogText.value(kv.dirEnt.key.string))")
                 return finish(requester, .success(.bool(false)), at: now)
             }
         }

@@ -140,7 +140,7 @@ final class ControlLoop: @unchecked Sendable {
         switch readConfiguration?() ?? .failure(ConfigurationFailure("there is no configuration to read again")) {
         case .success(let config): outgoing.append(.reload(config))
         case .failure(let failure):
-            logger.log(.error, "agent", "Reload config failed: error=\(GoQuote.quote(failure.description))")
+            logger.log(.error, "agent", "Reload config failed: error=\(LogText.value(failure.description))")
             outgoing.append(.reloadFailed(failure.description))
         }
     }

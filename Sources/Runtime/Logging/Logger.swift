@@ -131,8 +131,7 @@ public final class Logger: @unchecked Sendable {
         buffer.append(contentsOf: Self.column(level).utf8)
         buffer.append(contentsOf: module.utf8)
         buffer.append(contentsOf: ": ".utf8)
-        // One line stays one line, whatever a client managed to get into it.
-        for byte in message.utf8 { buffer.append(byte == 0x0A || byte == 0x0D ? 0x20 : byte) }
+        LogText.append(message, to: &buffer)
         buffer.append(0x0A)
     }
 

@@ -105,6 +105,31 @@ import Testing
         #expect(UUIDText.invalidHex(0x0A) == "encoding/hex: invalid byte: U+000A")
     }
 
+    @Test func `values in log lines are quoted for blanks only, without escapes`() {
+        #expect(
+            ["a", "", "a\"b=c", "a b", "a\nb", "a\tb", "a\rb", "say \"hi\""].map { LogText.value($0) } == [
+                "a", "", "a\"b=c", "\"a b\"", "\"a\nb\"", "\"a\tb\"", "\"a\rb\"", "\"say \"hi\"\"",
+            ])
+        #expect(LogText.list(["a", "b c"]) == #"["a", "b c"]"#)
+        #expect(LogText.list([]) == "[]")
+    }
+
+    @Test func `lists of errors keep their lines in the log, and nobody can forge a line`() {
+        func shown(_ message: String) -> String {
+            var out: [UInt8] = []
+            LogText.append(message, to: &out)
+            return String(decoding: out, as: UTF8.self)
+        }
+        let errors = "couldn't join: error=\"1 error occurred:\n\t* Failed to join\n\n\""
+        #expect(shown(errors) == errors)
+        #expect(shown("1 error occurred:\n\t* x\n\n") == "1 error occurred:\n\t* x\n\n")
+        #expect(
+            shown("node=\"a\n    2026-01-01T00:00:00.000Z [INFO]  agent: b\"") == "node=\"a     2026-01-01T00:00:00.000Z [INFO]  agent: b\""
+        )
+        #expect(shown("a\n\n2026") == "a  2026")
+        #expect(shown("a\r\n2026\r") == "a  2026 ")
+    }
+
     @Test func `times are printed in RFC 3339 and for HTTP`() throws {
         let time = GoTime(unixSeconds: 1_795_237_336, nanoseconds: 500_000_000)
         #expect(time.rfc3339 == "2026-11-21T05:02:16.5Z")

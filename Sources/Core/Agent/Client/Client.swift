@@ -131,7 +131,7 @@ public final class Client {
     private func report(_ work: Pending, _ error: ServerError) {
         let address = servers.servers.first { $0.name == work.server }?.address ?? work.server
         let method = work.work.isSnapshot ? "SnapshotRPC" : work.work.encodedCall?.method ?? ""
-        log(.error, "RPC failed to server: method=\(method) server=\(address) error=\(GoQuote.quote(error.text))")
+        log(.error, "RPC failed to server: method=\(method) server=\(address) error=\(LogText.value(error.text))")
         servers.failed(work.server)
     }
 

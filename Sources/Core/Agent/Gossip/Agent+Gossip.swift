@@ -33,7 +33,7 @@ extension Agent {
                 }
             effects.append(.respond(id, finished(response)))
         case .left(let error):
-            if let error { effects.append(.log(.error, "agent", "failed to leave serf: error=\(GoQuote.quote(error.text))")) }
+            if let error { effects.append(.log(.error, "agent", "failed to leave serf: error=\(LogText.value(error.text))")) }
             departed(from: pool.kind, at: now, into: &effects)
         case .keys(let wish, let response): keysAnswered(wish, response, pool.kind, at: now)
         case .conflictLost: effects.append(.exit("another agent has the name of this one"))
@@ -94,11 +94,12 @@ extension Agent {
         switch ConsulEvent(name: event.name, payload: event.payload) {
         case nil: return
         case .newLeader(let node):
-            effects.append(.log(.info, "agent.\(config.server ? "server" : "client")", "New leader elected: payload=\(node)"))
+            effects.append(
+                .log(.info, "agent.\(config.server ? "server" : "client")", "New leader elected: payload=\(LogText.value(node))"))
             local.handle(.synchronize, at: now, into: &localEffects)
-        case .unknown(let name): effects.append(.log(.warn, "agent", "Unhandled local event: event=\(name)"))
+        case .unknown(let name): effects.append(.log(.warn, "agent", "Unhandled local event: event=\(LogText.value(name))"))
         case .malformed(let problem):
-            effects.append(.log(.error, "agent", "Failed to decode event: error=\(GoQuote.quote(problem))"))
+            effects.append(.log(.error, "agent", "Failed to decode event: error=\(LogText.value(problem))"))
         case .user(let payload):
             var message = EventMessage(name: payload.name)
             message.id = payload.id
@@ -109,7 +110,7 @@ extension Agent {
             message.version = Int(payload.version)
             message.lamportTime = event.ltime
             guard local.concerns(message) else { return }
-            effects.append(.log(.debug, "agent", "new event: event_name=\(message.name) event_id=\(message.id)"))
+            effects.append(.log(.debug, "agent", "new event: event_name=\(LogText.value(message.name)) event_id=\(message.id)"))
             for answer in events.add(message) { respond(answer, into: &effects) }
         }
     }
@@ -131,7 +132,7 @@ extension Agent {
     }
 
     func forceLeave(_ name: String, prune: Bool, at now: Instant, into effects: inout [AgentEffect]) {
-        effects.append(.log(.info, "agent", "Force leaving node: node=\(name)"))
+        effects.append(.log(.info, "agent", "Force leaving node: node=\(LogText.value(name))"))
         lan?.forceLeave(name, prune: prune, at: now, into: &effects)
         wan?.forceLeave(PoolNames.wanName(name, datacenter: config.datacenter), prune: prune, at: now, into: &effects)
     }

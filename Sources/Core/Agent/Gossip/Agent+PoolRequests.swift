@@ -7,7 +7,8 @@ extension Agent {
             guard let pool = isWAN ? wan : lan else {
                 return effects.append(.respond(id, finished(AgentRenderer.failure(reasonForNoPool))))
             }
-            effects.append(.log(.info, "agent", "(\(isWAN ? "WAN" : "LAN")) joining: \(isWAN ? "wan" : "lan")_addresses=[\(address)]"))
+            effects.append(
+                .log(.info, "agent", "(\(isWAN ? "WAN" : "LAN")) joining: \(isWAN ? "wan" : "lan")_addresses=\(LogText.list([address]))"))
             pending[id] = .pool
             pool.join(address, for: id, at: now, into: &effects)
         case .forceLeave(let node, let prune):

@@ -53,7 +53,7 @@ struct JoinSchedule {
     init(_ entries: [String], port: Int, interval: Duration, retriesMax: Int, pool: GossipPool, isAtStart: Bool = false) {
         let (addresses, refused) = JoinDiscovery.sort(entries)
         var found: [JoinAddress] = []
-        var unusable = refused.map { "Cannot discover address: address=\($0.entry) error=\(GoQuote.quote($0.reason))" }
+        var unusable = refused.map { "Cannot discover address: address=\(LogText.value($0.entry)) error=\(LogText.value($0.reason))" }
         for text in addresses {
             do throws(GoError) {
                 found.append(try JoinAddress(text, defaultPort: port))
@@ -100,7 +100,7 @@ struct JoinSchedule {
                 steps.append(
                     .log(
                         .info,
-                        "(\(pool)) joining: \(pool == "WAN" ? "wan" : "lan")_addresses=[\(entries.map(\.text).joined(separator: ", "))]"))
+                        "(\(pool)) joining: \(pool == "WAN" ? "wan" : "lan")_addresses=\(LogText.list(entries.map(\.text)))"))
             }
         } else if now >= nextKnock {
             isCounted = false
@@ -160,15 +160,15 @@ struct JoinSchedule {
         guard isCounted else { return }
         if isAtStart {
             state = .done
-            steps.append(.log(.warn, "(\(pool)) couldn't join: number_of_nodes=0 error=\(GoQuote.quote(reason))"))
+            steps.append(.log(.warn, "(\(pool)) couldn't join: number_of_nodes=0 error=\(LogText.value(reason))"))
             return steps.append(.giveUp(reason))
         }
         if retriesMax > 0, attempts >= retriesMax {
             state = .done
-            steps.append(.log(.error, "Retry join failed: error=\"agent: max join \(pool) retry exhausted, exiting\""))
-            return steps.append(.giveUp("agent: max join \(pool) retry exhausted, exiting"))
+            return steps.append(.giveUp("Retry join failed: error=\"agent: max join \(pool) retry exhausted, exiting\""))
         }
         attempts += 1
-        steps.append(.log(.warn, "Join \(pool) failed, will retry: retry_interval=\(GoDuration.format(interval)) error=\"\(reason)\""))
+        steps.append(
+            .log(.warn, "Join \(pool) failed, will retry: retry_interval=\(GoDuration.format(interval)) error=\(LogText.value(reason))"))
     }
 }

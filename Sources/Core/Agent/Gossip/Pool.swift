@@ -247,7 +247,7 @@ final class Pool {
         case .left(let error): news.append(.left(error))
         case .removed(let token, let error):
             purposes.removeValue(forKey: token)
-            if let error { effects.append(.log(.warn, "agent", "failed to remove a member: error=\(GoQuote.quote(error.text))")) }
+            if let error { effects.append(.log(.warn, "agent", "failed to remove a member: error=\(LogText.value(error.text))")) }
         case .keys(let token, let response):
             guard case .wish(let wish) = purposes.removeValue(forKey: token) else { return }
             news.append(.keys(wish, response))

@@ -219,8 +219,7 @@ extension LocalState {
         var line = text
         for (at, pair) in pairs.enumerated() {
             line += at == 0 ? ": " : " "
-            let needsQuotes = pair.1.utf8.contains { $0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }
-            line += "\(pair.0)=\(needsQuotes ? GoQuote.quote(pair.1) : pair.1)"
+            line += "\(pair.0)=\(LogText.value(pair.1))"
         }
         effects.append(.log(level, subsystem, line))
     }

@@ -18,8 +18,7 @@ public struct LogStream: Sendable {
         out.append(text: level.column)
         out.append(text: module)
         out.append(text: ": ")
-        // One line stays one line, whatever a client managed to get into it.
-        for byte in message.utf8 { out.append(byte == 0x0A || byte == 0x0D ? 0x20 : byte) }
+        LogText.append(message, to: &out)
         out.append(0x0A)
         return out
     }
