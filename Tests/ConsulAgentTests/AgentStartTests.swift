@@ -74,6 +74,22 @@ import Testing
         #expect(lines.suffix(4) == ["", "==> Log data will now stream in as it occurs:", "", ""])
     }
 
+    @Test func `a start that fails ends with the exit code in the log`() throws {
+        try withDirectory { path in
+            try write("", path + "/log")
+            let output = open(path + "/log", O_WRONLY)
+            defer { close(output) }
+            var configuration = Configuration()
+            configuration.startFailure = "Failed to start Consul server: no luck"
+            let start = AgentStart(configuration: configuration, banner: "the banner\n") { .failure(ConfigError("")) }
+            #expect(AgentCommand.run(start, output: output) == 1)
+            let lines = try String(contentsOfFile: path + "/log", encoding: .utf8).split(separator: "\n")
+            #expect(lines.count == 3 && lines[0] == "the banner")
+            #expect(lines[1].hasSuffix(" [ERROR] agent: Error starting agent: error=\"Failed to start Consul server: no luck\""))
+            #expect(lines[2].hasSuffix(" [INFO]  agent: Exit code: code=1"))
+        }
+    }
+
     @Test func `an agent starts with what flags and files say`() throws {
         try withDirectory { path in
             try write("node_name = \"from-file\"\n", path + "/a.hcl")

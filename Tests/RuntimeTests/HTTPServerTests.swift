@@ -254,13 +254,39 @@ import Testing
         let path = folder.path + "/http.sock"
         let running = try RunningDriver {
             $0.httpAddresses = [SocketAddress(unixPath: path)!]
-            $0.unixSocketMode = 0o600
+            $0.unixSockets.mode = "600"
+            $0.unixSockets.user = String(getuid())
+            $0.unixSockets.group = String(getgid())
         }
         defer { running.stop() }
         let client = HTTPClient(.unix(path: path), timeout: .seconds(60))
         #expect(try client.send(HTTPClient.Request(target: "/here")).body == Array("here".utf8))
         #expect(try client.send(HTTPClient.Request(target: "/core")).body == Array("core GET /core 0".utf8))
         #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
+    }
+
+    @Test(arguments: [
+        ("nobody-of-that-name", "", "", "failed to look up user nobody-of-that-name: user: unknown user nobody-of-that-name"),
+        ("", "wheel", "", "invalid group specified: wheel"), ("", "", "rwx", "invalid mode specified: rwx"),
+    ]) func `owners of unix sockets that do not exist are errors`(user: String, group: String, mode: String, problem: String) throws {
+        let folder = TemporaryFolder()
+        let error = #expect(throws: ListeningSocket.Failure.self) {
+            _ = try RunningDriver {
+                $0.httpAddresses = [SocketAddress(unixPath: folder.path + "/http.sock")!]
+                ($0.unixSockets.user, $0.unixSockets.group, $0.unixSockets.mode) = (user, group, mode)
+            }
+        }
+        #expect(error?.description == "Failed setting up socket: " + problem)
+    }
+
+    @Test func `DNS tells of both ports that are taken`() throws {
+        let running = try RunningDriver()
+        defer { running.stop() }
+        let address = SocketAddress(ip: "127.0.0.1", port: running.dnsPort)!
+        let error = #expect(throws: ListeningSocket.Failure.self) { _ = try RunningDriver { $0.dnsAddresses = [address] } }
+        #expect(
+            error?.description == "2 errors occurred:\n\t* listen udp \(address): bind: address already in use\n"
+                + "\t* listen tcp \(address): bind: address already in use\n\n")
     }
 
     @Test func `an address that is taken is an error in the reference's words`() throws {

@@ -242,6 +242,33 @@ import Testing
         #expect(node.with { $0.resolved[3] } == .success(["10.1.2.3"]))
     }
 
+    @Test func `ports that are taken are told in the reference's words`() throws {
+        let stream = try ListeningSocket.stream(SocketAddress(ip: "127.0.0.1", port: 0)!)
+        let datagrams = try ListeningSocket.datagram(SocketAddress(ip: "127.0.0.1", port: 0)!)
+        func problem(_ change: (inout ClusterConfiguration) -> Void) -> String? {
+            var configuration = ClusterConfiguration(origin: SocketAddress(ip: "127.0.0.1", port: 0)!)
+            change(&configuration)
+            return #expect(throws: ListeningSocket.Failure.self) {
+                _ = try ClusterTransport(configuration, logger: Logger(level: .error, isHeld: true))
+            }?.description
+        }
+        let listen = "listen tcp \(stream.address): bind: address already in use"
+        #expect(problem { $0.server = stream.address } == "Failed to start RPC layer: " + listen)
+        let network = "Failed to create memberlist: Could not set up network transport: failed to obtain an address: "
+        let tcp = "Failed to start TCP listener on \"127.0.0.1\" port \(stream.address.port): " + listen
+        #expect(
+            problem {
+                $0.server = SocketAddress(ip: "127.0.0.1", port: 0)
+                $0.lan = stream.address
+            } == "Failed to start LAN Serf: " + network + tcp)
+        #expect(problem { $0.lan = stream.address } == "Failed to start lan serf: " + network + tcp)
+        #expect(problem { $0.wan = stream.address } == "Failed to start WAN Serf: " + network + tcp)
+        #expect(
+            problem { $0.wan = datagrams.address } == "Failed to start WAN Serf: " + network
+                + "Failed to start UDP listener on \"127.0.0.1\" port \(datagrams.address.port): "
+                + "listen udp \(datagrams.address): bind: address already in use")
+    }
+
     @Test func `an agent with a driver is served by the driver's threads`() throws {
         let node = try PeerNode()
         defer { node.stop() }

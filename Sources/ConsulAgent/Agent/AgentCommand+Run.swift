@@ -4,11 +4,14 @@ import Runtime
 
 extension AgentCommand {
     /// Composes agent and driver, and runs them until the agent ends; the process's exit code. Spec: config §12, stages 8 and 9.
-    static func run(_ start: AgentStart) -> Int32 {
+    static func run(_ start: AgentStart) -> Int32 { run(start, output: 1) }
+
+    /// `output` is the descriptor that gets banner and log.
+    static func run(_ start: AgentStart, output: Int32) -> Int32 {
         let process = start.configuration.process
         let logger: Logger
         do {
-            logger = try self.logger(start.configuration)
+            logger = try self.logger(start.configuration, output: output)
         } catch {
             complain("\(error)")
             return 1
@@ -26,14 +29,15 @@ extension AgentCommand {
             return driver.run()
         } catch {
             logger.release(banner: start.banner)
-            logger.log(.error, "agent", "Error starting agent: error=\(GoQuote.quote(text(of: error)))")
+            logger.log(.error, "agent", "Error starting agent: error=\(LogText.value(text(of: error)))")
+            logger.log(.info, "agent", "Exit code: code=1")
             logger.flush()
             return 1
         }
     }
 
     /// Where the log goes (config §23).
-    private static func logger(_ configuration: Configuration) throws(LogFailure) -> Logger {
+    private static func logger(_ configuration: Configuration, output: Int32) throws(LogFailure) -> Logger {
         let logging = configuration.process.logging
         var file: LogFile?
         if !logging.file.isEmpty {
@@ -43,7 +47,7 @@ extension AgentCommand {
             file = new
         }
         return Logger(
-            level: configuration.agent.logLevel, isJSON: logging.json, isHeld: true, file: file,
+            level: configuration.agent.logLevel, isJSON: logging.json, isHeld: true, fd: output, file: file,
             syslog: logging.syslog ? try syslog(logging.syslogFacility) : nil)
     }
 
@@ -71,15 +75,14 @@ extension AgentCommand {
         let process = start.configuration.process
         let config = completed(start.configuration.agent)
         let disk: any BatchDisk = process.dataDirectory.isEmpty ? MemoryDisk() : try FileDisk(root: process.dataDirectory)
-        // Binds the ports before anything becomes durable: a second agent on this machine stops here.
-        let transport = try ClusterTransport(try cluster(config), logger: logger)
+        let transport = try transport(config, logger)
         let agent = try agent(config, disk)
         var settings = DriverConfiguration()
         settings.httpAddresses = try addresses(process.listeners, .http)
         settings.dnsAddresses = try addresses(process.listeners, .dns)
         settings.limits.connectionsPerClientMax = config.httpMaxConnectionsPerClient
         settings.signals = SignalBehaviour(leavesOnInterrupt: !config.skipLeaveOnInterrupt, leavesOnTerminate: config.leaveOnTerminate)
-        settings.unixSocketMode = UInt32(process.unixSockets.mode, radix: 8)
+        settings.unixSockets = process.unixSockets
         settings.readConfiguration = {
             start.readConfiguration().map { new in
                 var config = completed(new.agent)
@@ -93,6 +96,16 @@ extension AgentCommand {
         return try Driver(
             machine: agent, frontEnd: { FrontEnd(config: config, gzip: GzipEncoder(), seed: SystemRandom.seed()) }, disk: disk,
             configuration: settings, peers: transport, logger: logger)
+    }
+
+    /// Binds the ports before anything becomes durable: a second agent on this machine stops here.
+    private static func transport(_ config: AgentConfig, _ logger: Logger) throws(ServerError) -> ClusterTransport {
+        let cluster = try cluster(config)
+        do {
+            return try ClusterTransport(cluster, logger: logger)
+        } catch {
+            throw ServerError("Failed to start Consul \(config.server ? "server" : "client"): \(error)")
+        }
     }
 
     /// Opens the existential disk: recovery is generic over it.
@@ -149,7 +162,9 @@ extension AgentCommand {
         for address in driver.dnsAddresses {
             for network in ["tcp", "udp"] { logger.log(.info, "agent", "Started DNS server: address=\(address) network=\(network)") }
         }
-        for address in driver.httpAddresses { logger.log(.info, "agent", "Started HTTP server: address=\(address) network=tcp") }
+        for address in driver.httpAddresses {
+            logger.log(.info, "agent", "Started HTTP server: address=\(address) network=\(address.network)")
+        }
     }
 
     private static func text(of error: any Error) -> String {

@@ -9,6 +9,8 @@ public struct AgentConfig: Sendable {
     public var primaryDatacenter = "dc1"
     public var server = true
     public var devMode = false
+    /// For texts that name a file; empty where nothing is kept.
+    public var dataDirectory = ""
     /// The project's own version, after the compatibility version 1.8.6.
     public static let compatibilityVersion = "1.8.6"
     public static let revision = "7f2d3ce0"

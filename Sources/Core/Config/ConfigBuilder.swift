@@ -88,6 +88,7 @@ public struct ConfigBuilder {
         result.process.disableHostNodeID = reader.bool("disable_host_node_id")
         result.agent.nodeMeta = reader.map("node_meta")
         result.process.dataDirectory = isDev ? "" : reader.string("data_dir")
+        result.agent.dataDirectory = result.process.dataDirectory
         result.agent.persistsRegistrations = !result.process.dataDirectory.isEmpty
         result.agent.leaveOnTerminate = reader.bool("leave_on_terminate", default: !result.agent.server)
         result.agent.rejoinAfterLeave = reader.bool("rejoin_after_leave")

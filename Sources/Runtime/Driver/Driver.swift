@@ -13,8 +13,7 @@ public struct DriverConfiguration: Sendable {
     public var signals = SignalBehaviour()
     /// False leaves signals alone, for tests.
     public var handlesSignals = true
-    /// Permissions of unix sockets; nil: those of the process's mask.
-    public var unixSocketMode: UInt32?
+    public var unixSockets = UnixSocketConfig()
     /// Reads the configuration files again: for SIGHUP and when the agent asks. Called on the main thread.
     public var readConfiguration: (@Sendable () -> ConfigurationReading)?
 
@@ -73,33 +72,44 @@ public final class Driver<Machine: AgentMachine> {
     }
 
     private func listen(_ configuration: DriverConfiguration) throws {
+        var problems: [String] = []
         for address in configuration.dnsAddresses {
+            guard let (datagrams, stream) = Self.bindDNS(address, &problems) else { continue }
             // The last loop, since the first one has the listeners of HTTP.
             let loop = loops[loops.count - 1]
-            let (datagrams, stream) = try Self.bindDNS(address)
             dnsAddresses.append(datagrams.address)
             _ = try DatagramSocket(datagrams, on: loop)
             _ = try DNSListener(stream, on: loop)
         }
+        if !problems.isEmpty { throw ListeningSocket.Failure(description: MultipleErrors.text(problems)) }
         for address in configuration.httpAddresses {
+            if address.isUnix, access(address.host, F_OK) == 0 {
+                logger.log(.warn, "agent", "Replacing socket: path=\(LogText.value(address.host))")
+            }
             let socket = try ListeningSocket.stream(address)
-            if address.isUnix, let mode = configuration.unixSocketMode { chmod(address.host, mode) }
+            if address.isUnix { try UnixSocketOwner.apply(configuration.unixSockets, to: address.host) }
             httpAddresses.append(socket.address)
             _ = try HTTPListener(socket, on: loops[0], spreadingOver: loops)
         }
     }
 
     /// The same port for both protocols, also where the system chooses it: what is free for one may be taken for the other.
-    private static func bindDNS(_ address: SocketAddress) throws -> (datagrams: ListeningSocket, stream: ListeningSocket) {
+    /// Both are tried in any case; nil adds to `problems`.
+    private static func bindDNS(
+        _ address: SocketAddress, _ problems: inout [String]
+    ) -> (datagrams: ListeningSocket, stream: ListeningSocket)? {
         for attempt in 1... {
-            let datagrams = try ListeningSocket.datagram(address)
-            do {
-                return (datagrams, try ListeningSocket.stream(datagrams.address))
-            } catch {
-                if address.port != 0 || attempt == 20 { throw error }
+            var datagrams: ListeningSocket?, stream: ListeningSocket?
+            var found: [String] = []
+            do { datagrams = try ListeningSocket.datagram(address) } catch { found.append("\(error)") }
+            do { stream = try ListeningSocket.stream(datagrams?.address ?? address) } catch { found.append("\(error)") }
+            if let datagrams, let stream { return (datagrams, stream) }
+            if address.port != 0 || attempt == 20 {
+                problems += found
+                return nil
             }
         }
-        preconditionFailure("the last attempt returns or throws")
+        preconditionFailure("the last attempt returns")
     }
 
     /// Runs until the agent or a signal ends it; what the process shall exit with.
@@ -110,7 +120,9 @@ public final class Driver<Machine: AgentMachine> {
         do throws(SystemError) {
             try crew.start()
         } catch {
-            logger.log(.error, "agent", "Error starting agent: error=\(GoQuote.quote("cannot start threads: \(error)"))")
+            logger.log(.error, "agent", "Error starting agent: error=\(LogText.value("cannot start threads: \(error)"))")
+            logger.log(.info, "agent", "Exit code: code=1")
+            logger.flush()
             return 1
         }
         afterCore()

@@ -158,7 +158,7 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Go's name of the network: `tcp` or `unix`.
-    var network: String { isUnix ? "unix" : "tcp" }
+    public var network: String { isUnix ? "unix" : "tcp" }
 
     func withSockaddr<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
         switch kind {

@@ -77,32 +77,52 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
         received = .allocate(byteCount: Self.receiveSize, alignment: 64)
         resolver = Resolver { [weak self] token, found in self?.resolved(token, found) }
         try waker.attach(to: events)
-        if let address = configuration.server { serverAddress = try listen(address, .server) }
+        if let address = configuration.server { serverAddress = try listen(address) }
         if let address = configuration.lan { lanAddress = try join(.lan, address) }
         if let address = configuration.wan { wanAddress = try join(.wan, address) }
     }
 
     deinit { received.deallocate() }
 
-    private func listen(_ address: SocketAddress, _ port: InboundConnection.Port) throws -> SocketAddress {
-        let socket = try ListeningSocket.stream(address)
-        listeners.append(try PeerListener(socket, port, of: self))
+    private func listen(_ address: SocketAddress) throws -> SocketAddress {
+        let socket: ListeningSocket
+        do {
+            socket = try ListeningSocket.stream(address)
+        } catch {
+            throw ListeningSocket.Failure(description: "Failed to start RPC layer: \(error)")
+        }
+        listeners.append(try PeerListener(socket, .server, of: self))
         return socket.address
     }
 
     /// The same port for both protocols, also where the system chooses it: what is free for one may be taken for the other.
     private func join(_ pool: GossipPool, _ address: SocketAddress) throws -> SocketAddress {
         for attempt in 1... {
-            let datagrams = try ListeningSocket.datagram(address)
             do {
-                let bound = try listen(datagrams.address, .gossip(pool))
+                let (stream, datagrams) = try bind(address, for: pool)
+                listeners.append(try PeerListener(stream, .gossip(pool), of: self))
                 gossip[Int(pool.rawValue)] = try GossipSocket(datagrams, pool, of: self)
-                return bound
+                return stream.address
             } catch {
                 if address.port != 0 || attempt == 20 { throw error }
             }
         }
         preconditionFailure("the last attempt returns or throws")
+    }
+
+    private func bind(
+        _ address: SocketAddress, for pool: GossipPool
+    ) throws(ListeningSocket.Failure) -> (stream: ListeningSocket, datagrams: ListeningSocket) {
+        func failure(_ network: String, _ error: ListeningSocket.Failure) -> ListeningSocket.Failure {
+            let serf = pool == .wan ? "WAN Serf" : configuration.server == nil ? "lan serf" : "LAN Serf"
+            return ListeningSocket.Failure(
+                description: "Failed to start \(serf): Failed to create memberlist: Could not set up network transport: "
+                    + "failed to obtain an address: Failed to start \(network) listener on \"\(address.host)\" port \(address.port): \(error)"
+            )
+        }
+        let stream: ListeningSocket
+        do { stream = try ListeningSocket.stream(address) } catch { throw failure("TCP", error) }
+        do { return (stream, try ListeningSocket.datagram(stream.address)) } catch { throw failure("UDP", error) }
     }
 
     // MARK: PeerTransport

@@ -78,7 +78,9 @@ extension Agent {
         let serf = Serf(config: settings, snapshot: snapshot, keyring: ring, cipher: cipher, seed: seed, at: now)
         let pool = Pool(kind, serf: serf, config: config)
         if let problem = pool.start(at: now, into: &startEffects) {
-            throw ServerError("Failed to start \(kind == .lan ? "lan" : "wan") serf: \(problem.text)")
+            let names = config.server ? (role: "server", lan: "LAN Serf") : (role: "client", lan: "lan serf")
+            throw ServerError(
+                "Failed to start Consul \(names.role): Failed to start \(kind == .lan ? names.lan : "WAN Serf"): \(problem.text)")
         }
         return pool
     }
@@ -88,7 +90,8 @@ extension Agent {
         let isFileDisabled = config.disableKeyringFile || !config.persistsRegistrations
         let file = isFileDisabled ? nil : try contents(path, disk)
         do throws(GoError) {
-            return try KeyringSetup.decide(key: config.encryptKey, file: file, isFileDisabled: isFileDisabled, pool: kind, path: path)
+            return try KeyringSetup.decide(
+                key: config.encryptKey, file: file, isFileDisabled: isFileDisabled, pool: kind, path: "\(config.dataDirectory)/\(path)")
         } catch {
             throw ServerError("Failed to configure keyring: \(error.text)")
         }
