@@ -1,6 +1,8 @@
+import Foundation
 import Testing
 
 @testable import ConsulAgent
+@testable import Runtime
 
 @Suite struct ClusterCommandTests {
     typealias Result = CommandFixture.Result
@@ -213,6 +215,31 @@ import Testing
         #expect(
             CommandFixture((400, "Bad request: Unknown log level: zz")).run("monitor", "-log-level=zz").error
                 == "Error starting monitor: Unexpected response code: 400 (Bad request: Unknown log level: zz)\n")
+        let json = CommandFixture((200, ""))
+        _ = json.run("monitor", "-log-json")
+        #expect(json.requests == ["GET /v1/agent/monitor?loglevel=INFO"])
+    }
+
+    @Test func `a stream that breaks off has ended`() throws {
+        let listener = try ListeningSocket.stream(#require(SocketAddress(ip: "127.0.0.1", port: 0)))
+        defer { listener.close() }
+        let fd = listener.fd
+        Foundation.Thread.detachNewThread {
+            var readiness = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
+            poll(&readiness, 1, -1)
+            let client = accept(fd, nil, nil)
+            let text = Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n".utf8)
+            send(client, text, text.count, Int32(MSG_NOSIGNAL))
+            shutdown(client, Int32(SHUT_WR))
+            var rest = [UInt8](repeating: 0, count: 4096)
+            while recv(client, &rest, rest.count, 0) > 0 {}
+            close(client)
+        }
+        var body: [UInt8] = []
+        let answer = try HTTPTransport().stream(
+            HTTPClient.Request(target: "/v1/agent/monitor"), to: .tcp(host: "127.0.0.1", port: listener.address.port)
+        ) { body += $0 }
+        #expect(answer.status == 200 && String(decoding: body, as: UTF8.self) == "one\n")
     }
 }
 
@@ -290,6 +317,8 @@ import Testing
         #expect(fixture.run("lock", "-n=0", "a", "b").error == "Lock holder limit must be positive\n")
         #expect(fixture.run("lock", "a").error == "Key prefix and child command must be specified\n")
         #expect(fixture.run("lock", "-try=-5s", "a", "b").error == "Timeout must be positive\n")
+        let usage = fixture.run("lock", "-bogus").error
+        #expect(usage.hasPrefix("flag provided but not defined: -bogus\nUsage:\n") && !usage.contains("0s"))
         #expect(fixture.run("lock", "-monitor-retry=-1", "a", "b").error == "Number for 'monitor-retry' must be >= 0\n")
         #expect(fixture.requests.isEmpty)
     }

@@ -4,7 +4,7 @@ import Runtime
 /// Carries requests to an agent. `HTTPTransport` does it for real.
 protocol Transport: Sendable {
     func send(_ request: HTTPClient.Request, to endpoint: HTTPClient.Endpoint) throws(TransportFailure) -> APIAnswer
-    /// Hands over the body of a good answer as it comes, until it ends; that of another one is in the answer.
+    /// Hands over the body of a good answer as it comes, until it ends or breaks off; that of another one is in the answer.
     func stream(
         _ request: HTTPClient.Request, to endpoint: HTTPClient.Endpoint, onBody: ([UInt8]) -> Void
     ) throws(TransportFailure) -> APIAnswer
@@ -45,6 +45,7 @@ struct HTTPTransport: Transport {
             }
             return APIAnswer(status: response.status, body: problem)
         } catch {
+            if isGood { return APIAnswer(status: 200, body: []) }
             throw TransportFailure(text: error.description)
         }
     }

@@ -25,7 +25,7 @@ extension FlagSet {
         for flag in sorted {
             text += "  -\(flag.name)" + (flag.placeholder.map { " \($0)" } ?? "") + "\n"
             text += "    \t\(flag.help.filter { $0 != "`" })"
-            if !flag.initial.isEmpty, flag.initial != "0", flag.initial != "false" {
+            if !flag.initial.isEmpty, !["0", "0s", "false"].contains(flag.initial) {
                 text += " (default \(flag.kind == .string || flag.kind == .value ? GoQuote.quote(flag.initial) : flag.initial))"
             }
             text += "\n"

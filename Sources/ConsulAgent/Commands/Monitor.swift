@@ -10,14 +10,14 @@ struct Monitor: Command {
         """
     let flags =
         ClientFlags.connection + [
-            Flag("log-json", .bool, "Shows the log as JSON."),
+            Flag("log-json", .bool, "Accepted for compatibility: the log is shown as text all the same."),
             Flag("log-level", .string, "Least level that is shown: trace, debug, info, warn or err.", initial: "INFO"),
         ]
 
     func run(_ arguments: Arguments, _ context: CommandContext) -> Int32 {
         guard let client = context.client(arguments) else { return 1 }
-        var query: APIClient.Query = [("loglevel", arguments.string("log-level", default: "INFO"))]
-        if arguments.isSet("log-json") { query.append(("logjson", "true")) }
+        // Text in any case: the reference shows that with -log-json, too.
+        let query: APIClient.Query = [("loglevel", arguments.string("log-level", default: "INFO"))]
         Interrupts.endQuietly()
         do {
             try client.lines("/v1/agent/monitor", query: query) { context.console.writeOutput($0 + [10]) }
