@@ -35,9 +35,13 @@ final class TemporaryFolder {
         #expect(try disk.size("raft/meta") == 4)
     }
 
-    @Test func `files and folders are for their owner only`() throws {
+    @Test func `files and folders are for their owner only, but for what the reference shows`() throws {
+        let mask = umask(0o022)
+        defer { umask(mask) }
         let disk = try FileDisk(root: folder.path + "/data")
-        try disk.perform([.write(file: "a/b/c", offset: 0, bytes: [1])])
+        for file in ["a/b/c", "serf/local.snapshot", "serf/local.keyring", "raft/peers.info"] {
+            try disk.perform([.write(file: file, offset: 0, bytes: [1])])
+        }
         func mode(_ path: String) throws -> Int {
             try #require(FileManager.default.attributesOfItem(atPath: folder.path + "/data" + path)[.posixPermissions] as? Int)
         }
@@ -45,6 +49,11 @@ final class TemporaryFolder {
         #expect(try mode("/a") == 0o700)
         #expect(try mode("/a/b") == 0o700)
         #expect(try mode("/a/b/c") == 0o600)
+        #expect(try mode("/serf") == 0o755)
+        #expect(try mode("/serf/local.snapshot") == 0o644)
+        #expect(try mode("/serf/local.keyring") == 0o600)
+        #expect(try mode("/raft") == 0o700)
+        #expect(try mode("/raft/peers.info") == 0o755)
     }
 
     @Test func `a second agent cannot use the directory`() throws {

@@ -274,10 +274,11 @@ public final class FileDisk: BatchDisk {
         if let at = open.lastIndex(where: { $0.name == file }) { return at }
         try Self.check(file)
         let flags = O_RDWR | O_CLOEXEC | (creating ? O_CREAT : 0)
-        var fd = openat(directory.raw, file, flags, 0o600)
+        let mode = Self.mode(of: file)
+        var fd = openat(directory.raw, file, flags, mode.file)
         if fd < 0, errno == ENOENT, creating {
-            try makeFolder(Self.folder(of: file))
-            fd = openat(directory.raw, file, flags, 0o600)
+            try makeFolder(Self.folder(of: file), mode: mode.folder)
+            fd = openat(directory.raw, file, flags, mode.file)
         }
         guard fd >= 0 else { throw Self.error("open", file) }
         var info = stat()
@@ -297,6 +298,13 @@ public final class FileDisk: BatchDisk {
 
     // MARK: Names and folders
 
+    /// What a file, and the folder that is made for it, is created with; the process's mask applies. Spec: config §20.
+    private static func mode(of file: String) -> (file: mode_t, folder: mode_t) {
+        if file == "raft/peers.info" { return (0o755, 0o700) }
+        if folder(of: file) == "serf", file.contains(".snapshot") { return (0o644, 0o755) }
+        return (0o600, 0o700)
+    }
+
     static func folder(of file: String) -> String {
         guard let slash = file.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
         return String(file[..<slash])
@@ -312,12 +320,12 @@ public final class FileDisk: BatchDisk {
     }
 
     /// Creates the folder and those above it, each made durable in the one above.
-    private func makeFolder(_ folder: String) throws(DiskError) {
+    private func makeFolder(_ folder: String, mode: mode_t = 0o700) throws(DiskError) {
         var path = ""
         for part in folder.utf8.split(separator: UInt8(ascii: "/")) {
             let parent = path
             path += (path.isEmpty ? "" : "/") + String(decoding: part, as: UTF8.self)
-            if mkdirat(directory.raw, path, 0o700) == 0 {
+            if mkdirat(directory.raw, path, mode) == 0 {
                 try syncDirectory(parent)
             } else if errno != EEXIST {
                 throw Self.error("mkdir", path)
