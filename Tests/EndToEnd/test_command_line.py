@@ -1,7 +1,35 @@
 """The commands that people type, the signals, and what a client must not be able to break."""
-import os, signal, socket, subprocess, time
+import os, re, shutil, signal, socket, subprocess, tempfile, time
 
-from agent import CONSUL, Agent
+from agent import CONSUL, Agent, free_port
+
+
+def messages(log):
+    """What was logged, without times: `[INFO]  agent: text`."""
+    return re.findall(r"^    \S+ (\[.*)$", log, re.MULTILINE)
+
+
+def client_of(agent, *signals):
+    """Lets a client join, then sends it the signals; its exit code and what it has logged since."""
+    root = tempfile.mkdtemp(prefix="consul-test-")
+    path = os.path.join(root, "log")
+    arguments = [CONSUL, "agent", "-data-dir", os.path.join(root, "data"), "-node", "c1", "-bind", "127.0.0.1", "-http-port",
+                 str(free_port()), "-dns-port", str(free_port()), "-serf-lan-port", str(free_port()), "-retry-join",
+                 f"127.0.0.1:{agent.serf_port}"]
+    with open(path, "wb") as log:
+        process = subprocess.Popen(arguments, stdout=log, stderr=log)
+    try:
+        deadline = time.time() + 20
+        while "Synced node info" not in open(path).read() and time.time() < deadline:
+            time.sleep(0.05)
+        before = len(messages(open(path).read()))
+        for number in signals:
+            process.send_signal(number)
+            time.sleep(0.5)
+        return process.wait(20), messages(open(path).read())[before:]
+    finally:
+        process.kill()
+        shutil.rmtree(root, ignore_errors=True)
 
 agent = Agent().start()
 try:
@@ -51,6 +79,40 @@ try:
         question.sendto(bad, ("127.0.0.1", agent.dns_port))
     assert agent.request("PUT", "/v1/session/create", b"{")[0] == 400
     assert agent.cli("kv", "get", "a/b")[1] == "hello\n"
+
+    # How an agent ends is the end of its log.
+    code, log = client_of(agent, signal.SIGTERM)
+    assert code == 0, (code, log)
+    ends = [line for line in log if "serf:" not in line and "Synced" not in line and "memberlist:" not in line]
+    assert ends[:3] == ["[INFO]  agent: Caught: signal=terminated", "[INFO]  agent: Gracefully shutting down agent...",
+                        "[INFO]  agent.client: client starting leave"], log
+    ends = [line.split("address=")[0] for line in ends[3:] if not line.startswith("[INFO]  agent.client: removing server")]
+    assert ends == ["[INFO]  agent: Graceful exit completed", "[INFO]  agent: Requesting shutdown",
+                    "[INFO]  agent.client: shutting down client", "[INFO]  agent: consul client down",
+                    "[INFO]  agent: shutdown complete", "[INFO]  agent: Stopping server: protocol=DNS ",
+                    "[INFO]  agent: Stopping server: protocol=DNS ", "[INFO]  agent: Stopping server: protocol=HTTP ",
+                    "[INFO]  agent: Waiting for endpoints to shut down", "[INFO]  agent: Endpoints down",
+                    "[INFO]  agent: Exit code: code=0"], log
+    code, log = client_of(agent, signal.SIGTERM, signal.SIGINT)
+    assert code == 1 and "[INFO]  agent: Caught second signal, Exiting: signal=interrupt" in log, (code, log)
+    assert "[INFO]  agent: Caught: signal=interrupt" not in log and log[-1] == "[INFO]  agent: Exit code: code=1", log
+
+    def start(*arguments):
+        ports = [f"-{name}-port={free_port()}" for name in ("http", "dns", "server", "serf-lan", "serf-wan")]
+        p = subprocess.run([CONSUL, "agent", "-dev", "-grpc-port=-1", *ports, *arguments], capture_output=True, text=True, timeout=30)
+        assert p.returncode == 1, p
+        assert p.stdout.endswith("[INFO]  agent: Exit code: code=1\n"), p.stdout
+        return p.stdout
+
+    port = agent.serf_port
+    assert "too low" in start("-protocol=1")
+    assert 'error="Could not open pid file: open /nope/x: no such file or directory"' in start("-pid-file=/nope/x")
+    assert 'error="Failed to configure keyring: key size must be 16, 24 or 32 bytes"' in start("-encrypt=AAAA")
+    assert f'error="listen tcp 127.0.0.1:{agent.http_port}: bind: address already in use"' in start(f"-http-port={agent.http_port}")
+    assert (f'Failed to start TCP listener on "127.0.0.1" port {port}: listen tcp 127.0.0.1:{port}: bind: address already in use"'
+            in start(f"-serf-lan-port={port}"))
+    assert (f'error="2 errors occurred:\n\t* listen udp 127.0.0.1:{agent.dns_port}: bind: address already in use\n'
+            f'\t* listen tcp 127.0.0.1:{agent.dns_port}: bind: address already in use\n\n"\n' in start(f"-dns-port={agent.dns_port}"))
 
     # A second agent must not share the data directory.
     second = subprocess.run([CONSUL, "agent", "-server", "-bootstrap-expect", "1", "-data-dir", agent.data, "-bind", "127.0.0.1",

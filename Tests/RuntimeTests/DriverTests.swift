@@ -47,6 +47,25 @@ import Testing
         }
     }
 
+    @Test func `the log tells how an agent ends, and what it replaced`() throws {
+        let folder = TemporaryFolder()
+        for name in ["/log", "/http sock"] { #expect(FileManager.default.createFile(atPath: folder.path + name, contents: nil)) }
+        let output = open(folder.path + "/log", O_WRONLY)
+        defer { close(output) }
+        let path = folder.path + "/http sock"
+        let running = try RunningDriver(logger: Logger(level: .info, fd: output)) { $0.httpAddresses = [SocketAddress(unixPath: path)!] }
+        running.stop()
+        let lines = try String(contentsOfFile: folder.path + "/log", encoding: .utf8).split(separator: "\n")
+        #expect(
+            lines.map { $0.drop { $0 != "[" } } == [
+                "[WARN]  agent: Replacing socket: path=\"\(path)\"", "[INFO]  agent: Requesting shutdown",
+                "[INFO]  agent: Stopping server: protocol=DNS address=127.0.0.1:\(running.dnsPort) network=tcp",
+                "[INFO]  agent: Stopping server: protocol=DNS address=127.0.0.1:\(running.dnsPort) network=udp",
+                "[INFO]  agent: Stopping server: protocol=HTTP address=\(path) network=unix",
+                "[INFO]  agent: Waiting for endpoints to shut down", "[INFO]  agent: Endpoints down", "[INFO]  agent: Exit code: code=0",
+            ])
+    }
+
     @Test func `an agent without peers reaches nobody`() throws {
         let running = try RunningDriver()
         defer { running.stop() }

@@ -169,7 +169,7 @@ final class RunningDriver: @unchecked Sendable {
 
     init(
         _ agent: ToyAgent = ToyAgent(), disk: (any BatchDisk)? = nil, peers: any PeerTransport = NoPeers(),
-        change: (inout DriverConfiguration) -> Void = { _ in }
+        logger: Logger = Logger(level: .error, fd: open("/dev/null", O_WRONLY)), change: (inout DriverConfiguration) -> Void = { _ in }
     ) throws {
         self.agent = agent
         var configuration = DriverConfiguration()
@@ -179,7 +179,6 @@ final class RunningDriver: @unchecked Sendable {
         configuration.handlesSignals = false
         configuration.loops = 2
         change(&configuration)
-        let logger = Logger(level: .error, fd: open("/dev/null", O_WRONLY))
         driver = try Driver(
             machine: agent, frontEnd: { ToyFrontEnd() }, disk: disk ?? MemoryDisk(), configuration: configuration, peers: peers,
             logger: logger)

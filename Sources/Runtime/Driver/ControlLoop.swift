@@ -155,15 +155,16 @@ final class ControlLoop: @unchecked Sendable {
 
     /// config §22.
     private func take(_ signal: Int32) {
-        if signal == SIGHUP {
-            logger.log(.info, "agent", "Caught: signal=hangup")
-            return reload()
-        }
         if signal == SIGUSR1 { return outgoing.append(.dumpMetrics) }
-        logger.log(.info, "agent", "Caught: signal=\(signal == SIGINT ? "interrupt" : "terminated")")
+        let name = signal == SIGHUP ? "hangup" : signal == SIGINT ? "interrupt" : "terminated"
         if leaveDeadline != nil {
-            logger.log(.info, "agent", "Caught second signal, Exiting: signal=\(signal == SIGINT ? "interrupt" : "terminated")")
+            logger.log(.info, "agent", "Caught second signal, Exiting: signal=\(name)")
             exitCode = 1
+            return
+        }
+        logger.log(.info, "agent", "Caught: signal=\(name)")
+        if signal == SIGHUP {
+            reload()
         } else if signal == SIGINT ? behaviour.leavesOnInterrupt : behaviour.leavesOnTerminate {
             logger.log(.info, "agent", "Gracefully shutting down agent...")
             leaveDeadline = SystemClock.now() + Self.leaveTimeout

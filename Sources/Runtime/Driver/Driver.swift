@@ -127,6 +127,7 @@ public final class Driver<Machine: AgentMachine> {
         }
         afterCore()
         let code = control.run()
+        logger.log(.info, "agent", "Requesting shutdown")
         for loop in loops {
             loop.post(.shutDown)
             _ = loop.deliver()
@@ -134,9 +135,24 @@ public final class Driver<Machine: AgentMachine> {
         crew.stop()
         writeLast()
         peers.stop()
+        tellOfEndpoints()
         logger.log(.info, "agent", "Exit code: code=\(code)")
         logger.flush()
         return code
+    }
+
+    /// Says that nobody is served any more. The reference closes its endpoints, and logs it, after the agent.
+    private func tellOfEndpoints() {
+        for address in dnsAddresses {
+            for network in ["tcp", "udp"] {
+                logger.log(.info, "agent", "Stopping server: protocol=DNS address=\(address) network=\(network)")
+            }
+        }
+        for address in httpAddresses {
+            logger.log(.info, "agent", "Stopping server: protocol=HTTP address=\(address) network=\(address.network)")
+        }
+        logger.log(.info, "agent", "Waiting for endpoints to shut down")
+        logger.log(.info, "agent", "Endpoints down")
     }
 
     /// Lets the machine write down what it must not forget, and performs it: there are no other threads any more.

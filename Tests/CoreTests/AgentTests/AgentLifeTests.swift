@@ -9,12 +9,12 @@ import Testing
         var now = Instant(nanoseconds: 1_000_000_000)
         private(set) var effects: [AgentEffect] = []
 
-        init(_ change: (inout AgentConfig) -> Void = { _ in }) throws {
+        init(_ change: (inout AgentConfig) -> Void = { _ in }, disk: TestDisk = TestDisk()) throws {
             var config = AgentConfig()
             config.nodeName = "s1"
             config.nodeID = "00000000-0000-4000-8000-000000000001"
             change(&config)
-            agent = try Agent(config: config, disk: TestDisk(), seed: 5, at: now) { _ in "0" }
+            agent = try Agent(config: config, disk: disk, seed: 5, at: now) { _ in "0" }
             send(.wake)
         }
 
@@ -36,6 +36,9 @@ import Testing
         }
 
         var shown: [String] { effects.compactMap { if case .show(let text) = $0 { text } else { nil } } }
+        var logged: [String] {
+            effects.compactMap { if case .log(let level, let module, let text) = $0 { "\(level.name) \(module) \(text)" } else { nil } }
+        }
         var exits: [String?] { effects.compactMap { if case .exit(let text) = $0 { .some(text) } else { nil } } }
         var streams: [CallID] { effects.compactMap { if case .call(let id, _, .lan, _, _) = $0 { id } else { nil } } }
         var pieces: [String] {
@@ -44,7 +47,36 @@ import Testing
     }
 
     @Test func `an agent that joins nobody is up at once`() throws {
-        #expect(try Fixture().shown == ["Consul agent running!"])
+        let fixture = try Fixture()
+        #expect(fixture.shown == ["Consul agent running!"])
+        #expect(fixture.logged.contains("info agent started state syncer"))
+    }
+
+    @Test func `an agent that stops says so, and whether it has left`() throws {
+        let server = try Fixture()
+        _ = server.taken()
+        server.send(.shutDown)
+        #expect(
+            server.logged == [
+                "info agent.server shutting down server", "warn agent.server.serf.lan serf: Shutdown without a Leave",
+                "warn agent.server.serf.wan serf: Shutdown without a Leave", "info agent consul server down",
+                "info agent shutdown complete",
+            ])
+        let client = try Fixture { $0.server = false }
+        client.send(.leave)
+        client.send(.wake)
+        #expect(client.exits == [nil])
+        _ = client.taken()
+        client.send(.shutDown)
+        #expect(
+            client.logged == ["info agent.client shutting down client", "info agent consul client down", "info agent shutdown complete"])
+    }
+
+    @Test func `an empty keyring is told with its path`() throws {
+        let disk = TestDisk()
+        try disk.perform([.write(file: "serf/local.keyring", offset: 0, bytes: Array("[]".utf8))])
+        let error = #expect(throws: ServerError.self) { _ = try Fixture({ $0.dataDirectory = "/var/consul" }, disk: disk) }
+        #expect(error?.text == "Failed to configure keyring: no keys present in keyring: /var/consul/serf/local.keyring")
     }
 
     @Test func `an agent that cannot join what start_join names ends before it is up`() throws {

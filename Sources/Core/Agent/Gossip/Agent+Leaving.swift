@@ -44,6 +44,7 @@ extension Agent {
         server?.stopServing()
         exitAt = server.map { $0.raft.isSoleVoter } ?? true ? now : now + config.leaveDrainTime
         leftAt = exitAt
+        if exitAt != now { server?.log(.info, "Waiting to drain RPC traffic: drain_time=\(GoDuration.format(config.leaveDrainTime))") }
     }
 
     /// The time to go has come; a server still waits a little until the others have taken it out of consensus.

@@ -3,7 +3,10 @@
 extension Agent {
     /// Joins what `start_join` names, then what `start_join_wan` names; then the agent is up. Called again after each.
     func joinAtStart(at now: Instant, into effects: inout [AgentEffect]) {
-        guard !startJoins.isEmpty else { return effects.append(.show("Consul agent running!")) }
+        guard !startJoins.isEmpty else {
+            effects.append(.log(.info, "agent", "started state syncer"))
+            return effects.append(.show("Consul agent running!"))
+        }
         let kind = startJoins.removeFirst()
         effects.append(.show(kind == .lan ? "Joining cluster..." : "Joining -wan cluster..."))
         guard let pool = pool(kind) else { return effects.append(.exit(reasonForNoPool)) }
@@ -15,7 +18,11 @@ extension Agent {
 
     /// The process ends, whether or not the cluster was left: what the pools remember is written down.
     func shutDown(at now: Instant, into effects: inout [AgentEffect]) {
+        let role = config.server ? "server" : "client"
+        effects.append(.log(.info, "agent.\(role)", "shutting down \(role)"))
         lan?.shutDown(at: now, into: &effects)
         wan?.shutDown(at: now, into: &effects)
+        effects.append(.log(.info, "agent", "consul \(role) down"))
+        effects.append(.log(.info, "agent", "shutdown complete"))
     }
 }

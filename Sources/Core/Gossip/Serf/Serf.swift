@@ -115,6 +115,9 @@ public final class Serf {
     /// Stops without leaving: others will find out. Writes down what is to be remembered.
     public func shutdown(at time: Instant, into effects: inout [SerfEffect]) {
         run(at: time, into: &effects) {
+            // Whoever leaves alone has nobody to wait for.
+            let isLeaving = state.lifecycle == .leaving && state.members.hasOthersAlive(besides: config.name)
+            if state.lifecycle == .alive || isLeaving { state.log(.warn, "Shutdown without a Leave") }
             state.lifecycle = .shutdown
             state.timers.removeAll()
             flushSnapshot(isLast: true)
