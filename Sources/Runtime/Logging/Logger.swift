@@ -126,7 +126,7 @@ public final class Logger: @unchecked Sendable {
 
     private func appendText(_ level: LogLevel, _ module: String, _ message: String, _ now: timespec) {
         buffer.append(contentsOf: clock.prefix)
-        append(now.tv_nsec / 1_000_000, digits: 3)
+        Self.append(now.tv_nsec / 1_000_000, digits: 3, to: &buffer)
         buffer.append(contentsOf: clock.zone)
         buffer.append(contentsOf: Self.column(level).utf8)
         buffer.append(contentsOf: module.utf8)
@@ -136,21 +136,10 @@ public final class Logger: @unchecked Sendable {
     }
 
     private func appendJSON(_ level: LogLevel, _ module: String, _ message: String, _ now: timespec) {
-        buffer.append(contentsOf: "{\"@level\":\"\(Self.name(level))\",\"@message\":".utf8)
-        appendJSONString(message)
-        buffer.append(contentsOf: ",\"@module\":".utf8)
-        appendJSONString(module)
-        buffer.append(contentsOf: ",\"@timestamp\":\"".utf8)
-        buffer.append(contentsOf: clock.prefix)
-        append(now.tv_nsec / 1_000, digits: 6)
-        buffer.append(contentsOf: clock.zone.dropLast())
-        buffer.append(contentsOf: "\"}\n".utf8)
-    }
-
-    private func appendJSONString(_ text: String) {
-        var writer = JSONWriter()
-        writer.string(text)
-        buffer.append(contentsOf: writer.bytes)
+        var stamp = clock.prefix
+        Self.append(now.tv_nsec / 1_000, digits: 6, to: &stamp)
+        stamp += clock.zone.dropLast()
+        buffer += LogStream.jsonLine(level, module: module, message, time: stamp)
     }
 
     /// Makes the parts of a time stamp that stand still for a second: up to the point, and the zone with the blank after it.
@@ -170,11 +159,11 @@ public final class Logger: @unchecked Sendable {
         clock = (Array("\(date)T\(time)".utf8), Array("\(zone) ".utf8))
     }
 
-    private func append(_ number: Int, digits: Int) {
+    private static func append(_ number: Int, digits: Int, to out: inout [UInt8]) {
         var divisor = 1
         for _ in 1..<digits { divisor *= 10 }
         while divisor > 0 {
-            buffer.append(UInt8(0x30 + number / divisor % 10))
+            out.append(UInt8(0x30 + number / divisor % 10))
             divisor /= 10
         }
     }
@@ -186,16 +175,6 @@ public final class Logger: @unchecked Sendable {
         case .info: "[INFO]  "
         case .warn: "[WARN]  "
         case .error: "[ERROR] "
-        }
-    }
-
-    private static func name(_ level: LogLevel) -> String {
-        switch level {
-        case .trace: "trace"
-        case .debug: "debug"
-        case .info: "info"
-        case .warn: "warn"
-        case .error: "error"
         }
     }
 

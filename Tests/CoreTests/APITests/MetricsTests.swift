@@ -205,17 +205,37 @@ import Testing
 
     @Test func `log lines as a follower sees them`() {
         let time = GoTime(unixSeconds: 1_795_237_925, nanoseconds: 19_988_123)
-        func line(_ level: LogLevel, json: Bool = false) -> String? {
-            LogStream(level: .info, json: json).line(level, module: "agent.http", "a\nb: x=\"1\"", at: time).map {
+        func line(_ level: LogLevel, json: Bool = false, _ message: String = "a\nb: x=\"1 2\"") -> String? {
+            LogStream(level: .info, json: json).line(level, module: "agent.http", message, at: time).map {
                 String(decoding: $0, as: UTF8.self)
             }
         }
         #expect(line(.debug) == nil)
-        #expect(line(.info) == "2026-11-21T05:12:05.019Z [INFO]  agent.http: a b: x=\"1\"\n")
+        #expect(line(.info) == "2026-11-21T05:12:05.019Z [INFO]  agent.http: a b: x=\"1 2\"\n")
         #expect(line(.error)?.contains(" [ERROR] agent.http: ") == true)
         #expect(
-            line(.warn, json: true) == #"{"@level":"warn","@message":"a\nb: x=\"1\"","@module":"agent.http","#
-                + "\"@timestamp\":\"2026-11-21T05:12:05.019988Z\"}\n")
+            line(.warn, json: true) == #"{"@level":"warn","@message":"a\nb","@module":"agent.http","#
+                + "\"@timestamp\":\"2026-11-21T05:12:05.019988Z\",\"x\":\"1 2\"}\n")
+        #expect(
+            line(.info, json: true, "Exit code: code=1 b=2 b=3")?.hasSuffix(
+                #","@timestamp":"2026-11-21T05:12:05.019988Z","b":2,"code":1}"# + "\n")
+                == true)
+    }
+
+    @Test(arguments: [
+        ("started state syncer", #""started state syncer""#, ""), ("raft: no pairs: here", #""raft: no pairs: here""#, ""),
+        ("a: b=01 c= b=3", #""a""#, #""b":"01","c":"""#),
+        (
+            "Join failed: retry_interval=30s error=\"x: a=b \"c\": \t* d\"", #""Join failed""#,
+            #""error":"x: a=b \"c\": \t* d","retry_interval":"30s""#
+        ),
+        (#"x: joining: lan_addresses=["a", "b c"] n=-5"#, #""x: joining""#, #""lan_addresses":["a","b c"],"n":-5"#),
+        ("Started: address=[::1]:8500 network=tcp", #""Started""#, #""address":"[::1]:8500","network":"tcp""#),
+        (#"x: a="unfinished"#, #""x: a=\"unfinished""#, ""), ("x: a=b c", #""x: a=b c""#, ""), ("x: ", #""x: ""#, ""), ("", #""""#, ""),
+    ]) func `pairs are told from the text before them`(message: String, text: String, pairs: String) {
+        let line = String(decoding: LogStream.jsonLine(.info, module: "m", message, time: []), as: UTF8.self)
+        let fields = pairs.isEmpty ? "" : "," + pairs
+        #expect(line == "{\"@level\":\"info\",\"@message\":\(text),\"@module\":\"m\",\"@timestamp\":\"\"\(fields)}\n")
     }
 
     @Test func `a follower names a level and a form`() {

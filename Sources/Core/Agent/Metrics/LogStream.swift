@@ -11,7 +11,11 @@ public struct LogStream: Sendable {
     /// The line with its end, nil for one that is left out. `time` is the wall clock's.
     public func line(_ level: LogLevel, module: String, _ message: String, at time: GoTime) -> [UInt8]? {
         if level < self.level { return nil }
-        if json { return jsonLine(level, module, message, time) }
+        if json {
+            var stamp: [UInt8] = []
+            time.appendLogTime(digits: 6, to: &stamp)
+            return Self.jsonLine(level, module: module, message, time: stamp)
+        }
         var out: [UInt8] = []
         out.reserveCapacity(48 + module.utf8.count + message.utf8.count)
         time.appendLogTime(digits: 3, to: &out)
@@ -23,16 +27,20 @@ public struct LogStream: Sendable {
         return out
     }
 
-    private func jsonLine(_ level: LogLevel, _ module: String, _ message: String, _ time: GoTime) -> [UInt8] {
-        var stamp: [UInt8] = []
-        time.appendLogTime(digits: 6, to: &stamp)
+    /// A line of JSON with its end: the message's pairs are fields of their own. `time` has microseconds.
+    public static func jsonLine(_ level: LogLevel, module: String, _ message: String, time: [UInt8]) -> [UInt8] {
+        let (text, pairs) = LogText.split(message)
         var json = JSONWriter()
         json.beginObject()
-        for (name, text) in [
-            ("@level", level.name), ("@message", message), ("@module", module), ("@timestamp", String(decoding: stamp, as: UTF8.self)),
-        ] {
+        for (name, text) in [("@level", level.name), ("@message", text), ("@module", module), ("@timestamp", String(repairing: time))] {
             json.key(name)
             json.string(text)
+        }
+        var last: String?
+        for pair in pairs.sorted(by: { ByteString($0.key) < ByteString($1.key) }) where pair.key != last {
+            json.key(pair.key)
+            json.dynamic(pair.value)
+            last = pair.key
         }
         json.endObject()
         return json.finish() + [0x0A]
