@@ -27,7 +27,7 @@ extension RaftNode {
     /// The leader of another cluster has got hold of an address of this one: nothing is wrong here.
     private func refuseStranger(_ address: [UInt8], _ out: inout [RaftEffect]) {
         let text = String(decoding: address, as: UTF8.self)
-        out.append(.log(.error, "raft: \(GoQuote.quote(text)), which is no server of this cluster, wants to lead it: refused"))
+        out.append(.log(.error, "\(LogText.value(text)), which is no server of this cluster, wants to lead it: refused"))
     }
 
     /// Spec: rpc-raft-wire §5.2.

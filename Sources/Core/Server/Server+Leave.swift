@@ -26,3 +26,5 @@ extension Server {
         guard case .failure(let error) = result, raft.isLeader, !raft.isSoleVoter else { return }
         log(.warn, "failed to transfer leadership, removing this server instead: error=\(LogText.value(error.text))")
         change(.removeServer(id: config.raftID), "failed to remove ourself as raft peer", at: now)
+    }
+}
