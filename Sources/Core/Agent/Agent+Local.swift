@@ -83,12 +83,22 @@ extension Agent {
     // MARK: Datacenters
 
     func answerDatacenters(_ cache: CacheOptions?, pretty: Bool, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
-        let state = cache.map { cached.state($0, .services, QueryOptions()) }
+        if let cache, let known = cached.freshDatacenters(cache, at: now) {
+            let response = Renderer.datacenters(known.names, cache: .hit(age: known.age), pretty: pretty, context: context)
+            return effects.append(.respond(id, response))
+        }
+        let isCached = cache != nil
         guard server != nil else {
-            pending[id] = .datacenters(state, pretty: pretty)
+            pending[id] = .datacenters(isCached: isCached, pretty: pretty)
             return backend.execute(.operation(.datacenters, QueryOptions()), for: .client(id), at: now)
         }
-        effects.append(.respond(id, Renderer.datacenters([config.datacenter], cache: state, pretty: pretty, context: context)))
+        effects.append(.respond(id, fetchedDatacenters([config.datacenter], isCached: isCached, pretty: pretty, at: now)))
+    }
+
+    /// The answer with what has just been fetched; for `?cached`, the next ones are made of it, too.
+    func fetchedDatacenters(_ names: [String], isCached: Bool, pretty: Bool, at now: Instant) -> HTTPResponse {
+        if isCached { cached.keep(datacenters: names, at: now) }
+        return Renderer.datacenters(names, cache: isCached ? .miss : nil, pretty: pretty, context: context)
     }
 }
 

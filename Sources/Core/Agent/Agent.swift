@@ -74,7 +74,7 @@ public final class Agent: AgentMachine {
         case renew(id: String, pretty: Bool, since: Instant)
         case txn(readOnly: Bool, pretty: Bool, since: Instant)
         case operation(ServerOperation, pretty: Bool)
-        case datacenters(CacheState?, pretty: Bool)
+        case datacenters(isCached: Bool, pretty: Bool)
         /// Answered by `local`.
         case local
         /// Answered when the configuration has been read again.
@@ -249,7 +249,7 @@ public final class Agent: AgentMachine {
         case .write(.local(let token), let result):
             local.handle(.writeResult(token, result.mapError { Complaint($0.text) }), at: now, into: &localEffects)
         case .read(.question(let id), let result): fetched(result, for: id, at: now, into: &effects)
-        case .operation(.client(let id), let result): respond(to: id, result, into: &effects)
+        case .operation(.client(let id), let result): respond(to: id, result, at: now, into: &effects)
         case .operation(.coordinate, .failure(let error)):
             effects.append(.log(.error, "agent", "Coordinate update error: error=\(LogText.value(error.text))"))
         case .wish(let wish): fulfil(wish, at: now, into: &effects)
@@ -313,14 +313,16 @@ public final class Agent: AgentMachine {
         effects.append(.respond(id, response))
     }
 
-    private func respond(to id: RequestID, _ result: Result<ServerOperationResult, ServerError>, into effects: inout [AgentEffect]) {
+    private func respond(
+        to id: RequestID, _ result: Result<ServerOperationResult, ServerError>, at now: Instant, into effects: inout [AgentEffect]
+    ) {
         guard let request = pending.removeValue(forKey: id) else { return }
         let response =
             switch (request, result) {
             case (.operation(let operation, let pretty), .success(let found)):
                 Renderer.render(found, of: operation, pretty: pretty, context: context)
-            case (.datacenters(let cache, let pretty), .success(.texts(let names))):
-                Renderer.datacenters(names, cache: cache, pretty: pretty, context: context)
+            case (.datacenters(let isCached, let pretty), .success(.texts(let names))):
+                fetchedDatacenters(names, isCached: isCached, pretty: pretty, at: now)
             case (.event(let message, let pretty), .success): Renderer.event(message, pretty: pretty, context: context)
             case (_, .failure(let error)): Renderer.error(error.text, context: context)
             case (_, .success): preconditionFailure("an operation is answered as what it was asked as")

@@ -166,6 +166,19 @@ import Testing
 
     @Test func `servers filter for agents that leave it to them`() throws {
         let cluster = try AgentCluster(clients: 2)
+    @Test func `cached names of datacenters are as old as they are`() throws {
+        let cluster = try AgentCluster(clients: 1)
+        for member in 0...1 {
+            #expect(cluster.ask(member, "GET /v1/catalog/services?cached")?["X-Cache"] == "MISS")
+            #expect(cluster.ask(member, "GET /v1/catalog/datacenters")?["X-Cache"] == nil)
+            let miss = cluster.ask(member, "GET /v1/catalog/datacenters?cached")
+            #expect(miss?["X-Cache"] == "MISS" && miss?["Age"] == nil && miss?.text == #"["dc1"]"#)
+            cluster.run(for: .seconds(7))
+            let hit = cluster.ask(member, "GET /v1/catalog/datacenters?cached")
+            #expect(hit?["X-Cache"] == "HIT" && hit?["Age"] == "7" && hit?.text == #"["dc1"]"#)
+        }
+    }
+
         let server = try #require(cluster.members[0].agent.server)
         cluster.run(for: .minutes(1))
         func names(_ filter: String) throws -> Result<[String], ServerError> {
