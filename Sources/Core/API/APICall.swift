@@ -82,6 +82,8 @@ public struct ReadShape: Sendable {
     public var cache: CacheOptions?
     /// `?filter`, on the endpoints that have it.
     public var filter: Filter?
+    /// Why it is none. Whoever carries out the read says so: if that is another server, the error comes from there.
+    public var filterError: FilterError?
 
     public init(_ form: Form, pretty: Bool = false, cache: CacheOptions? = nil, filter: Filter? = nil) {
         self.form = form

@@ -45,11 +45,13 @@ extension APIRequest {
     func read(_ query: ReadQuery, _ options: QueryOptions, _ form: ReadShape.Form, _ cache: CacheOptions? = nil) throws(Refusal) -> APICall
     {
         var shape = ReadShape(form, pretty: pretty, cache: cache)
+        var options = options
         if !options.filter.isEmpty, let schema = form.filterSchema, options.datacenter == context.datacenter {
             do {
                 shape.filter = try Filter.compile(options.filter, schema)
             } catch {
-                return .immediate(Renderer.error(error.text, shape: shape, context: context))
+                shape.filterError = error
+                options.minQueryIndex = 0
             }
         }
         return .read(query, options, shape)

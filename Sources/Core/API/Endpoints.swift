@@ -37,7 +37,7 @@ struct AllowedMethods: Hashable, Sendable {
 enum Endpoint: Hashable, Sendable {
     case kv, txn
     case sessionCreate, sessionDestroy, sessionRenew, sessionInfo, sessionNode, sessionList
-    case uiNodes, uiNode, uiServices
+    case uiNodes, uiNode, uiServices, uiGatewayServices
     case statusLeader, statusPeers
     case catalogRegister, catalogDeregister, catalogDatacenters, catalogNodes, catalogServices, catalogService, catalogConnect
     case catalogNode, catalogNodeServices, catalogGatewayServices
@@ -206,7 +206,7 @@ struct EndpointTable: Sendable {
         + all(["/v1/discovery-chain/"], below: "", .getPost, .unavailable)
         + all(
             [
-                "federation-states", "federation-states/mesh-gateways", "federation-state/", "ui/gateway-services-nodes/",
+                "federation-states", "federation-states/mesh-gateways", "federation-state/",
             ], below: "/v1/internal/", .get, .unavailable)
 
     private static let serving: [EndpointPattern] =
@@ -214,6 +214,7 @@ struct EndpointTable: Sendable {
             EndpointPattern("/v1/internal/ui/nodes", .get, .uiNodes),
             EndpointPattern("/v1/internal/ui/node/", .get, .uiNode),
             EndpointPattern("/v1/internal/ui/services", .get, .uiServices),
+            EndpointPattern("/v1/internal/ui/gateway-services-nodes/", .get, .uiGatewayServices),
             EndpointPattern("/v1/coordinate/datacenters", .get, .coordinateDatacenters),
             EndpointPattern("/v1/coordinate/nodes", .get, .coordinateNodes),
             EndpointPattern("/v1/coordinate/node/", .get, .coordinateNode),

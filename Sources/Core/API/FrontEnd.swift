@@ -49,16 +49,15 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         case .read(let query, let options, let shape):
             guard shape.cache == nil, options.datacenter.isEmpty || options.datacenter == datacenter else { return nil }
             if case .txnRead = query { return nil }
-            guard state.answers(options, at: now), case .success((let result, let index)) = state.store.evaluate(query, options: options)
-            else {
-                return nil
-            }
+            guard state.answers(options, at: now) else { return nil }
+            if let error = shape.filterError { return (Renderer.error(error.text, shape: shape, context: router.context), false) }
+            guard case .success((let result, let index)) = state.store.evaluate(query, options: options) else { return nil }
             if options.minQueryIndex > 0 && max(1, index) <= options.minQueryIndex { return nil }
             var meta = QueryMeta()
             meta.index = max(1, index)
             meta.knownLeader = state.knowsLeader
             meta.lastContact = state.isLeader ? .zero : state.lastLeaderContact.map { max(.zero, now - $0) } ?? .zero
-            if options.allowStale, options.maxStaleDuration > .zero, meta.lastContact > options.maxStaleDuration { return nil }
+            if shape.isRepeatedWhenOld, options.isTooOld(meta) { return nil }
             let visible = Authorizer.allowAll.filter(result)
             return (Renderer.render(visible, meta: meta, options: options, shape: shape, context: router.context), true)
         default: return nil

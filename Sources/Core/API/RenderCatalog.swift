@@ -20,6 +20,10 @@ extension Renderer {
             for row in rows { json.serviceNode(row.node.value, row.service.value.service) }
             json.endArray()
         case .nodeServices(let found): nodeServices(found, shape, &json)
+        case .gatewayServices where shape.form == .serviceSummaries:
+            // Nothing is bound to a gateway: there are no config entries that would say so.
+            json.beginArray()
+            json.endArray()
         case .gatewayServices(let rows): gatewayServices(rows, &json)
         case .checks(let rows): json.checks(rows)
         case .healthNodes(let rows) where shape.form == .serviceSummaries:

@@ -92,6 +92,9 @@ public enum Renderer {
 }
 
 extension ReadShape {
+    /// Only catalog and health reads are asked again when a stale answer is older than `max_stale` (http-2 §1.3).
+    var isRepeatedWhenOld: Bool { tellsConsistency }
+
     /// Catalog and health reads name the consistency they were answered with.
     var tellsConsistency: Bool {
         switch form {

@@ -101,6 +101,7 @@ public struct Router: Sendable {
         case .catalogDeregister: try call.catalogDeregister()
         case .catalogDatacenters: try call.datacenters()
         case .catalogNodes: try call.catalogNodes()
+        case .uiGatewayServices: try call.uiGatewayServices()
         case .catalogServices: try call.catalogServices()
         case .catalogService: try call.catalogService(connect: false)
         case .catalogConnect: try call.catalogService(connect: true)

@@ -16,6 +16,13 @@ extension APIRequest {
         let node = try requiredArgument("Missing node name")
         return .read(.nodeDump(node: node), options, ReadShape(.nodeDump(single: true), pretty: pretty))
     }
+
+    func uiGatewayServices() throws(Refusal) -> APICall {
+        try refuseNamespaces()
+        var options = try readOptions()
+        options.filter = ""
+        return try read(.gatewayServices(gateway: try requiredArgument("Missing gateway name")), options, .serviceSummaries)
+    }
 }
 
 extension Renderer {

@@ -261,7 +261,10 @@ public final class Agent: AgentMachine {
         guard let request = pending.removeValue(forKey: id) else { return }
         switch (request, result) {
         case (.read(let query, var options, let shape, let cache), .success(let answer)):
-            if options.allowStale, options.maxStaleDuration > .zero, answer.meta.lastContact > options.maxStaleDuration {
+        case (.read(_, _, let shape, _), .success) where shape.filterError != nil:
+            // Found only now, since whoever carries out the read finds it: any other server would have refused.
+            effects.append(.respond(id, Renderer.error(shape.filterError?.text ?? "", shape: shape, context: context)))
+            if shape.isRepeatedWhenOld, options.isTooOld(answer.meta) {
                 // Too old: asked once more, of the leader (http-1 §1.9).
                 options.allowStale = false
                 pending[id] = .read(query, options, shape, cache)

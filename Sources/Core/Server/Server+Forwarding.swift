@@ -97,12 +97,16 @@ extension Server {
     }
 
     private func take(_ work: ServerWork, _ request: RPCRequest, _ id: CallID, at now: Instant) {
+        var work = work
+        var call = IncomingCall(sequence: request.sequence, method: request.method, work: work)
         do throws(FilterError) {
-            let filter = try work.makeFilter()
-            incoming[id] = IncomingCall(sequence: request.sequence, method: request.method, work: work, filter: filter)
+            call.filter = try work.makeFilter()
         } catch {
-            return reply(id, request, error: error.text)
+            // Said once it is clear that no other server is to carry it out; that one would say so itself.
+            call.filterError = error
+            work = work.withoutWaiting
         }
+        incoming[id] = call
         route(work, for: .peer(id), giveUpAt: nil, at: now)
     }
 
@@ -127,6 +131,7 @@ extension Server {
 
     func replyToRead(_ id: CallID, _ result: Result<ReadAnswer, ServerError>) {
         guard let call = incoming.removeValue(forKey: id) else { return }
+        if let error = call.filterError, case .success = result { return reply(id, call, .failure(ServerError(error.text))) }
         reply(
             id, call,
             result.map { answer in

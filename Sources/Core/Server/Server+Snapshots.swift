@@ -136,7 +136,7 @@ extension Server {
         default: return refuse(request.unknownOperation)
         }
         let work = ServerWork.operation(operation, options)
-        incoming[id] = IncomingCall(sequence: 0, method: "", work: work, filter: nil)
+        incoming[id] = IncomingCall(sequence: 0, method: "", work: work)
         route(work, for: .peer(id), giveUpAt: nil, at: now)
     }
 

@@ -110,6 +110,7 @@ public final class Server {
         var work: ServerWork
         /// Callers from elsewhere get filtered rows; this agent's own clients are served by the renderer.
         var filter: Filter?
+        var filterError: FilterError?
     }
 
     struct HeldWork {

@@ -52,9 +52,27 @@ import Testing
         }
         let rows = [instance("web", node: "n2"), instance("web", node: "n1")]
         #expect(render(.healthNodes(rows), shape.form, filter: shape.filter).text.contains(#""Nodes":["n1"],"InstanceCount":1"#))
-        let refused = try #require(router.answer("GET /v1/internal/ui/services?filter=ServiceName==web"))
-        #expect(refused.text == #"Failed to create boolean expression evaluator: Selector "ServiceName" is not valid"#)
-        #expect(refused.status == 500 && refused["X-Consul-Index"] == "1")
+        guard case .read(_, let options, let refused) = router.call("GET /v1/internal/ui/services?filter=ServiceName==web&index=7") else {
+            Issue.record("no read")
+            return
+        }
+        #expect(refused.filterError?.text == #"Failed to create boolean expression evaluator: Selector "ServiceName" is not valid"#)
+        #expect(options.filter == "ServiceName==web" && options.minQueryIndex == 0)
+    }
+
+    @Test func `nothing is bound to a gateway`() throws {
+        guard case .read(let query, _, let shape) = router.call("GET /v1/internal/ui/gateway-services-nodes/igw?filter=Foo==1") else {
+            Issue.record("no read")
+            return
+        }
+        #expect(query == .gatewayServices(gateway: "igw") && shape.filterError == nil)
+        let answer = render(.gatewayServices([]), shape.form)
+        #expect(answer.status == 200 && answer.text == "[]" && answer["X-Consul-Index"] == "1")
+        #expect(answer["X-Consul-Effective-Consistency"] == nil)
+        let unnamed = router.answer("GET /v1/internal/ui/gateway-services-nodes/")
+        #expect(unnamed?.status == 400 && unnamed?.text == "Missing gateway name")
+        #expect(router.answer("GET /v1/internal/ui/gateway-services-nodes/igw?ns=a")?.status == 400)
+        #expect(router.answer("PUT /v1/internal/ui/gateway-services-nodes/igw")?.status == 405)
     }
 
     @Test func `nodes are filtered by what they have`() {
@@ -62,7 +80,9 @@ import Testing
         let two = instance("api", node: "n2", tags: [])
         let rows = [one, two].map { NodeDump(node: $0.node, services: [$0.service], checks: []) }
         func nodes(_ filter: String) -> String {
-            guard case .read(_, _, let shape) = router.call("GET /v1/internal/ui/nodes?filter=\(filter)") else { return "refused" }
+            guard case .read(_, _, let shape) = router.call("GET /v1/internal/ui/nodes?filter=\(filter)"), shape.filterError == nil else {
+                return "refused"
+            }
             return render(.nodeDump(rows), shape.form, filter: shape.filter).text
         }
         #expect(nodes("Services.Service==api").contains("n2") && !nodes("Services.Service==api").contains("n1"))

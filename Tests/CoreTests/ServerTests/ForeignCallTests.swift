@@ -45,6 +45,23 @@ import Testing
         #expect(try call("Operator.RaftGetConfiguration").error == "No path to datacenter")
     }
 
+    @Test func `a bad filter is refused by whoever answers`() throws {
+        let cluster = try ServerCluster.formed()
+        cluster.run(for: .seconds(2))
+        let leader = try #require(cluster.leader), follower = try #require(cluster.names.first { $0 != leader })
+        let refusal = "Failed to create boolean expression evaluator: Selector \"Foo\" is not valid"
+        var options = options("dc1")
+        options.filter = "Foo == 1"
+        options.minQueryIndex = 1_000
+        func error(at name: String) throws -> String? {
+            try cluster.call("Catalog.ListNodes", ReadQuery.nodes.encodeRequest(options), at: name)?.error
+        }
+        #expect(try error(at: leader) == refusal)
+        #expect(try error(at: follower) == "rpc error making call: \(refusal)")
+        options.allowStale = true
+        #expect(try error(at: follower) == refusal)
+    }
+
     @Test func `questions without their subject are refused`() throws {
         let options = options("dc1")
         #expect(try call("Catalog.NodeServices", ReadQuery.nodeServices(node: "").encodeRequest(options)).error == "Must provide node")

@@ -38,6 +38,7 @@ final class ServerCluster {
     /// What readers at each machine answer from.
     private(set) var published: [String: PublishedState] = [:]
     private var answers: [UInt64: ServerAnswer] = [:]
+    private var replies: [UInt64: [UInt8]] = [:]
     var latency: Duration = .microseconds(500)
     /// How many calls each machine has made.
     private(set) var callsMade: [String: Int] = [:]
@@ -160,7 +161,10 @@ final class ServerCluster {
             let incoming = CallID(UInt64(counter))
             schedule(callee, after: latency, .call(incoming, caller: name, channel, bytes))
         case .reply(let id, let bytes):
-            guard let caller = callers.removeValue(forKey: id.raw) else { return }
+            guard let caller = callers.removeValue(forKey: id.raw) else {
+                replies[id.raw] = bytes
+                return
+            }
             if !isolated.contains(name), !isolated.contains(caller.name) {
                 schedule(caller.name, after: latency, .answered(caller.call, bytes))
             }
@@ -243,6 +247,16 @@ final class ServerCluster {
         flush(name)
         run(upTo: time) { ids.allSatisfy { answers[$0] != nil } }
         return ids.map { answers.removeValue(forKey: $0) }
+    }
+
+    /// What a client agent gets that calls `name`.
+    func call(_ method: String, _ body: [UInt8], at name: String) throws -> RPCReply? {
+        counter += 1
+        let id = UInt64(counter)
+        server(name).called(CallID(id), from: "10.0.9.9:1", .rpc, RPCRequest.encode(sequence: 7, method: method, body: body), at: now)
+        flush(name)
+        run(upTo: .seconds(10)) { replies[id] != nil }
+        return try replies.removeValue(forKey: id).map { try RPCReply(decoding: $0) }
     }
 
     func operate(

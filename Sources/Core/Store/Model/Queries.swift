@@ -19,6 +19,9 @@ public struct QueryOptions: Hashable, Sendable {
     public var sourceDatacenter = ""
     public var nodeMetaFilters: StringMap = [:]
     public init() {}
+
+    /// Whether a stale answer is older than `max_stale` permits.
+    func isTooOld(_ answer: QueryMeta) -> Bool { allowStale && maxStaleDuration > .zero && answer.lastContact > maxStaleDuration }
 }
 
 /// Every read of replicated state. Names are as the client spelled them.
