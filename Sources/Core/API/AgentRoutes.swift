@@ -155,7 +155,7 @@ extension APIRequest {
         service.fillInUpstreamTypes()
         if service.name.isEmpty { throw Refusal(400, "Missing service name") }
         if WriteValidation.isAnyAddress(service.address) { throw Refusal(400, "Invalid service address") }
-        if let problem = service.weights.flatMap(DefinitionRules.weights) { throw Refusal(400, "Invalid Weights: \(problem)") }
+        if let problem = service.weights?.problem { throw Refusal(400, "Invalid Weights: \(problem)") }
         let isMeshGateway = service.kind == ServiceKind.meshGateway
         if let problem = DefinitionRules.metadata(service.meta ?? [:], ofMeshGateway: isMeshGateway) {
             throw Refusal(400, "Invalid Service Meta: \(problem)")

@@ -6,6 +6,7 @@ extension Renderer {
         case (.kvRaw, .entries(let entries)) where !entries.isEmpty:
             response.body = entries[0].entry.value
             response.hasEmptyBody = response.body.isEmpty
+            response.isSized = true
             return response.body.isEmpty ? nil : ContentSniffing.type(of: response.body)
         case (.kvEntries, .entries(let entries)) where !entries.isEmpty:
             let size = entries.reduce(64) { $0 + 160 + $1.key.count + $1.entry.value.count * 4 / 3 }

@@ -142,7 +142,7 @@ extension JSONWriter {
         member("Healthy", server.isHealthy)
         member("Voter", server.isVoter)
         key("StableSince")
-        time(server.stableSince)
+        time(server.stableSince.roundedToSeconds)
         endObject()
     }
 

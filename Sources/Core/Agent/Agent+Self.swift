@@ -8,7 +8,7 @@ extension Agent {
             return finished(
                 AgentRenderer.selfDescription(
                     config, member: lan?.serf.localMember.map { AgentMember($0) } ?? AgentMember(of: config), statistics: statistics,
-                    coordinate: lan?.serf.coordinate ?? .origin,
+                    coordinate: config.disableCoordinates ? nil : lan?.serf.coordinate ?? .origin,
                     pretty: pretty || config.devMode))
         case .members(let wan): return finished(AgentRenderer.members(members(wan: wan), pretty: pretty || config.devMode))
         default: preconditionFailure("answered elsewhere")

@@ -79,7 +79,7 @@ extension ConfigBuilder {
             if value["passing"] != nil { weights.passing = value.number("passing") }
             if value["warning"] != nil { weights.warning = value.number("warning") }
         }
-        if let problem = DefinitionRules.weights(weights) {
+        if let problem = weights.problem {
             reader.errors.append("Invalid weight definition for service \(name): \(problem)")
         }
         return weights

@@ -108,8 +108,8 @@ public struct RaftConfiguration: Hashable, Sendable {
 extension RaftConfiguration: CustomStringConvertible {
     /// As Go prints the struct, since it is part of error texts.
     public var description: String {
-        let list = servers.map { "{Suffrage:\($0.suffrage.name) ID:\($0.id) Address:\($0.address)}" }
-        return "{Servers:[\(list.joined(separator: " "))]}"
+        let list = servers.map { "{\($0.suffrage.name) \($0.id) \($0.address)}" }
+        return "{[\(list.joined(separator: " "))]}"
     }
 }
 

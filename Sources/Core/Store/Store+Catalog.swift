@@ -83,6 +83,7 @@ extension Store {
         guard nodes.contains(TableKey.of(node)) else { throw GoError("Missing node registration") }
         if service.id.isEmpty { throw GoError("failed inserting service: object missing primary index") }
         var service = service
+        if service.weights?.problem != nil { service.weights = nil }
         service.weights = service.weights ?? Weights()
         service.locallyRegisteredAsSidecar = false
         service.proxy.sortMaps()

@@ -21,6 +21,10 @@ public struct GoTime: Hashable, Comparable, Sendable {
 
     /// The zero time of Go, 0001-01-01T00:00:00Z: "never".
     public static let zero = GoTime(unixSeconds: -62_135_596_800)
+
+    /// In UTC, half a second up.
+    public var roundedToSeconds: GoTime { GoTime(unixSeconds: nanoseconds >= 500_000_000 ? unixSeconds &+ 1 : unixSeconds) }
+
     public static func < (a: GoTime, b: GoTime) -> Bool { (a.unixSeconds, a.nanoseconds) < (b.unixSeconds, b.nanoseconds) }
 
     /// The 15 bytes of Go's `MarshalBinary` (rpc-raft-wire §2.3).

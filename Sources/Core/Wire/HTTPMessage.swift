@@ -50,6 +50,8 @@ public struct HTTPResponse: Sendable {
     public var close = false
     /// A body of no bytes that is one all the same: to who takes gzip it is sent as an empty stream, with a type.
     public var hasEmptyBody = false
+    /// Announced by its length whatever that is, unless it is compressed.
+    public var isSized = false
 
     public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [], wrapped: Bool = true) {
         self.status = status

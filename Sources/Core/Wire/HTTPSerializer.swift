@@ -36,7 +36,8 @@ public enum HTTPSerializer {
     private static func append(
         _ response: HTTPResponse, body: [UInt8], isCompressed: Bool, _ framing: HTTPFraming, _ date: [UInt8], _ out: inout [UInt8]
     ) -> Bool {
-        let isChunked = body.count > sizedBodyLimit && !framing.isHTTP10 && !framing.isHead
+        let isSized = body.count <= sizedBodyLimit || (response.isSized && !isCompressed)
+        let isChunked = !isSized && !framing.isHTTP10 && !framing.isHead
         out.reserveCapacity(out.count + 512 + body.count)
         let open = appendFields(response, framing, date, isCompressed: isCompressed, to: &out)
         if isChunked {

@@ -116,6 +116,18 @@ import Testing
         #expect(Renderer.render(.health(health), of: .serverHealth, pretty: false, context: context)["Content-Type"] == "application/json")
     }
 
+    @Test(arguments: [
+        (GoTime(unixSeconds: 1_795_236_854, nanoseconds: 499_999_999), "2026-11-21T04:54:14Z"),
+        (GoTime(unixSeconds: 1_795_236_854, nanoseconds: 500_000_000, offsetMinutes: 60), "2026-11-21T04:54:15Z"),
+    ])
+    func `a server is stable since a whole second`(time: GoTime, shown: String) {
+        var health = ClusterHealth()
+        var server = ServerHealth()
+        server.stableSince = time
+        health.servers = [server]
+        #expect(text(.health(health), of: .serverHealth).hasSuffix(#""StableSince":"\#(shown)"}]}"#))
+    }
+
     // MARK: Keys of gossip
 
     @Test func `each method is an operation on the keys`() {

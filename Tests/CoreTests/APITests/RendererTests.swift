@@ -68,6 +68,7 @@ import Testing
         ] as [(String, String?)])
     func `the type of a raw value is sniffed`(value: String, type: String?) {
         let answer = render(.entries([entry("k", value)]), .kvRaw)
+        #expect(answer.isSized && !render(.entries([entry("k", value)]), .kvEntries).isSized)
         #expect(answer.text == value && answer["Content-Type"] == type)
     }
 

@@ -30,6 +30,20 @@ import Testing
             return id
         }
 
+        /// The body of the answer, which comes at once.
+        func text(_ line: String) throws -> String {
+            _ = request(line)
+            let responses = effects.compactMap { if case .respond(_, let response) = $0 { response } else { nil } }
+            return try #require(responses.last).text
+        }
+
+        /// As a server does that is asked to.
+        func fire(_ name: String) {
+            let payload = UserEventPayload(id: "e1", name: name).encoded
+            agent.fulfil(.operation(1, .fireEvent(name: name, payload: payload), QueryOptions()), at: now, into: &effects)
+            send(.wake)
+        }
+
         func taken() -> [AgentEffect] {
             defer { effects = [] }
             return effects
@@ -128,6 +142,23 @@ import Testing
         #expect(fixture.pieces.first?.hasSuffix(" [ERROR] agent: Caught: signal=hangup\n") == true)
         fixture.send(.cancelled(id))
         #expect(follows(fixture.taken()) == [nil])
+    }
+
+    @Test func `a coordinate is shown unless there are none`() throws {
+        for isDisabled in [false, true] {
+            let fixture = try Fixture { $0.disableCoordinates = isDisabled }
+            #expect(try fixture.text("GET /v1/agent/self").contains(#""Coord":null"#) == isDisabled)
+        }
+    }
+
+    @Test func `nobody may have a command run by an event`() throws {
+        let fixture = try Fixture()
+        fixture.fire("_rexec")
+        fixture.fire("deploy")
+        let logs = fixture.effects.compactMap { if case .log(.info, "agent", let text) = $0 { text } else { nil } }
+        #expect(logs.contains("ignoring remote exec event, disabled.: event_name=_rexec event_id=e1"))
+        let listed = try fixture.text("GET /v1/event/list")
+        #expect(listed.contains("deploy") && !listed.contains("_rexec"))
     }
 
     @Test func `what the pools, consensus and the I/O threads count is shown`() throws {

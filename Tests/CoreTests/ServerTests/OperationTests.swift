@@ -45,6 +45,18 @@ import Testing
         #expect(cluster.server(leader).raft.configuration.voterCount == 2)
     }
 
+    @Test func `the last voter stays, in the reference's words`() throws {
+        let cluster = ServerCluster()
+        try cluster.start(cluster.config("s1", bootstrap: true))
+        cluster.run(for: .seconds(5))
+        let refused = cluster.operate(.removeRaftPeer(.id(ServerCluster.id("s1"))), at: "s1")
+        #expect(refused == .failure(ServerError("Need at least one voter in configuration: {[]}")))
+        let servers = [
+            RaftServer(suffrage: .nonvoter, id: "a", address: "10.0.0.1:8300"), RaftServer(suffrage: .nonvoter, id: "b", address: "x:1"),
+        ]
+        #expect("\(RaftConfiguration(servers: servers))" == "{[{Nonvoter a 10.0.0.1:8300} {Nonvoter b x:1}]}")
+    }
+
     @Test func `leadership goes where an operator wants it`() throws {
         let cluster = try ServerCluster.formed()
         let leader = try #require(cluster.leader)

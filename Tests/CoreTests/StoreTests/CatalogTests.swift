@@ -294,6 +294,16 @@ import Testing
         #expect(h.catalogIndex("web") == 1)
         #expect(h.store.service("web", onNode: "n1")?.value.service.weights == Weights(passing: 1, warning: 1))
     }
+
+    @Test(arguments: [
+        (Weights(passing: 0, warning: 5), false), (Weights(passing: 5, warning: -1), false), (Weights(passing: 65_536, warning: 1), false),
+        (Weights(passing: 2, warning: 65_536), false), (Weights(passing: 65_535, warning: 0), true),
+    ])
+    func `weights that DNS could not show become 1 as a whole`(weights: Weights, isValid: Bool) {
+        var h = Harness()
+        h.service("web", on: "n1") { $0.weights = weights }
+        #expect(h.store.service("web", onNode: "n1")?.value.service.weights == (isValid ? weights : Weights()))
+    }
 }
 
 extension NodeService {

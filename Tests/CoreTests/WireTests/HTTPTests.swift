@@ -185,6 +185,11 @@ private struct Upper: Compressor {
         large.body.append(0x62)
         #expect(
             written(large) == head + "Transfer-Encoding: chunked\r\n\r\n801\r\n" + String(repeating: "a", count: 2_048) + "b\r\n0\r\n\r\n")
+        large.isSized = true
+        #expect(written(large).contains("Content-Length: 2049\r\n\r\naaa"))
+        var framing = HTTPFraming()
+        framing.acceptsGzip = true
+        #expect(written(large, framing).contains("Transfer-Encoding: chunked"))
     }
 
     @Test func `answers follow the request's version, method and wishes`() {

@@ -110,6 +110,10 @@ extension Agent {
             message.version = Int(payload.version)
             message.lamportTime = event.ltime
             guard local.concerns(message) else { return }
+            if message.name == ConsulEvent.remoteExecName {
+                return effects.append(
+                    .log(.info, "agent", "ignoring remote exec event, disabled.: event_name=_rexec event_id=\(message.id)"))
+            }
             effects.append(.log(.debug, "agent", "new event: event_name=\(LogText.value(message.name)) event_id=\(message.id)"))
             for answer in events.add(message) { respond(answer, into: &effects) }
         }

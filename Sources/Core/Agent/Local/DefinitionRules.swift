@@ -2,13 +2,6 @@
 ///
 /// Every function returns what is wrong; nil, or an empty list, for nothing.
 public enum DefinitionRules {
-    public static func weights(_ weights: Weights) -> String? {
-        if weights.passing < 1 { return "Passing must be greater than 0" }
-        if weights.warning < 0 { return "Warning must be greater or equal than 0" }
-        if weights.passing > 65535 || weights.warning > 65535 { return "DNS Weight must be between 0 and 65535" }
-        return nil
-    }
-
     /// Metadata of a node or service; mesh gateways may use one of the reserved keys.
     public static func metadata(_ meta: StringMap, ofMeshGateway: Bool = false) -> String? {
         MetaRules.problem(in: meta, kind: ofMeshGateway ? ServiceKind.meshGateway : "")

@@ -14,6 +14,9 @@ public enum ConsulEvent: Hashable, Sendable {
     /// The name of the event that a new leader fires; the payload is its node name.
     public static let newLeaderName = "consul:new-leader"
 
+    /// The user event that asks for a command to be run.
+    public static let remoteExecName = "_rexec"
+
     /// The name under which a user's event goes through Serf.
     public static func serfName(_ name: String) -> String { userPrefix + name }
 

@@ -45,6 +45,14 @@ public struct Weights: Hashable, Sendable {
         self.passing = passing
         self.warning = warning
     }
+
+    /// What is wrong with them, in the reference's words; nil if nothing is.
+    public var problem: String? {
+        if passing < 1 { return "Passing must be greater than 0" }
+        if warning < 0 { return "Warning must be greater or equal than 0" }
+        if passing > 65535 || warning > 65535 { return "DNS Weight must be between 0 and 65535" }
+        return nil
+    }
 }
 
 public struct MeshGatewayConfig: Hashable, Sendable {
