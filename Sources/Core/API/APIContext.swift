@@ -19,6 +19,8 @@ public final class APIContext: Sendable {
     public let useCache: Bool
     public let enableDebug: Bool
     public let disableCoordinates: Bool
+    /// `http_config.response_headers`, names canonical.
+    public let configuredHeaders: [(name: String, value: String)]
     /// On every answer of a wrapped endpoint: `Vary`, the configured headers, address translation. Sorted by name, names canonical.
     public let commonHeaders: [(name: String, value: String)]
 
@@ -33,16 +35,19 @@ public final class APIContext: Sendable {
         allowWriteFrom = config.allowWriteHTTPFrom.compactMap { IPNetwork($0) }
         discoveryMaxStale = config.discoveryMaxStale
         disableUnprintableFilter = config.disableUnprintableFilter
-        uiEnabled = config.uiEnabled
+        uiEnabled = config.uiEnabled || !config.uiDirectory.isEmpty
         uiContentPath = config.uiContentPath
         useCache = config.httpUseCache
         enableDebug = config.enableDebug
         disableCoordinates = config.disableCoordinates
-        commonHeaders = Self.commonHeaders(configured: config.responseHeaders, translates: config.translateWANAddresses)
+        configuredHeaders = config.responseHeaders.map { (name: HeaderName.canonical($0.key), value: $0.value) }
+        commonHeaders = Self.commonHeaders(configuredHeaders, translates: config.translateWANAddresses)
     }
 
-    private static func commonHeaders(configured: StringMap, translates: Bool) -> [(name: String, value: String)] {
-        var headers = configured.map { (name: HeaderName.canonical($0.key), value: $0.value) }
+    private static func commonHeaders(
+        _ configured: [(name: String, value: String)], translates: Bool
+    ) -> [(name: String, value: String)] {
+        var headers = configured
         // A configured value takes the place of this one.
         if !headers.contains(where: { $0.name == "Vary" }) { headers.append(("Vary", "Accept-Encoding")) }
         if translates { headers.append(("X-Consul-Translate-Addresses", "true")) }

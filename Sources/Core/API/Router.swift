@@ -32,9 +32,24 @@ public struct Router: Sendable {
 
     /// `/` itself, or no endpoint at all.
     private func index(_ target: RequestTarget, _ request: HTTPRequest) -> HTTPResponse {
+        if isOfUI(target.path) { return missingFile() }
         guard target.path.elementsEqual("/".utf8) else { return HTTPResponse(status: 404, wrapped: false) }
         if context.uiEnabled { return Answer.redirect(to: Array(context.uiContentPath.utf8), query: nil, request) }
         return Answer.plain(200, "Consul Agent", wrapped: false)
+    }
+
+    private func isOfUI(_ path: [UInt8]) -> Bool {
+        guard context.uiEnabled, !path.elementsEqual("/".utf8) else { return false }
+        return path.starts(with: context.uiContentPath.utf8) || path.elementsEqual("/robots.txt".utf8)
+    }
+
+    /// A file of the web page, none of which is there.
+    private func missingFile() -> HTTPResponse {
+        var response = Answer.plain(404, "404 page not found\n", wrapped: false)
+        response.headers.append(("X-Content-Type-Options", "nosniff"))
+        response.headers += context.configuredHeaders.filter { $0.name != "Content-Type" && $0.name != "X-Content-Type-Options" }
+        response.headers.sort { $0.name < $1.name }
+        return response
     }
 
     private func lacksSlashOfUI(_ path: [UInt8]) -> Bool {
@@ -86,6 +101,7 @@ public struct Router: Sendable {
         case .uiNodes: try call.uiNodes()
         case .uiNode: try call.uiNode()
         case .uiServices: try call.uiServices()
+        case .uiGatewayServices: try call.uiGatewayServices()
         case .statusLeader: try call.status(.leader)
         case .statusPeers: try call.status(.peers)
         case .raftConfiguration: try call.raftConfiguration()
@@ -101,7 +117,6 @@ public struct Router: Sendable {
         case .catalogDeregister: try call.catalogDeregister()
         case .catalogDatacenters: try call.datacenters()
         case .catalogNodes: try call.catalogNodes()
-        case .uiGatewayServices: try call.uiGatewayServices()
         case .catalogServices: try call.catalogServices()
         case .catalogService: try call.catalogService(connect: false)
         case .catalogConnect: try call.catalogService(connect: true)

@@ -100,7 +100,8 @@ public final class Agent: AgentMachine {
         self.config = config
         wallClockOffset = config.wallClockOffset
         metrics = Metrics(
-            prefix: config.metricsPrefix, wallClockOffset: config.wallClockOffset, prometheusRetention: config.prometheusRetention)
+            prefix: config.metricsPrefix, hostName: config.metricsHostName, wallClockOffset: config.wallClockOffset,
+            prometheusRetention: config.prometheusRetention)
         metrics.filter = config.metricsFilter
         context = APIContext(from: config)
         router = Router(context)
@@ -260,10 +261,10 @@ public final class Agent: AgentMachine {
     private func respond(to id: RequestID, _ result: Result<ReadAnswer, ServerError>, at now: Instant, into effects: inout [AgentEffect]) {
         guard let request = pending.removeValue(forKey: id) else { return }
         switch (request, result) {
-        case (.read(let query, var options, let shape, let cache), .success(let answer)):
         case (.read(_, _, let shape, _), .success) where shape.filterError != nil:
             // Found only now, since whoever carries out the read finds it: any other server would have refused.
             effects.append(.respond(id, Renderer.error(shape.filterError?.text ?? "", shape: shape, context: context)))
+        case (.read(let query, var options, let shape, let cache), .success(let answer)):
             if shape.isRepeatedWhenOld, options.isTooOld(answer.meta) {
                 // Too old: asked once more, of the leader (http-1 §1.9).
                 options.allowStale = false

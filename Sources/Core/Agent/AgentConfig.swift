@@ -130,11 +130,15 @@ public struct AgentConfig: Sendable {
     public var discoveryMaxStale: Duration = .zero
     public var disableUnprintableFilter = false
     public var uiEnabled = false
+    /// Where the files of the web page are; naming one turns it on, too.
+    public var uiDirectory = ""
     public var uiContentPath = "/ui/"
     public var httpUseCache = true
     public var enableDebug = false
     /// Begins the names of all metrics.
     public var metricsPrefix = "consul"
+    /// Follows the prefix in the names of gauges; empty: nothing does.
+    public var metricsHostName = ""
     public var metricsFilter = MetricFilter()
     /// How long metrics are shown to Prometheus after their last change; zero: they are not collected for it.
     public var prometheusRetention: Duration = .zero

@@ -86,7 +86,7 @@ extension ConfigBuilder {
         if !Self.isDatacenter(result.agent.primaryDatacenter) {
             throw ConfigError("acl_datacenter cannot be \(GoQuote.quote(result.agent.primaryDatacenter)). Please use only [a-z0-9-_]")
         }
-        if result.agent.uiEnabled, !result.process.uiDirectory.isEmpty, !isDev {
+        if result.agent.uiEnabled, !result.agent.uiDirectory.isEmpty, !isDev {
             throw ConfigError(
                 "Both the ui and ui-dir flags were specified, please provide only one.\n"
                     + "If trying to use your own web UI resources, use the ui-dir flag.\n"

@@ -183,11 +183,24 @@ public struct ConfigBuilder {
         result.agent.antiEntropyInterval = reader.duration("ae_interval")
         result.agent.checkReapInterval = reader.duration("check_reap_interval")
         result.agent.prometheusRetention = reader.duration("telemetry.prometheus_retention_time")
+        if !reader.bool("telemetry.disable_hostname"), hasMetricsSink() {
+            result.agent.metricsHostName = environment.hostName.trimmingBlanks
+        }
         // Only read so that what cannot be read is reported.
         let others = [
             "primary_gateways_interval", "limits.https_handshake_timeout", "acl.token_ttl", "acl.policy_ttl", "acl.role_ttl", "acl_ttl",
         ]
         for path in others { _ = reader.duration(path) }
+    }
+
+    /// Whether metrics are for anybody but those who ask the agent for them (config §24).
+    private mutating func hasMetricsSink() -> Bool {
+        if result.agent.prometheusRetention > .zero { return true }
+        for name in ["statsite_address", "statsd_address", "dogstatsd_addr", "circonus_api_token", "circonus_submission_url"]
+        where !reader.string("telemetry.\(name)").isEmpty {
+            return true
+        }
+        return false
     }
 
     // MARK: DNS (dns §18)
@@ -237,7 +250,7 @@ public struct ConfigBuilder {
             result.agent.allowWriteHTTPFrom.append(network)
         }
         result.agent.uiEnabled = reader.bool("ui")
-        result.process.uiDirectory = reader.string("ui_dir")
+        result.agent.uiDirectory = reader.string("ui_dir")
         let path = reader.string("ui_content_path").utf8[...].trimmingSlashes
         result.agent.uiContentPath = path.isEmpty ? "/" : "/\(path)/"
     }

@@ -45,7 +45,7 @@ enum ConfigSupport {
         Entry("telemetry.dogstatsd_addr", "metrics are not sent"),
         Entry("telemetry.circonus_api_token", "metrics are not sent"),
         Entry("telemetry.circonus_submission_url", "metrics are not sent"),
-        Entry("ui_dir", "the built-in page is served"),
+        Entry("ui_dir", "no page is served"),
         Entry("discovery_max_stale", "reads are not redirected by age"),
     ]
 

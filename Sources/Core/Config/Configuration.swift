@@ -37,7 +37,6 @@ public struct ProcessConfig: Sendable {
     /// For the banner: whether this server was told to bootstrap.
     public var showsBootstrap = false
 
-    public var uiDirectory = ""
     public var watches: [DynamicValue] = []
 
     public init() {}

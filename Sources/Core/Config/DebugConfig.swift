@@ -33,7 +33,7 @@ extension ConfigBuilder {
         ] { add(name, .bool(flag)) }
         for (name, text) in [
             ("Datacenter", agent.datacenter), ("PrimaryDatacenter", agent.primaryDatacenter), ("NodeName", agent.nodeName),
-            ("NodeID", result.process.nodeID), ("UIContentPath", agent.uiContentPath), ("UIDir", result.process.uiDirectory),
+            ("NodeID", result.process.nodeID), ("UIContentPath", agent.uiContentPath), ("UIDir", agent.uiDirectory),
             ("Version", AgentConfig.compatibilityVersion), ("VersionPrerelease", ""), ("Revision", AgentConfig.revision),
             ("DataDir", result.process.dataDirectory), ("PidFile", result.process.pidFile),
         ] { add(name, .string(text)) }

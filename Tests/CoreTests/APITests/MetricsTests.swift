@@ -159,6 +159,17 @@ import Testing
         #expect(answer.status == 415 && answer.text == "Prometheus is not enabled since its retention time is not positive")
     }
 
+    @Test func `gauges may name the host`() {
+        var metrics = Metrics(hostName: "h1", prometheusRetention: .minutes(1))
+        metrics.set(.autopilotHealthy, to: 1, at: at(1))
+        metrics.set("a", to: 1, at: at(1))
+        metrics.count(.rpcRequest, at: at(1))
+        metrics.add(.seconds(1), to: "s", at: at(1))
+        let names = ["consul.h1.a", "consul.h1.autopilot.healthy", "consul.rpc.request", "consul.s"]
+        #expect(metrics.snapshot(at: at(2)).entries.map(\.key.name) == names)
+        #expect(Renderer.prometheus(metrics.prometheusSnapshot(at: at(2)), context: context).text.contains("consul_h1_autopilot_healthy 1"))
+    }
+
     @Test func `Prometheus sees sums since the start`() {
         var metrics = Metrics(prometheusRetention: .minutes(1))
         metrics.count(.rpcRequest, by: 2, at: at(1))

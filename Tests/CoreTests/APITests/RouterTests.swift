@@ -76,6 +76,24 @@ import Testing
         #expect(context { $0.uiEnabled = true }.answer("GET /uj")?.status == 404)
     }
 
+    @Test func `no file of the web page is there`() throws {
+        let router = context {
+            $0.uiDirectory = "/srv/ui"
+            $0.uiContentPath = "/page/"
+            $0.responseHeaders = ["x-foo": "bar", "content-type": "text/html"]
+        }
+        for line in ["GET /page/", "GET /page/services/web", "POST /page/", "GET /robots.txt"] {
+            let answer = try #require(router.answer(line))
+            #expect(answer.status == 404 && answer.text == "404 page not found\n" && !answer.wrapped)
+            let headers = answer.headers.map { "\($0.name): \($0.value)" }
+            #expect(headers == ["Content-Type: text/plain; charset=utf-8", "X-Content-Type-Options: nosniff", "X-Foo: bar"])
+        }
+        #expect(router.answer("GET /")?["Location"] == "/page/" && router.answer("GET /page")?["Location"] == "/page/")
+        #expect(router.answer("GET /ui/")?.body.isEmpty == true)
+        let off = try #require(context { $0.uiContentPath = "/page/" }.answer("GET /page/"))
+        #expect(off.status == 404 && off.body.isEmpty && off.headers.isEmpty)
+    }
+
     @Test(arguments: ["GET /v1/kv/a%00", "GET /v1/kv/a%09b", "GET /v1/kv/%C2%A0", "GET /nope%01"])
     func `unprintable paths are refused`(line: String) throws {
         let answer = try #require(router.answer(line))

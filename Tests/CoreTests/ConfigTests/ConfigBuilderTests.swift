@@ -138,6 +138,18 @@ enum ConfigFixture {
         #expect(other.agent.logLevel == .error && !other.agent.uiEnabled && other.agent.httpPort == 7)
     }
 
+    @Test func `gauges name the host where metrics have a sink`() throws {
+        func hostName(_ telemetry: String) throws -> String { try ConfigFixture.build("telemetry { \(telemetry) }").agent.metricsHostName }
+        #expect(try hostName("") == "" && hostName("prometheus_retention_time = \"10s\"") == "host1")
+        #expect(try hostName("statsd_address = \"127.0.0.1:1\"") == "host1")
+        #expect(try hostName("prometheus_retention_time = \"10s\" disable_hostname = true") == "")
+    }
+
+    @Test func `a directory of its own turns the web page on, too`() throws {
+        let agent = try ConfigFixture.build("ui_dir = \"/srv/ui\"").agent
+        #expect(!agent.uiEnabled && agent.uiDirectory == "/srv/ui" && APIContext(from: agent).uiEnabled)
+    }
+
     @Test func `expecting one server is bootstrapping`() throws {
         let config = try ConfigFixture.build("server = true bootstrap_expect = 1")
         #expect(config.agent.bootstrap && config.agent.bootstrapExpect == 0 && config.process.showsBootstrap)

@@ -13,6 +13,7 @@ public struct Metrics: Sendable {
     private static let dynamicStart = sampleStart + SampleMetric.allCases.count
 
     private let prefix: String
+    private let gaugePrefix: String
     private let wallClockOffset: Int64
     /// What is shown of what is measured.
     public var filter = MetricFilter()
@@ -28,9 +29,13 @@ public struct Metrics: Sendable {
     private var end = Instant(nanoseconds: .min)
     private var previous: (start: Int64, values: [MetricAggregate])?
 
-    /// `prefix` begins every name. A `prometheusRetention` of zero or less: nothing is kept for Prometheus.
-    public init(prefix: String = "consul", wallClockOffset: Int64 = 0, prometheusRetention: Duration = .zero) {
+    /// `prefix` begins every name; in those of gauges, `hostName` follows unless it is empty. A `prometheusRetention` of zero or less:
+    /// nothing is kept for Prometheus.
+    public init(
+        prefix: String = "consul", hostName: String = "", wallClockOffset: Int64 = 0, prometheusRetention: Duration = .zero
+    ) {
         self.prefix = prefix.isEmpty ? "" : prefix + "."
+        gaugePrefix = hostName.isEmpty ? self.prefix : self.prefix + hostName + "."
         self.wallClockOffset = wallClockOffset
         prometheus = prometheusRetention > .zero ? PrometheusMetrics(retention: prometheusRetention) : nil
     }
@@ -177,7 +182,7 @@ public struct Metrics: Sendable {
 
     private func fullKey(of slot: Int) -> MetricKey {
         var key = key(of: slot)
-        key.name = prefix + key.name
+        key.name = (key.kind == .gauge ? gaugePrefix : prefix) + key.name
         return key
     }
 }
