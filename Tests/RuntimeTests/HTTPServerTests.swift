@@ -18,6 +18,26 @@ import Testing
         #expect(client.get("/here")?.head.contains("Date: ") == true)
     }
 
+    @Test func `requests are logged for those who want to know`() throws {
+        let running = try RunningDriver()
+        defer { running.stop() }
+        let client = RawClient(port: running.port)
+        #expect(client.get("/here")?.text == "here")
+        running.agent.willAsk([.followLog(.debug)])
+        #expect(client.put("/ask", "")?.text == "true")
+        #expect(client.get("/here")?.text == "here")
+        #expect(client.get("/core?token=abc&x=1") != nil)
+        #expect(client.get("/broken")?.text == "No cluster leader")
+        func lines(_ start: String) -> [String] { running.agent.history.filter { $0.hasPrefix(start) } }
+        running.until { lines("debug agent.http ").contains { $0.contains("/broken") } }
+        let finished = lines("debug agent.http Request finished: method=")
+        #expect(finished.filter { $0.contains("url=/here from=127.0.0.1:") && $0.contains(" latency=") }.count == 1)
+        #expect(finished.contains { $0.contains(#"method=GET url="/core?token=<hidden>&x=1" from=127.0.0.1:"#) })
+        let failed = lines("error agent.http ")
+        #expect(failed.count == 1 && failed[0].hasPrefix("error agent.http Request error: method=GET url=/broken from=127.0.0.1:"))
+        #expect(failed[0].hasSuffix(#" error="No cluster leader""#))
+    }
+
     @Test func `requests sent ahead are answered in their order`() throws {
         let running = try RunningDriver()
         defer { running.stop() }

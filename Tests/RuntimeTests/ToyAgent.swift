@@ -86,6 +86,8 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
             var response = Self.text("")
             response.body = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
             effects.append(.respond(id, response))
+        case ("GET", "/broken"):
+            effects.append(.respond(id, HTTPResponse(status: 500, body: Array("No cluster leader".utf8))))
         default: effects.append(.respond(id, Self.text("core \(request.method) \(target) \(request.body.count)")))
         }
     }

@@ -13,6 +13,8 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     private var measures = RequestMeasures()
     /// What was answered last.
     private var subject = MeasuredSubject.none
+    /// Of that answer, until it is taken.
+    private var error: String?
 
     public init(config: AgentConfig, gzip: Gzip, seed: UInt64) {
         router = Router(APIContext(from: config))
@@ -35,6 +37,7 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         let call = router.route(request)
         guard let (response, isRead) = respond(to: call, state, now), !response.close else { return .routed(call) }
         subject = MeasuredSubject(request)
+        if response.status >= 400 { error = response.loggedError }
         if isRead { measures.reads += 1 }
         let start = out.count
         HTTPSerializer.append(response, framing: framing, date: date, to: &out, compressor: &gzip)
@@ -62,6 +65,11 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
             return (Renderer.render(visible, meta: meta, options: options, shape: shape, context: router.context), true)
         default: return nil
         }
+    }
+
+    public mutating func takeError() -> String? {
+        defer { error = nil }
+        return error
     }
 
     public func subject(of request: borrowing HTTPRequest) -> MeasuredSubject { MeasuredSubject(request) }

@@ -19,6 +19,9 @@ public protocol RequestFrontEnd {
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
     ) -> RequestAnswer
 
+    /// What the log says of the last request if its answer, `.written`, was an error; once. To be asked for answers of 400 and above.
+    mutating func takeError() -> String?
+
     /// Answers a DNS question from the published state, if that is possible.
     mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer
 
@@ -36,6 +39,7 @@ public protocol RequestFrontEnd {
 
 /// A front end that neither changes nor measures.
 extension RequestFrontEnd {
+    public mutating func takeError() -> String? { nil }
     public mutating func reload(_ config: AgentConfig) {}
     public func subject(of request: borrowing HTTPRequest) -> MeasuredSubject { .none }
     public mutating func measure(_ subject: MeasuredSubject, nanoseconds: Int64) {}

@@ -52,7 +52,7 @@ public final class Driver<Machine: AgentMachine> {
         self.peers = peers
         let effects = Effects(peers: peers, logger: logger)
         let core = CoreLoop(machine: machine, sink: effects)
-        let shared = SharedState(core: core, limits: configuration.limits)
+        let shared = SharedState(core: core, limits: configuration.limits, logger: logger)
         let count = configuration.loops ?? min(8, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))) / 2))
         let loops = try (0..<count).map { try IOLoop(index: $0, shared: shared, frontEnd: frontEnd()) }
         let queue = DiskQueue(disk)

@@ -26,6 +26,8 @@ final class HTTPConnection: EventSource {
     /// What its time is measured under, and since when.
     private var subject = MeasuredSubject.none
     private var since = Instant.zero
+    /// For the log.
+    private var asked: (method: String, target: [UInt8])?
     /// There may be something to read.
     private var isReadable = false
     /// The client sends no more (it may still be reading).
@@ -89,6 +91,13 @@ final class HTTPConnection: EventSource {
         guard pending == id else { return }
         pending = nil
         loop.measure(subject, since: since)
+        if let (method, target) = asked {
+            asked = nil
+            let error = response.status >= 400 ? response.loggedError : nil
+            if error != nil || loop.shared.requestLog.wantsAll {
+                loop.shared.requestLog.answered(method, target, error: error, by: fd, since: since)
+            }
+        }
         let isOpen = HTTPSerializer.append(response, framing: framing, date: loop.date.current(), to: &loop.toSend, compressor: &loop.gzip)
         if !isOpen { end = .afterOutput }
         // Requests that came with this one.
@@ -175,12 +184,14 @@ final class HTTPConnection: EventSource {
 
     private func take(_ request: HTTPRequest, _ framing: HTTPFraming) {
         let now = SystemClock.now()
+        let start = loop.toSend.count
         var answer = RequestAnswer.handOver
         if let state = loop.state() {
             answer = loop.frontEnd.answer(request, framing: framing, state: state, now: now, date: loop.date.current(), into: &loop.toSend)
         }
         if case .written = answer {
             loop.measureAnswered(since: now)
+            logWritten(request, from: start, since: now)
             if !framing.keepAlive { end = .afterOutput }
             return
         }
@@ -189,6 +200,7 @@ final class HTTPConnection: EventSource {
         pending = id
         pendingIsBlocking = Self.isBlocking(request)
         self.framing = framing
+        asked = (request.method, request.target)
         (subject, since) = (loop.frontEnd.subject(of: request), now)
         // Whoever looks at measures wants the latest.
         if request.target.starts(with: "/v1/agent/metrics".utf8) { loop.tellMeasures() }
@@ -197,6 +209,16 @@ final class HTTPConnection: EventSource {
         } else {
             loop.outgoing.append(.request(id, request))
         }
+    }
+
+    /// The front end has written an answer behind `start`: `HTTP/1.1 500 ...`.
+    @inline(__always)
+    private func logWritten(_ request: HTTPRequest, from start: Int, since now: Instant) {
+        let isError = start + 9 < loop.toSend.count && loop.toSend[start + 9] >= UInt8(ascii: "4")
+        guard isError || loop.shared.requestLog.wantsAll else { return }
+        let error = isError ? loop.frontEnd.takeError() : nil
+        if error == nil, !loop.shared.requestLog.wantsAll { return }
+        loop.shared.requestLog.answered(request.method, request.target, error: error, by: fd, since: now)
     }
 
     /// Whether the request waits for a change: a GET with `index` or `hash`.
@@ -292,6 +314,7 @@ final class HTTPConnection: EventSource {
         loop.shared.clients.remove(client)
         if let pending { loop.outgoing.append(.cancelled(pending)) }
         pending = nil
+        asked = nil
         output = []
     }
 }

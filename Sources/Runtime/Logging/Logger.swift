@@ -1,6 +1,7 @@
 import Core
 import CSystem
 import Glibc
+import Synchronization
 
 /// Writes log lines in the reference's format, from a thread of its own (config §23):
 ///
@@ -30,6 +31,9 @@ public final class Logger: @unchecked Sendable {
     private var followed: LogLevel?
     private var follower: (@Sendable (LogLevel, String, String) -> Void)?
 
+    /// The least level that anybody wants, for those who would make a line in vain.
+    private let least: Atomic<UInt8>
+
     static let bufferMax = 1 << 20
 
     /// With `isHeld`, nothing is written before `release`: the banner comes first.
@@ -37,6 +41,7 @@ public final class Logger: @unchecked Sendable {
         level: LogLevel = .info, isJSON: Bool = false, isHeld: Bool = false, fd: Int32 = 1, file: LogFile? = nil, syslog: Syslog? = nil
     ) {
         self.level = level
+        least = Atomic(level.rawValue)
         self.file = file
         self.syslog = syslog
         self.isJSON = isJSON
@@ -44,11 +49,26 @@ public final class Logger: @unchecked Sendable {
         self.fd = fd
     }
 
-    public func setLevel(_ new: LogLevel) { lock.holding { level = new } }
+    public func setLevel(_ new: LogLevel) {
+        lock.holding {
+            level = new
+            noteLeast()
+        }
+    }
     public var currentLevel: LogLevel { lock.holding { level } }
 
     /// Has a follower get the lines of that level and above that `log` writes; nil: of none.
-    func follow(_ level: LogLevel?) { lock.holding { followed = level } }
+    func follow(_ level: LogLevel?) {
+        lock.holding {
+            followed = level
+            noteLeast()
+        }
+    }
+
+    private func noteLeast() { least.store(min(level, followed ?? level).rawValue, ordering: .relaxed) }
+
+    /// Whether a line of that level goes anywhere.
+    func wants(_ level: LogLevel) -> Bool { level.rawValue >= least.load(ordering: .relaxed) }
 
     /// To be called before there are other threads. The follower must not log.
     func setFollower(_ follower: @escaping @Sendable (LogLevel, String, String) -> Void) { self.follower = follower }

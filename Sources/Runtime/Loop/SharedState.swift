@@ -7,8 +7,10 @@ final class SharedState: @unchecked Sendable {
     let published = Published()
     let clients: ClientCounter
     let limits: ServerLimits
+    let requestLog: RequestLog
 
-    init(core: any EventQueue, limits: ServerLimits) {
+    init(core: any EventQueue, limits: ServerLimits, logger: Logger) {
+        requestLog = RequestLog(logger)
         self.core = core
         self.limits = limits
         clients = ClientCounter(max: limits.connectionsPerClientMax)

@@ -48,6 +48,28 @@ import Testing
         }
     }
 
+    @Test func `what the log says of an answer is told once`() throws {
+        var frontEnd = FrontEnd(config: cluster.server(follower).config, gzip: AgentCluster.NoGzip(), seed: 1)
+        let state = try #require(cluster.published[follower])
+        func error(_ line: String) -> String? {
+            var out: [UInt8] = []
+            _ = frontEnd.answer(request(line), framing: HTTPFraming(), state: state, now: cluster.now, date: [], into: &out)
+            return frontEnd.takeError()
+        }
+        #expect(error("PUT /v1/catalog/nodes") == "method PUT not allowed")
+        #expect(frontEnd.takeError() == nil && error("GET /v1/kv/none?stale") == nil && error("GET /v1/kv/") == nil)
+        #expect(error("GET /v1/kv/a?ns=x") == #"Bad request: Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature"#)
+    }
+
+    @Test(arguments: [
+        ("/v1/kv/a", "/v1/kv/a"), ("/v1/kv/a?", "/v1/kv/a?"), ("/v1/kv/a?token=x&raw", "/v1/kv/a?token=<hidden>&raw"),
+        ("/v1/kv/a?raw&tok%65n=x&token", "/v1/kv/a?raw&tok%65n=<hidden>&token"), ("/v1/kv/a?xtoken=x", "/v1/kv/a?xtoken=x"),
+        ("/v1/acl/info/secret?pretty", "/v1/acl/info/<hidden>?pretty"), ("/v1/acl/list", "/v1/acl/list"),
+    ])
+    func `the log shows no tokens`(target: String, shown: String) {
+        #expect(HTTPRequest.logged(target: Array(target.utf8)) == shown)
+    }
+
     @Test func `a bad filter is found by whoever answers`() throws {
         #expect(try answer("GET /v1/catalog/nodes?filter=Foo==1") == .routed)
         guard case .written(let text) = try answer("GET /v1/catalog/nodes?filter=Foo==1&stale&index=1000") else {
