@@ -244,7 +244,8 @@ import Testing
 
     @Test func `ports that are taken are told in the reference's words`() throws {
         let stream = try ListeningSocket.stream(SocketAddress(ip: "127.0.0.1", port: 0)!)
-        let datagrams = try ListeningSocket.datagram(SocketAddress(ip: "127.0.0.1", port: 0)!)
+        // On an address of its own, where nobody has the same port of the other protocol.
+        let datagrams = try ListeningSocket.datagram(SocketAddress(ip: "127.0.0.77", port: 0)!)
         func problem(_ change: (inout ClusterConfiguration) -> Void) -> String? {
             var configuration = ClusterConfiguration(origin: SocketAddress(ip: "127.0.0.1", port: 0)!)
             change(&configuration)
@@ -265,7 +266,7 @@ import Testing
         #expect(problem { $0.wan = stream.address } == "Failed to start WAN Serf: " + network + tcp)
         #expect(
             problem { $0.wan = datagrams.address } == "Failed to start WAN Serf: " + network
-                + "Failed to start UDP listener on \"127.0.0.1\" port \(datagrams.address.port): "
+                + "Failed to start UDP listener on \"127.0.0.77\" port \(datagrams.address.port): "
                 + "listen udp \(datagrams.address): bind: address already in use")
     }
 
