@@ -45,6 +45,22 @@ import Testing
         #expect(verdict(writes + [(.save([1, 0]), true, 0, 5)]) == .linearizable)
     }
 
+    @Test func `an archive from a server that is behind holds a state that was, not one that comes`() {
+        func verdict(_ values: [Int32]) -> RegisterHistory.Verdict {
+            var history = SnapshotHistory(keys: 1)
+            for (number, value) in ([1, 2, 3] as [Int32]).enumerated() {
+                let start = Instant.zero + .seconds(number * 10)
+                history.append(
+                    .init(action: .put(key: 0, value), isDone: true, invoked: start, returned: start + .seconds(1), client: 0))
+            }
+            for _ in 0..<2 { history.appendStaleSave(values, returned: .zero + .seconds(15), client: 1) }
+            #expect(history.operations.count == 4)
+            return history.check()
+        }
+        #expect(verdict([1]) == .linearizable && verdict([2]) == .linearizable && verdict([0]) == .linearizable)
+        #expect(isViolated(verdict([3])))
+    }
+
     @Test func `a write without an answer explains what was seen of it`() {
         #expect(verdict([(.put(key: 0, 1), false, 0, 1), (.read(key: 0, 1), true, 8, 9)]) == .linearizable)
         #expect(isViolated(verdict([(.put(key: 0, 1), false, 5, 6), (.read(key: 0, 1), true, 2, 3)])))

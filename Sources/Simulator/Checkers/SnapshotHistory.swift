@@ -26,10 +26,19 @@ struct SnapshotHistory {
 
     let keys: Int
     private(set) var operations: [Operation] = []
+    private var staleSaves = LookupSet<[Int32]>()
 
     init(keys: Int) { self.keys = keys }
 
     mutating func append(_ operation: Operation) { operations.append(operation) }
+
+    /// An archive from a server that may be behind: of a state that was committed by the time it was returned. Of all with the same
+    /// values only the one that was returned first says anything.
+    mutating func appendStaleSave(_ values: [Int32], returned: Instant, client: Int) {
+        if staleSaves.insert(values) {
+            append(Operation(action: .save(values), isDone: true, invoked: .zero, returned: returned, client: client))
+        }
+    }
 
     func check(limit: Int = LinearizabilitySearch<SnapshotModel>.configurationLimit) -> RegisterHistory.Verdict {
         let model = SnapshotModel(self)

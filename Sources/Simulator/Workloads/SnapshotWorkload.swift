@@ -116,8 +116,7 @@ final class SnapshotWorkload: Workload {
             case .action(let action, let tolerance):
                 record(action, response, invoked: pending.invoked - tolerance, from.client, hub)
             case .save(let isStale):
-                // An old state is as good as a new one, but it must have been one.
-                record(archive: response, invoked: isStale ? .zero : pending.invoked, from.client, hub)
+                record(archive: response, invoked: isStale ? nil : pending.invoked, from.client, hub)
             case .restoreDamaged:
                 refused += 1
                 if response.status == 200 { complain("damaged archives are refused", "one was restored") }
@@ -161,14 +160,19 @@ final class SnapshotWorkload: Workload {
         return value
     }
 
-    private func record(archive response: HTTPClientResponse, invoked: Instant, _ client: Int, _ hub: ClientHub) {
+    /// `invoked` is nil for an archive whose state may be old.
+    private func record(archive response: HTTPClientResponse, invoked: Instant?, _ client: Int, _ hub: ClientHub) {
         guard response.status == 200 else { return }
         do {
             let archive = Archive(bytes: response.body, values: try values(in: response.body))
             archives.append(archive)
             if archives.count > Self.archivesMax { archives.removeFirst() }
             saved += 1
-            append(.save(archive.values), isDone: true, invoked: invoked, client, hub)
+            if let invoked {
+                append(.save(archive.values), isDone: true, invoked: invoked, client, hub)
+            } else {
+                history.appendStaleSave(archive.values, returned: hub.now, client: client)
+            }
         } catch {
             complain("archives are whole", "\(error)")
         }
