@@ -58,6 +58,7 @@ struct SnapshotHistory {
 /// A few keys and archives of all of them as a sequential object.
 struct SnapshotModel: SequentialModel {
     let operations: [SnapshotHistory.Operation]
+    private let kinds: [Int]
     let initial: [Int32]
     var count: Int { operations.count }
 
@@ -83,15 +84,24 @@ struct SnapshotModel: SequentialModel {
             case .read, .save: return nil
             }
         }
+        var restored: [[Int32]] = []
+        kinds = operations.map { operation in
+            if operation.isDone { return 0 }
+            switch operation.action {
+            case .delete(let key): return key + 1
+            case .restore(let values):
+                if !restored.contains(values) { restored.append(values) }
+                return history.keys + 1 + restored.firstIndex(of: values)!
+            case .put, .read, .save: return 0
+            }
+        }
     }
 
     func interval(of operation: Int) -> (invoked: Instant, returned: Instant) {
         (operations[operation].invoked, operations[operation].returned)
     }
 
-    func kind(of operation: Int) -> Int {
-        if !operations[operation].isDone, case .delete(let key) = operations[operation].action { key + 1 } else { 0 }
-    }
+    func kind(of operation: Int) -> Int { kinds[operation] }
 
     func isPure(_ operation: Int) -> Bool {
         switch operations[operation].action {
