@@ -1,13 +1,20 @@
 """Starts the built agent on ports of its own and talks to it."""
-import http.client, json, os, shutil, signal, socket, subprocess, sys, tempfile, time
+import http.client, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, time
 
 CONSUL = os.environ["CONSUL"]
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that is free for both protocols, below those that the system gives to outgoing connections."""
+    while True:
+        port = random.randrange(22000, 32000)
+        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+            try:
+                stream.bind(("127.0.0.1", port))
+                datagrams.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 class Agent:
