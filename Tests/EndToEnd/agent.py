@@ -17,6 +17,24 @@ def free_port():
                 pass
 
 
+def exchange(connection, method, path, body=None):
+    """(status, headers in lower case, body); closes the connection."""
+    try:
+        connection.request(method, path, body)
+        r = connection.getresponse()
+        return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
+    finally:
+        connection.close()
+
+
+def eventually(condition, what, seconds=30, pause=0.1):
+    deadline = time.time() + seconds
+    while not (value := condition()):
+        assert time.time() < deadline, what
+        time.sleep(pause)
+    return value
+
+
 class Agent:
     """A lone server whose data survives `kill` and `start`."""
 
@@ -62,13 +80,7 @@ class Agent:
 
     def request(self, method, path, body=None, timeout=30):
         """(status, headers in lower case, body)"""
-        c = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout)
-        try:
-            c.request(method, path, body)
-            r = c.getresponse()
-            return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
-        finally:
-            c.close()
+        return exchange(http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout), method, path, body)
 
     def json(self, method, path, body=None):
         status, headers, data = self.request(method, path, json.dumps(body) if body is not None else None)

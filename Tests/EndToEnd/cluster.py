@@ -1,5 +1,6 @@
 """Clusters of built agents: each in a network namespace of its own where the machine allows it, on loopback addresses otherwise."""
 import http.client, json, os, shutil, signal, socket, subprocess, tempfile, time
+from agent import exchange
 
 CONSUL = os.environ["CONSUL"]
 BRIDGES = ("cst0", "cst1")
@@ -101,13 +102,7 @@ class Member:
 
     def request(self, method, path, body=None, timeout=10):
         """(status, headers in lower case, body)"""
-        c = self.connection(timeout)
-        try:
-            c.request(method, path, body)
-            r = c.getresponse()
-            return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
-        finally:
-            c.close()
+        return exchange(self.connection(timeout), method, path, body)
 
     def json(self, method, path, body=None):
         status, _, data = self.request(method, path, json.dumps(body) if body is not None else None)

@@ -646,6 +646,9 @@ class Server:
         self.closing = True
         self.step_down()
         self.listener.close()
+        self.hang_up()
+
+    def hang_up(self):
         for connection in list(self.connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -656,11 +659,7 @@ class Server:
         """Answers nothing of Raft any more."""
         with self.lock:
             self.mute = True
-        for connection in list(self.connections):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        self.hang_up()
 
     def accept(self):
         while not self.closing:

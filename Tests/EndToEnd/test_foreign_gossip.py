@@ -3,6 +3,7 @@ would have sent, byte by byte, and whatever the reference sends must be understo
 import base64, json, os, random, socket, struct, subprocess, threading, time, zlib
 
 from agent import CONSUL, Agent, free_port
+from agent import eventually as agent_eventually
 from foreign_gossip import *
 
 VECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../CoreTests/Vectors/gossip.json")
@@ -33,11 +34,7 @@ def peer(*arguments, **options):
 
 
 def eventually(condition, what, seconds=15):
-    deadline = time.time() + seconds
-    while not (value := condition()):
-        assert time.time() < deadline, what
-        time.sleep(0.02)
-    return value
+    return agent_eventually(condition, what, seconds, pause=0.02)
 
 
 def heard(condition, what, *by):

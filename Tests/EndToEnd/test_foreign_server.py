@@ -1,10 +1,10 @@
 """A server of the reference, as `foreign_server.py` plays it, among our servers and clients: as follower, as leader, as caller."""
 import http.client, io, json, os, shutil, signal, socket, subprocess, tarfile, tempfile, threading, time
+from agent import CONSUL, exchange
 from foreign_server import (BARRIER, CONFIGURATION, NOOP, RST, SYN, DATA, GOAWAY, WINDOW, Client, Pool, RPCError, SIGNATURES, Server, Stream, check,
                             exactly, make, pack, text, unpack, unpack_all, zero)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CONSUL = os.environ["CONSUL"]
 SERF = shutil.which("serf") or os.path.join(HERE, "../../.build/serf/usr/bin/serf")
 NETWORK = f"127.0.{80 + os.getpid() % 150}"
 with open(os.path.join(HERE, "../CoreTests/Vectors/rpc-raft.json")) as vectors:
@@ -33,13 +33,7 @@ class Ours:
 
     def request(self, method, path, body=None):
         """(status, headers in lower case, body)"""
-        c = http.client.HTTPConnection(self.address, 8500, timeout=30)
-        try:
-            c.request(method, path, body)
-            r = c.getresponse()
-            return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
-        finally:
-            c.close()
+        return exchange(http.client.HTTPConnection(self.address, 8500, timeout=30), method, path, body)
 
     def json(self, method, path, body=None):
         status, _, data = self.request(method, path, json.dumps(body) if body is not None else None)

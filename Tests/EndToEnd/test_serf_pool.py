@@ -1,6 +1,6 @@
 """The reference's own Serf (Debian's package) in one LAN pool with our agent: each must do with the other as with its like."""
 import base64, os, shutil, subprocess, tempfile, time
-from agent import Agent, free_port
+from agent import Agent, eventually, free_port
 
 SERF = shutil.which("serf") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.build/serf/usr/bin/serf")
 KEY, NEW_KEY = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
@@ -32,14 +32,6 @@ class Serf:
     def kill(self):
         self.process.kill()
         self.process.wait()
-
-
-def eventually(condition, what, seconds=30):
-    deadline = time.time() + seconds
-    while not (value := condition()):
-        assert time.time() < deadline, what
-        time.sleep(0.1)
-    return value
 
 
 def statuses(agent):

@@ -13,8 +13,6 @@ extension AgentConfig {
         config.httpMaxConnectionsPerClient = new.httpMaxConnectionsPerClient
         config.metricsFilter = new.metricsFilter
         config.dns = new.dns
-        config.dns.domain = dns.domain
-        config.dns.altDomain = dns.altDomain
         return config
     }
 }

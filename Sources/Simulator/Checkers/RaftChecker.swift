@@ -96,7 +96,8 @@ struct RaftChecker {
     /// Looks at a server after it has done something.
     mutating func observe(_ server: Int, _ view: some RaftView) throws(Violation) {
         // A server whose provisional snapshot came to nothing begins anew.
-        if servers[server].isProvisional, !view.isProvisional, view.commitIndex < servers[server].commit { forget(server) }
+        let isProvisional = view.isProvisional
+        if servers[server].isProvisional, !isProvisional, view.commitIndex < servers[server].commit { forget(server) }
         let old = servers[server]
         let term = view.term
         let isLeader = view.isLeader
@@ -110,8 +111,8 @@ struct RaftChecker {
         servers[server].term = term
         servers[server].isLeader = isLeader
         if isLeader && !(old.isLeader && old.term == term) { try elected(server, view) }
-        servers[server].isProvisional = view.isProvisional
-        if view.isProvisional { return }
+        servers[server].isProvisional = isProvisional
+        if isProvisional { return }
         let commit = view.commitIndex
         if commit != old.commit { try committed(server, view, from: old.commit, to: commit) }
         let applied = view.appliedIndex
