@@ -40,9 +40,10 @@ soak: build ## Disturb a cluster of real processes for half an hour: make soak S
 format: ## Reformat all sources
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
 
-lint: ## Check formatting and the purity of Sources/Core
+lint: ## Check formatting, and the purity and layers of Sources/Core
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
 	Tools/check-purity
+	Tools/check-layers
 
 fuzz: build ## Run the simulator over a range of seeds: make fuzz SEEDS=1..2000
 	$(RELEASE)/consul-sim fuzz --seeds $(SEEDS) --jobs $(JOBS)

@@ -113,7 +113,7 @@ enum AggregatedStatus: String {
     init(_ checks: some Sequence<HealthCheck>) {
         var found = AggregatedStatus.passing
         for check in checks {
-            if LocalState.isMaintenance(check.checkID) {
+            if MaintenanceCheck.isOne(check.checkID) {
                 self = .maintenance
                 return
             }

@@ -34,23 +34,6 @@ public struct AgentStatistics: Sendable {
         self.name = name
         self.values = values
     }
-
-    /// What every agent tells: sections `agent` and `build`.
-    public static func local(_ counts: LocalStatistics) -> [AgentStatistics] {
-        [
-            AgentStatistics(
-                "agent",
-                [
-                    "check_monitors": String(counts.monitors), "check_ttls": String(counts.ttlChecks), "checks": String(counts.checks),
-                    "services": String(counts.services),
-                ]),
-            AgentStatistics(
-                "build",
-                [
-                    "prerelease": "", "revision": String(AgentConfig.revision.prefix(8)), "version": AgentConfig.compatibilityVersion,
-                ]),
-        ]
-    }
 }
 
 /// Answers that describe the whole agent. Pure; without the headers that all answers of the API have.

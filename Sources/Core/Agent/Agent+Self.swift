@@ -75,3 +75,22 @@ extension Server {
         ]
     }
 }
+
+extension AgentStatistics {
+    /// What every agent tells: sections `agent` and `build`.
+    public static func local(_ counts: LocalStatistics) -> [AgentStatistics] {
+        [
+            AgentStatistics(
+                "agent",
+                [
+                    "check_monitors": String(counts.monitors), "check_ttls": String(counts.ttlChecks), "checks": String(counts.checks),
+                    "services": String(counts.services),
+                ]),
+            AgentStatistics(
+                "build",
+                [
+                    "prerelease": "", "revision": String(AgentConfig.revision.prefix(8)), "version": AgentConfig.compatibilityVersion,
+                ]),
+        ]
+    }
+}

@@ -52,6 +52,7 @@ public final class Agent: AgentMachine {
     var dns: DNSResponder
     var random: Random
     var localEffects: [LocalEffect] = []
+    private var backendEffects: [ServerEffect] = []
     /// Answers that `?cached` has been asked for before (http-1 §1.12).
     var cached = AnswerCache()
     var nextDiskToken: UInt64 = 1
@@ -203,7 +204,9 @@ public final class Agent: AgentMachine {
             startEffects = []
         }
         while true {
-            let answers = backend.takeOutput(into: &effects)
+            let answers = backend.takeOutput(into: &backendEffects)
+            for effect in backendEffects { effects.append(AgentEffect(effect)) }
+            backendEffects.removeAll(keepingCapacity: true)
             for answer in answers { deliver(answer, at: now, into: &effects) }
             let hasNews = settlePools(at: now, into: &effects)
             if localEffects.isEmpty && answers.isEmpty && !hasNews { break }

@@ -1,136 +1,5 @@
 // The border between an `Agent` and its driver (Runtime or Simulator): what happens to it, and what it asks for.
 
-/// Identifies a request of a client of this agent, chosen by the driver.
-public struct RequestID: Hashable, Comparable, Sendable {
-    public var raw: UInt64
-    public init(_ raw: UInt64) { self.raw = raw }
-    public static func < (a: Self, b: Self) -> Bool { a.raw < b.raw }
-}
-
-/// Identifies a call between servers; outgoing ones are chosen by the agent, incoming ones by the driver.
-public struct CallID: Hashable, Comparable, Sendable {
-    public var raw: UInt64
-    public init(_ raw: UInt64) { self.raw = raw }
-    public static func < (a: Self, b: Self) -> Bool { a.raw < b.raw }
-}
-
-/// `ip:port` of a server, as Raft and Serf advertise it.
-public typealias Address = String
-
-/// What a call between servers carries: the bytes are those of the server port (rpc-raft-wire §2.1, §5.1).
-public enum Channel: UInt8, Hashable, Sendable {
-    /// One type byte and a MessagePack map; InstallSnapshot is followed by its data. The answer: error text and a map.
-    case raft = 1
-    /// One MessagePack-RPC request, header and body. The answer likewise.
-    case rpc = 4
-    /// A snapshot request and what follows it, up to the end of the caller's side; the answer likewise (rpc-raft-wire §1.6).
-    case snapshot = 5
-    /// One stream of memberlist in a pool, whole as it goes over the wire: push/pull, TCP ping or user message. The answer
-    /// likewise; empty where the protocol has none (gossip §6).
-    case lan = 16
-    case wan = 17
-}
-
-/// One step on the files of the data directory. Names are relative, with `/` between components.
-public enum DiskOperation: Hashable, Sendable {
-    /// Writes at `offset`, creating the file (and its folders) as needed. Not durable before a `sync` of the file.
-    case write(file: String, offset: Int, bytes: [UInt8])
-    /// Makes everything written to the file durable.
-    case sync(file: String)
-    case truncate(file: String, size: Int)
-    /// Replaces `to`; durable only after `syncDirectory`.
-    case rename(from: String, to: String)
-    case remove(file: String)
-    /// Makes creations, renames and removals in the folder durable; `""` is the data directory itself.
-    case syncDirectory(String)
-    /// Reads up to `count` bytes at `offset`; the batch's completion carries them, in order.
-    case read(file: String, offset: Int, count: Int)
-}
-
-/// Operations performed in order; the first failure ends the batch. Batches are performed in the order they were asked for.
-public struct DiskBatch: Sendable {
-    public var token: UInt64
-    public var operations: [DiskOperation]
-    public init(token: UInt64, operations: [DiskOperation]) {
-        self.token = token
-        self.operations = operations
-    }
-}
-
-public enum DiskError: Error, Hashable, Sendable, CustomStringConvertible {
-    case noSpace
-    case notFound(String)
-    /// The text of the system's error, with file and operation.
-    case failed(String)
-
-    public var description: String {
-        switch self {
-        case .noSpace: "no space left on device"
-        case .notFound(let file): "\(file): no such file or directory"
-        case .failed(let text): text
-        }
-    }
-}
-
-/// The answer to a `DiskBatch`: what its reads found, in order, or the first failure.
-public struct DiskCompletion: Sendable {
-    public var token: UInt64
-    public var result: Result<[[UInt8]], DiskError>
-    public init(token: UInt64, result: Result<[[UInt8]], DiskError>) {
-        self.token = token
-        self.result = result
-    }
-}
-
-/// Files as they are found at start, read synchronously before the agent runs. Runtime and Simulator each supply one.
-public protocol Disk {
-    /// Every file below `directory` ("" for all), names relative to the data directory, sorted.
-    func list(_ directory: String) throws(DiskError) -> [String]
-    func size(_ file: String) throws(DiskError) -> Int
-    /// Fewer bytes than `count` only at the end of the file.
-    func read(_ file: String, offset: Int, count: Int) throws(DiskError) -> [UInt8]
-    /// Performs and makes durable before it returns; for recovery only (cutting a torn tail).
-    func perform(_ operations: [DiskOperation]) throws(DiskError)
-}
-
-/// A health check that the driver performs once; scheduling, thresholds and status stay in Core.
-public enum CheckProbe: Hashable, Sendable {
-    /// Arguments are executed directly, without a shell. Exit 0 passing, 1 warning, anything else critical.
-    case script(arguments: [String], directory: String)
-    /// `headers` may hold `Host`. Any 2xx passing, 429 warning, the rest critical.
-    case http(url: String, method: String, headers: [HTTPHeader], body: [UInt8], tlsSkipVerify: Bool)
-    case tcp(address: String)
-}
-
-public struct HTTPHeader: Hashable, Sendable {
-    public var name: String
-    public var value: String
-    public init(_ name: String, _ value: String) {
-        self.name = name
-        self.value = value
-    }
-}
-
-/// What a probe came to; `output` is at most the size that was asked for, its end.
-public enum CheckOutcome: Hashable, Sendable {
-    /// nil status: ended by a signal. `written`: the size of all output where that is more than `output` holds.
-    case script(exitStatus: Int32?, output: [UInt8], written: Int = 0)
-    /// A script that was killed for taking too long, with what it had written until then.
-    case scriptTimedOut(output: [UInt8], written: Int)
-    case http(status: Int, reason: String, body: [UInt8])
-    case tcpConnected
-    /// Could not be started or connected: `fork/exec /no/such/bin: no such file or directory`,
-    /// `dial tcp 127.0.0.1:1: connect: connection refused`. For HTTP, Core puts
-    /// `Get "http://...": ` before it, unless it begins with `parse "` (a malformed URL).
-    case failed(String)
-    case timedOut
-}
-
-public enum LogLevel: UInt8, Comparable, Sendable {
-    case trace, debug, info, warn, error
-    public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
-}
-
 /// What happens to an agent.
 ///
 /// The rare cases with much in them are indirect: an event is moved several times on its way, and as large as its largest case.
@@ -213,4 +82,20 @@ public enum AgentEffect: Sendable {
     case readConfiguration
     /// Stop the process; a text means failure and its reason.
     case exit(String?)
+}
+
+extension AgentEffect {
+    /// What the agent's backend asks of the driver.
+    init(_ effect: ServerEffect) {
+        switch effect {
+        case .call(let id, let address, let channel, let bytes, let timeout):
+            self = .call(id, to: address, channel, bytes, timeout: timeout)
+        case .reply(let id, let bytes): self = .reply(id, bytes)
+        case .refuse(let id): self = .refuse(id)
+        case .disk(let batch): self = .disk(batch)
+        case .publish(let state): self = .publish(state)
+        case .log(let level, let module, let text): self = .log(level, module, text)
+        case .exit(let reason): self = .exit(reason)
+        }
+    }
 }

@@ -68,7 +68,7 @@ enum Backend {
         }
     }
 
-    func takeOutput(into effects: inout [AgentEffect]) -> [ServerAnswer] {
+    func takeOutput(into effects: inout [ServerEffect]) -> [ServerAnswer] {
         switch self {
         case .server(let server): server.takeOutput(into: &effects)
         case .client(let client): client.takeOutput(into: &effects)

@@ -45,14 +45,6 @@ extension Server {
     }
 }
 
-extension AgentConfig {
-    /// Where this server is reached by others, as Raft names it.
-    public var raftAddress: Address {
-        let isIPv6 = advertiseAddress.utf8.contains(UInt8(ascii: ":"))
-        return isIPv6 ? "[\(advertiseAddress)]:\(serverPort)" : "\(advertiseAddress):\(serverPort)"
-    }
-}
-
 extension RaftConfig {
     init(_ config: AgentConfig) {
         self.init()

@@ -12,7 +12,7 @@ public final class Server {
     var limiter: RateLimiter?
 
     /// What has been appended since the owner last took it.
-    var effects: [AgentEffect] = []
+    var effects: [ServerEffect] = []
     var answers: [ServerAnswer] = []
     /// Something that readers outside must see has changed since the last `publish`.
     var publishes = false
@@ -277,7 +277,7 @@ public final class Server {
     }
 
     /// Takes what has come out since the last call.
-    public func takeOutput(into effects: inout [AgentEffect]) -> [ServerAnswer] {
+    public func takeOutput(into effects: inout [ServerEffect]) -> [ServerAnswer] {
         effects.append(contentsOf: self.effects)
         self.effects.removeAll(keepingCapacity: true)
         let answers = self.answers

@@ -188,7 +188,7 @@ import Testing
             options.datacenter = "dc1"
             options.filter = filter
             let bytes = RPCRequest.encode(sequence: 1, method: "Catalog.ListNodes", body: ReadQuery.nodes.encodeRequest(options))
-            var effects: [AgentEffect] = []
+            var effects: [ServerEffect] = []
             server.called(CallID(1 << 40), from: "10.0.0.9:1", .rpc, bytes, at: cluster.now)
             _ = server.takeOutput(into: &effects)
             let answers = effects.compactMap { if case .reply(_, let bytes) = $0 { bytes } else { nil } }

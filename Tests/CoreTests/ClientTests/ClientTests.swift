@@ -22,7 +22,7 @@ private final class ClientHarness {
     static func entry(_ name: String) -> ServerEntry { ServerEntry(name: name, address: "\(name):8300", datacenter: "dc1") }
 
     func take() {
-        var effects: [AgentEffect] = []
+        var effects: [ServerEffect] = []
         answers += client.takeOutput(into: &effects)
         for effect in effects {
             switch effect {

@@ -99,7 +99,7 @@ import Testing
         cluster.wishes = []
         let id = RequestID(1 << 40)
         cluster.server(leader).execute(.operation(.datacenters, QueryOptions()), for: .client(id), at: cluster.now)
-        var effects: [AgentEffect] = []
+        var effects: [ServerEffect] = []
         let asked = cluster.server(leader).takeOutput(into: &effects)
         guard case .wish(.operation(let token, .datacenters, _))? = asked.first else {
             Issue.record("no wish")

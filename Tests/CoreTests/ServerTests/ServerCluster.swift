@@ -132,7 +132,7 @@ final class ServerCluster {
     private func flush(_ name: String) {
         guard let server = machines[name]?.server else { return }
         server.flush(at: now)
-        var effects: [AgentEffect] = []
+        var effects: [ServerEffect] = []
         for answer in server.takeOutput(into: &effects) { take(answer, from: name) }
         for effect in effects { perform(effect, of: name) }
     }
@@ -145,7 +145,7 @@ final class ServerCluster {
         }
     }
 
-    private func perform(_ effect: AgentEffect, of name: String) {
+    private func perform(_ effect: ServerEffect, of name: String) {
         switch effect {
         case .call(let id, let to, let channel, let bytes, let timeout):
             let callee = machines.values.first { $0.config.raftAddress == to }?.config.nodeName
@@ -175,8 +175,7 @@ final class ServerCluster {
             if let machine = machines[name] { schedule(name, after: .microseconds(200), .disk(machine.disk.perform(batch))) }
         case .log(_, _, let text): logs.append("\(name): \(text)")
         case .publish(let state): published[name] = state
-        case .exit(let text): logs.append("\(name): exit \(text ?? "")")
-        default: break
+        case .exit(let text): logs.append("\(name): exit \(text)")
         }
     }
 

@@ -9,7 +9,7 @@ public final class Client {
     private var limiter: RateLimiter?
     private var random: Random
 
-    private var effects: [AgentEffect] = []
+    private var effects: [ServerEffect] = []
     private var answers: [ServerAnswer] = []
 
     /// Work that is not answered yet, by its number.
@@ -188,7 +188,7 @@ public final class Client {
     public func flush(at now: Instant) {}
 
     /// Takes what has come out since the last call.
-    public func takeOutput(into effects: inout [AgentEffect]) -> [ServerAnswer] {
+    public func takeOutput(into effects: inout [ServerEffect]) -> [ServerAnswer] {
         effects.append(contentsOf: self.effects)
         self.effects.removeAll(keepingCapacity: true)
         let answers = self.answers

@@ -1,27 +1,6 @@
 // How an agent gets its gossip pools: from its configuration and from what the data directory remembers (gossip §15.1, §15.10).
 
 extension AgentConfig {
-    /// Servers that know each other from the start need no gossip.
-    var gossips: Bool { initialServers.isEmpty }
-
-    /// `1.8.6:7f2d3ce0`
-    static var build: String { "\(compatibilityVersion):\(revision.prefix(8))" }
-
-    /// What the members of a pool are told of this agent.
-    func tags(in pool: GossipPool) -> StringMap {
-        var tags = AgentTags(datacenter: datacenter, nodeID: nodeID, build: Self.build)
-        tags.version = protocolVersion
-        if server {
-            var own = AgentTags.Server(port: serverPort, wanJoinPort: serfWANPort > 0 ? serfWANPort : nil)
-            own.raftVersion = raftProtocol
-            own.bootstrap = announcesBootstrap
-            own.expect = bootstrapExpect
-            own.isNonVoter = nonVotingServer
-            tags.server = own
-        }
-        return tags.tags(in: pool)
-    }
-
     func serfConfig(_ pool: GossipPool) throws(ServerError) -> SerfConfig {
         let isLAN = pool == .lan
         let host = isLAN ? advertiseAddress : advertiseAddressWAN

@@ -78,22 +78,3 @@ extension DynamicValue {
         }
     }
 }
-
-extension AgentConfig {
-    /// As the node is registered: the configured metadata and the name of the network segment, which is always empty.
-    var registeredNodeMeta: StringMap {
-        var meta = nodeMeta
-        meta["consul-network-segment"] = ""
-        return meta
-    }
-
-    /// The advertised addresses by family, and what is configured in addition (behaviour §6.1).
-    var nodeTaggedAddresses: StringMap {
-        var tagged: StringMap = ["lan": advertiseAddress, "wan": advertiseAddressWAN]
-        for (name, address) in [("lan", advertiseAddress), ("wan", advertiseAddressWAN)] {
-            if let literal = IPAddress(address) { tagged[name + (literal.isIPv4 ? "_ipv4" : "_ipv6")] = address }
-        }
-        for (name, address) in taggedAddresses { tagged[name] = address }
-        return tagged
-    }
-}

@@ -125,18 +125,11 @@ extension LocalState {
 
     // MARK: Maintenance
 
-    static let nodeMaintenanceID: ByteString = "_node_maintenance"
-    static func serviceMaintenanceID(_ id: String) -> ByteString { ByteString("_service_maintenance:" + id) }
-
-    static func isMaintenance(_ id: String) -> Bool {
-        id.utf8.elementsEqual(nodeMaintenanceID.bytes) || id.utf8.starts(with: "_service_maintenance:".utf8)
-    }
-
     /// Of the node, or of a service that exists. Doing it twice changes nothing.
     func setMaintenance(
         of service: NodeService?, enable: Bool, reason: String, token: String, _ now: Instant, _ effects: inout [LocalEffect]
     ) {
-        let id = service.map { LocalState.serviceMaintenanceID($0.id) } ?? LocalState.nodeMaintenanceID
+        let id = service.map { MaintenanceCheck.id(ofService: $0.id) } ?? MaintenanceCheck.nodeID
         let pairs = service.map { [("service", $0.id)] } ?? []
         let what = service == nil ? "Node" : "Service"
         if !enable {

@@ -82,8 +82,6 @@ public struct AgentConfig: Sendable {
     public var bootstrapExpect = 0
     /// 2 or 3.
     public var raftProtocol = 3
-    /// How consensus names this server: with protocol 2 by its address (rpc-raft-wire §5.6).
-    var raftID: String { raftProtocol >= 3 ? nodeID : raftAddress }
     /// The tag `nonvoter` is set; nothing else follows from it.
     public var nonVotingServer = false
     /// The block `autopilot`: what a new cluster's configuration is seeded with (config §7.9).
@@ -187,30 +185,4 @@ public struct ServerIdentity: Hashable, Sendable {
         self.name = name
         self.address = address
     }
-}
-
-/// Spec: dns §18.
-public struct DNSConfig: Hashable, Sendable {
-    public var domain = "consul."
-    public var altDomain = ""
-    public var allowStale = true
-    public var maxStale: Duration = .hours(87600)
-    public var onlyPassing = false
-    public var nodeTTL: Duration = .zero
-    /// Exact names, or a prefix followed by `*`.
-    public var serviceTTL: SortedMap<String, Duration> = [:]
-    public var enableTruncate = false
-    public var udpAnswerLimit = 3
-    public var aRecordLimit = 0
-    public var nodeMetaTXT = true
-    public var disableCompression = false
-    public var recursors: [String] = []
-    public var recursorTimeout: Duration = .seconds(2)
-    public var soaRefresh: UInt32 = 3600
-    public var soaRetry: UInt32 = 600
-    public var soaExpire: UInt32 = 86400
-    public var soaMinTTL: UInt32 = 0
-    public var useCache = false
-    public var cacheMaxAge: Duration = .zero
-    public init() {}
 }

@@ -63,6 +63,27 @@ public enum ServerOperationResult: Hashable, Sendable {
     case snapshot([UInt8], QueryMeta)
 }
 
+/// One server as `/v1/operator/raft/configuration` shows it.
+public struct RaftServerDescription: Hashable, Sendable {
+    public var id: String
+    /// `(unknown)` for a server that is not in the gossip pool.
+    public var node: String
+    public var address: String
+    public var isLeader: Bool
+    /// `unknown` for a server that is not in the gossip pool.
+    public var protocolVersion: String
+    public var isVoter: Bool
+
+    public init(id: String, node: String, address: String, isLeader: Bool, protocolVersion: String = "3", isVoter: Bool = true) {
+        self.id = id
+        self.node = node
+        self.address = address
+        self.isLeader = isLeader
+        self.protocolVersion = protocolVersion
+        self.isVoter = isVoter
+    }
+}
+
 /// `ServerStats`: what the leader asks every server for, to judge its health.
 public struct RaftStatistics: Hashable, Sendable {
     /// A duration as Go prints it, `0` on the leader, `never` if there was none.

@@ -1,0 +1,63 @@
+// Named files of the data directory: what the parts of an agent ask for, and what a driver answers.
+
+/// One step on the files of the data directory. Names are relative, with `/` between components.
+public enum DiskOperation: Hashable, Sendable {
+    /// Writes at `offset`, creating the file (and its folders) as needed. Not durable before a `sync` of the file.
+    case write(file: String, offset: Int, bytes: [UInt8])
+    /// Makes everything written to the file durable.
+    case sync(file: String)
+    case truncate(file: String, size: Int)
+    /// Replaces `to`; durable only after `syncDirectory`.
+    case rename(from: String, to: String)
+    case remove(file: String)
+    /// Makes creations, renames and removals in the folder durable; `""` is the data directory itself.
+    case syncDirectory(String)
+    /// Reads up to `count` bytes at `offset`; the batch's completion carries them, in order.
+    case read(file: String, offset: Int, count: Int)
+}
+
+/// Operations performed in order; the first failure ends the batch. Batches are performed in the order they were asked for.
+public struct DiskBatch: Sendable {
+    public var token: UInt64
+    public var operations: [DiskOperation]
+    public init(token: UInt64, operations: [DiskOperation]) {
+        self.token = token
+        self.operations = operations
+    }
+}
+
+public enum DiskError: Error, Hashable, Sendable, CustomStringConvertible {
+    case noSpace
+    case notFound(String)
+    /// The text of the system's error, with file and operation.
+    case failed(String)
+
+    public var description: String {
+        switch self {
+        case .noSpace: "no space left on device"
+        case .notFound(let file): "\(file): no such file or directory"
+        case .failed(let text): text
+        }
+    }
+}
+
+/// The answer to a `DiskBatch`: what its reads found, in order, or the first failure.
+public struct DiskCompletion: Sendable {
+    public var token: UInt64
+    public var result: Result<[[UInt8]], DiskError>
+    public init(token: UInt64, result: Result<[[UInt8]], DiskError>) {
+        self.token = token
+        self.result = result
+    }
+}
+
+/// Files as they are found at start, read synchronously before the agent runs. Runtime and Simulator each supply one.
+public protocol Disk {
+    /// Every file below `directory` ("" for all), names relative to the data directory, sorted.
+    func list(_ directory: String) throws(DiskError) -> [String]
+    func size(_ file: String) throws(DiskError) -> Int
+    /// Fewer bytes than `count` only at the end of the file.
+    func read(_ file: String, offset: Int, count: Int) throws(DiskError) -> [UInt8]
+    /// Performs and makes durable before it returns; for recovery only (cutting a torn tail).
+    func perform(_ operations: [DiskOperation]) throws(DiskError)
+}
