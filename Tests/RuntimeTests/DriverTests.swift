@@ -69,7 +69,7 @@ import Testing
     @Test func `an agent without peers reaches nobody`() throws {
         let running = try RunningDriver()
         defer { running.stop() }
-        running.agent.willAsk([.call(CallID(1), to: "10.0.0.1:8300", .raft, [1], timeout: .seconds(1))])
+        running.agent.willAsk([.call(CallID(incoming: 1), to: "10.0.0.1:8300", .raft, [1], timeout: .seconds(1))])
         _ = RawClient(port: running.port).put("/ask")
         running.until { running.agent.history == ["dial tcp 127.0.0.1:0->10.0.0.1:8300: connect: connection refused"] }
     }

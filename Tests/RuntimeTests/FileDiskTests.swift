@@ -93,13 +93,14 @@ final class TemporaryFolder {
     @Test func `appends to one file share a sync, and fail together`() throws {
         let disk = try FileDisk(root: folder.path)
         func append(_ token: UInt64, _ file: String, _ byte: UInt8) -> DiskBatch {
-            DiskBatch(token: token, operations: [.write(file: file, offset: Int(token), bytes: [byte]), .sync(file: file)])
+            DiskBatch(of: .raft, token: token, operations: [.write(file: file, offset: Int(token), bytes: [byte]), .sync(file: file)])
         }
         let batches = [
             append(1, "raft/log/1", 1), append(2, "raft/log/1", 2), append(3, "raft/meta", 3),
             DiskBatch(
-                token: 4, operations: [.read(file: "raft/log/1", offset: 1, count: 2), .read(file: "raft/meta", offset: 3, count: 9)]),
-            DiskBatch(token: 5, operations: [.remove(file: "nothing"), .remove(file: "raft/meta")]),
+                of: .raft, token: 4,
+                operations: [.read(file: "raft/log/1", offset: 1, count: 2), .read(file: "raft/meta", offset: 3, count: 9)]),
+            DiskBatch(of: .raft, token: 5, operations: [.remove(file: "nothing"), .remove(file: "raft/meta")]),
         ]
         var done: [DiskCompletion] = []
         var runs: [Int] = []
@@ -129,7 +130,7 @@ final class TemporaryFolder {
             try disk.perform([.write(file: "x", offset: 0, bytes: [UInt8](repeating: 1, count: 300_000))])
         }
         let failed = DiskBatch(
-            token: 7, operations: [.write(file: "x", offset: 0, bytes: [UInt8](repeating: 1, count: 300_000)), .sync(file: "x")])
+            of: .raft, token: 7, operations: [.write(file: "x", offset: 0, bytes: [UInt8](repeating: 1, count: 300_000)), .sync(file: "x")])
         var done: [DiskCompletion] = []
         _ = disk.performRun([failed], from: 0, into: &done)
         #expect(throws: DiskError.noSpace) { try done[0].result.get() }

@@ -26,7 +26,7 @@ final class PeerMachine: AgentMachine, @unchecked Sendable {
     var packets: [(GossipPool, Address, [UInt8])] = []
     var results: [UInt64: Result<[UInt8], Complaint>] = [:]
     var order: [UInt64] = []
-    var resolved: [UInt64: Result<[String], Complaint>] = [:]
+    var resolved: [ResolutionID: Result<[String], Complaint>] = [:]
 
     func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect]) {
         lock.withLock { take(event, &effects) }
@@ -40,15 +40,15 @@ final class PeerMachine: AgentMachine, @unchecked Sendable {
             calls.append((from, channel, bytes))
             take(id, channel, bytes, &effects)
         case .answered(let id, let bytes):
-            results[id.raw] = .success(bytes)
-            order.append(id.raw)
+            results[id.number] = .success(bytes)
+            order.append(id.number)
         case .callFailed(let id, let text):
-            results[id.raw] = .failure(Complaint(text))
-            order.append(id.raw)
+            results[id.number] = .failure(Complaint(text))
+            order.append(id.number)
         case .packet(let pool, let from, let bytes):
             packets.append((pool, from, bytes))
             if bytes.first == UInt8(ascii: "?") { effects.append(.packet(pool, to: from, [UInt8(ascii: "!")] + bytes.dropFirst())) }
-        case .resolved(let token, let result): resolved[token] = result
+        case .resolved(let id, let result): resolved[id] = result
         default: break
         }
     }
@@ -129,7 +129,7 @@ final class PeerNode: EffectSink, @unchecked Sendable {
             case .reply(let id, let bytes): transport.reply(id, bytes)
             case .refuse(let id): transport.refuse(id)
             case .packet(let pool, let to, let bytes): transport.send(bytes, to: to, in: pool)
-            case .resolve(let token, let host): transport.resolve(token, host: host)
+            case .resolve(let id, let host): transport.resolve(id, host: host)
             default: break
             }
         }
@@ -155,7 +155,7 @@ final class PeerNode: EffectSink, @unchecked Sendable {
             nextID += 1
             return nextID
         }
-        ask([.call(CallID(id), to: to, channel, bytes, timeout: timeout)])
+        ask([.call(CallID(incoming: id), to: to, channel, bytes, timeout: timeout)])
         return id
     }
 

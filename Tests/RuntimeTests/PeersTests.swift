@@ -235,11 +235,15 @@ import Testing
     @Test func `names are looked up`() throws {
         let node = try PeerNode()
         defer { node.stop() }
-        node.ask([.resolve(1, host: "localhost"), .resolve(2, host: "no-such-host.invalid"), .resolve(3, host: "10.1.2.3")])
+        // Each pool has numbers of its own.
+        node.ask([
+            .resolve(ResolutionID(.lan, 1), host: "localhost"), .resolve(ResolutionID(.lan, 2), host: "no-such-host.invalid"),
+            .resolve(ResolutionID(.wan, 1), host: "10.1.2.3"),
+        ])
         node.until { $0.with { $0.resolved.count } == 3 }
-        #expect((try? node.with { $0.resolved[1] }?.get())?.contains("127.0.0.1") == true)
-        #expect(node.with { $0.resolved[2] } == .failure(Complaint("lookup no-such-host.invalid: no such host")))
-        #expect(node.with { $0.resolved[3] } == .success(["10.1.2.3"]))
+        #expect((try? node.with { $0.resolved[ResolutionID(.lan, 1)] }?.get())?.contains("127.0.0.1") == true)
+        #expect(node.with { $0.resolved[ResolutionID(.lan, 2)] } == .failure(Complaint("lookup no-such-host.invalid: no such host")))
+        #expect(node.with { $0.resolved[ResolutionID(.wan, 1)] } == .success(["10.1.2.3"]))
     }
 
     @Test func `ports that are taken are told in the reference's words`() throws {
@@ -278,7 +282,7 @@ import Testing
             ClusterConfiguration(origin: SocketAddress(ip: "127.0.0.1", port: 0)!), logger: Logger(level: .error, isHeld: true))
         let running = try RunningDriver(agent, peers: transport)
         defer { running.stop() }
-        running.agent.willAsk([.call(CallID(7), to: node.address, .rpc, PeerSamples.rpc([1]), timeout: .seconds(10))])
+        running.agent.willAsk([.call(CallID(incoming: 7), to: node.address, .rpc, PeerSamples.rpc([1]), timeout: .seconds(10))])
         _ = RawClient(port: running.port).put("/ask")
         running.until { running.agent.history.contains { $0.contains("answered") } }
     }

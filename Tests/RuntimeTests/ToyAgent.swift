@@ -48,7 +48,8 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
                 seen.append("leave")
                 effects.append(.exit(nil))
             case .shutDown:
-                effects.append(.disk(DiskBatch(token: 0, operations: [.write(file: "last", offset: 0, bytes: [7]), .sync(file: "last")])))
+                effects.append(
+                    .disk(DiskBatch(of: .raft, token: 0, operations: [.write(file: "last", offset: 0, bytes: [7]), .sync(file: "last")])))
             case .logged(let level, let module, let text): seen.append("\(level.name) \(module) \(text)")
             case .measured: seen.append("measured")
             case .dumpMetrics: effects.append(.report("measured\n"))
@@ -113,7 +114,8 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
             effects.append(
                 .disk(
                     DiskBatch(
-                        token: token, operations: [.write(file: "raft/log/1", offset: offset, bytes: bytes), .sync(file: "raft/log/1")])))
+                        of: .raft, token: token,
+                        operations: [.write(file: "raft/log/1", offset: offset, bytes: bytes), .sync(file: "raft/log/1")])))
             offset += bytes.count
             logged = []
             bytes = []

@@ -131,7 +131,8 @@ import Testing
         let disk = VirtualDisk()
         var queue = DiskQueue()
         var random = Random(seed: 1)
-        let batch = DiskBatch(token: 1, operations: [.write(file: "log", offset: 0, bytes: Array("abc".utf8)), .sync(file: "log")])
+        let batch = DiskBatch(
+            of: .raft, token: 1, operations: [.write(file: "log", offset: 0, bytes: Array("abc".utf8)), .sync(file: "log")])
         #expect(queue.append(batch, DiskProfile(), &random) != nil)
         #expect(try queue.finish(on: disk).result.get().isEmpty)
         #expect(queue.append(batch, DiskProfile(), &random) != nil)

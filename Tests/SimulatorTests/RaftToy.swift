@@ -134,8 +134,8 @@ final class RaftToy: SimulatedMachine {
                 return answer(waiter, failure("no leader"), &effects)
             }
             nextCall += 1
-            forwarded[CallID(nextCall)] = id
-            effects.append(.call(CallID(nextCall), to: leader, .rpc, ToyAnswer.bytes(request), timeout: .seconds(10)))
+            forwarded[CallID(incoming: nextCall)] = id
+            effects.append(.call(CallID(incoming: nextCall), to: leader, .rpc, ToyAnswer.bytes(request), timeout: .seconds(10)))
             return
         }
         let token = takeToken()

@@ -97,8 +97,8 @@ final class ToyMachine: SimulatedMachine {
         guard isPrimary else {
             guard case .client(let id) = waiter else { return }
             nextToken += 1
-            forwarded.append((CallID(nextToken), id))
-            effects.append(.call(CallID(nextToken), to: primary, .rpc, ToyAnswer.bytes(request), timeout: .seconds(400)))
+            forwarded.append((CallID(incoming: nextToken), id))
+            effects.append(.call(CallID(incoming: nextToken), to: primary, .rpc, ToyAnswer.bytes(request), timeout: .seconds(400)))
             return
         }
         if Self.flaw == .givesUpServing && wasStartedAgain { return answer(waiter, HTTPResponse(status: 500, body: []), &effects) }
@@ -140,7 +140,7 @@ final class ToyMachine: SimulatedMachine {
         ]
         size += framed.count
         writing.append((nextToken, waiter, record))
-        effects.append(.disk(DiskBatch(token: nextToken, operations: operations)))
+        effects.append(.disk(DiskBatch(of: .raft, token: nextToken, operations: operations)))
         if Self.flaw == .acknowledgesBeforeSync { finishWrite(nextToken, &effects) }
     }
 

@@ -1,9 +1,6 @@
 // The agent's own services and checks, and what is asked of the agent itself.
 
 extension Agent {
-    /// Tokens of disk batches with this bit are the agent's own, the others belong to consensus.
-    static let diskTokenBit: UInt64 = 1 << 63
-
     func perform(_ effect: LocalEffect, at now: Instant, into effects: inout [AgentEffect]) {
         switch effect {
         case .read(let token, let query, let options): backend.execute(.read(query, options), for: .local(token), at: now)
@@ -34,10 +31,10 @@ extension Agent {
     }
 
     private func batch(_ operations: [DiskOperation], _ file: String, into effects: inout [AgentEffect]) {
-        let token = nextDiskToken | Self.diskTokenBit
+        let token = nextDiskToken
         nextDiskToken += 1
         if !file.isEmpty { persisting[token] = file }
-        effects.append(.disk(DiskBatch(token: token, operations: operations)))
+        effects.append(.disk(DiskBatch(of: .agent, token: token, operations: operations)))
     }
 
     func persisted(_ completion: DiskCompletion, into effects: inout [AgentEffect]) {

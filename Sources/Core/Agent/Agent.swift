@@ -137,21 +137,23 @@ public final class Agent: AgentMachine {
         case .cancelled(let id): cancel(id, at: now)
         case .call(let id, let from, let channel, let bytes): called(id, from: from, channel, bytes, at: now, into: &effects)
         case .answered(let id, let bytes):
-            if id.raw & Pool.mark == 0 {
-                backend.answered(id, bytes, at: now)
-            } else {
-                pool(Pool.kind(of: id.raw))?.handle(.answered(id, bytes), at: now, into: &effects)
+            switch id.owner {
+            case .client, .server, .raft: backend.answered(id, bytes, at: now)
+            case .lan: lan?.handle(.answered(id, bytes), at: now, into: &effects)
+            case .wan: wan?.handle(.answered(id, bytes), at: now, into: &effects)
+            case .driver: preconditionFailure("a call that came in has no answer for this agent")
             }
         case .callFailed(let id, let reason):
-            if id.raw & Pool.mark == 0 {
-                backend.callFailed(id, reason, at: now)
-            } else {
-                pool(Pool.kind(of: id.raw))?.handle(.callFailed(id, reason), at: now, into: &effects)
+            switch id.owner {
+            case .client, .server, .raft: backend.callFailed(id, reason, at: now)
+            case .lan: lan?.handle(.callFailed(id, reason), at: now, into: &effects)
+            case .wan: wan?.handle(.callFailed(id, reason), at: now, into: &effects)
+            case .driver: preconditionFailure("a call that came in does not fail for this agent")
             }
         case .packet(let kind, let from, let bytes):
             metrics.count(.udpReceived, by: Double(bytes.count), at: now)
             pool(kind)?.handle(.packet(from: from, bytes), at: now, into: &effects)
-        case .resolved(let token, let result): pool(Pool.kind(of: token))?.resolved(token, result, at: now, into: &effects)
+        case .resolved(let id, let result): pool(id.pool)?.resolved(id, result, at: now, into: &effects)
         case .disk(let completion): diskCompleted(completion, at: now, into: &effects)
         case .probed(let id, let outcome): local.handle(.probed(id, outcome), at: now, into: &localEffects)
         case .wake:
@@ -371,12 +373,11 @@ public final class Agent: AgentMachine {
     }
 
     private func diskCompleted(_ completion: DiskCompletion, at now: Instant, into effects: inout [AgentEffect]) {
-        if completion.token & Self.diskTokenBit != 0 {
-            persisted(completion, into: &effects)
-        } else if completion.token & Pool.mark != 0 {
-            pool(Pool.kind(of: completion.token))?.diskCompleted(completion, at: now, into: &effects)
-        } else {
-            backend.server?.diskCompleted(completion, at: now)
+        switch completion.owner {
+        case .raft: server?.diskCompleted(completion, at: now)
+        case .agent: persisted(completion, into: &effects)
+        case .lan: lan?.diskCompleted(completion, at: now, into: &effects)
+        case .wan: wan?.diskCompleted(completion, at: now, into: &effects)
         }
     }
 }

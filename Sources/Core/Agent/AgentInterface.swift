@@ -1,5 +1,16 @@
 // The border between an `Agent` and its driver (Runtime or Simulator): what happens to it, and what it asks for.
 
+/// Identifies the look-up of a host name that is to be joined.
+public struct ResolutionID: Hashable, Sendable {
+    public var pool: GossipPool
+    /// Chosen by the pool.
+    public var number: UInt64
+    public init(_ pool: GossipPool, _ number: UInt64) {
+        self.pool = pool
+        self.number = number
+    }
+}
+
 /// What happens to an agent.
 ///
 /// The rare cases with much in them are indirect: an event is moved several times on its way, and as large as its largest case.
@@ -21,7 +32,7 @@ public enum AgentEvent: Sendable {
     /// A datagram of a gossip pool, as it came in. `from` is `ip:port`.
     case packet(GossipPool, from: Address, [UInt8])
     /// The addresses of a host name that was asked for, IPv4 before IPv6, as text; or why there are none.
-    case resolved(UInt64, Result<[String], Complaint>)
+    case resolved(ResolutionID, Result<[String], Complaint>)
     case disk(DiskCompletion)
     case probed(UInt64, CheckOutcome)
     /// The deadline has come.
@@ -60,8 +71,8 @@ public enum AgentEffect: Sendable {
     case refuse(CallID)
     /// A datagram of a gossip pool, to `ip:port`.
     case packet(GossipPool, to: Address, [UInt8])
-    /// Look a host name up, as the system does; answered by `.resolved` of that token.
-    case resolve(UInt64, host: String)
+    /// Look a host name up, as the system does; answered by `.resolved` of that id.
+    case resolve(ResolutionID, host: String)
     case disk(DiskBatch)
     case probe(UInt64, CheckProbe, timeout: Duration, outputLimit: Int)
     case cancelProbe(UInt64)

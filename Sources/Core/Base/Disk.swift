@@ -18,9 +18,21 @@ public enum DiskOperation: Hashable, Sendable {
 
 /// Operations performed in order; the first failure ends the batch. Batches are performed in the order they were asked for.
 public struct DiskBatch: Sendable {
+    /// The part of an agent whose files they are, and that is told of the completion.
+    public enum Owner: UInt8, Sendable {
+        case raft
+        /// The agent itself: registrations, keyrings.
+        case agent
+        /// What that gossip pool remembers.
+        case lan, wan
+    }
+
+    public var owner: Owner
+    /// Chosen by the owner.
     public var token: UInt64
     public var operations: [DiskOperation]
-    public init(token: UInt64, operations: [DiskOperation]) {
+    public init(of owner: Owner, token: UInt64, operations: [DiskOperation]) {
+        self.owner = owner
         self.token = token
         self.operations = operations
     }
@@ -43,10 +55,12 @@ public enum DiskError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// The answer to a `DiskBatch`: what its reads found, in order, or the first failure.
 public struct DiskCompletion: Sendable {
+    public var owner: DiskBatch.Owner
     public var token: UInt64
     public var result: Result<[[UInt8]], DiskError>
-    public init(token: UInt64, result: Result<[[UInt8]], DiskError>) {
-        self.token = token
+    public init(of batch: DiskBatch, _ result: Result<[[UInt8]], DiskError>) {
+        owner = batch.owner
+        token = batch.token
         self.result = result
     }
 }

@@ -216,7 +216,7 @@ struct LogStorage {
         inFlight = Batch(token: token, sequence: nextSequence, operations: all, lastIndex: lastIndex, garbage: garbage)
         garbage = []
         nextSequence += 1
-        return DiskBatch(token: token, operations: all)
+        return DiskBatch(of: .raft, token: token, operations: all)
     }
 
     /// The batch in flight is durable. Returns the files that became empty and can be removed, before any later batch.
@@ -236,6 +236,6 @@ struct LogStorage {
     mutating func retry(token: UInt64) -> DiskBatch? {
         guard isFull, inFlight != nil else { return nil }
         inFlight?.token = token
-        return DiskBatch(token: token, operations: inFlight?.operations ?? [])
+        return DiskBatch(of: .raft, token: token, operations: inFlight?.operations ?? [])
     }
 }

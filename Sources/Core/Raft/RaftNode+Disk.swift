@@ -116,6 +116,6 @@ extension RaftNode {
     func perform(_ operations: [DiskOperation], _ purpose: DiskPurpose, _ out: inout [RaftEffect]) {
         let token = makeToken()
         reads[token] = purpose
-        out.append(.disk(DiskBatch(token: token, operations: operations)))
+        out.append(.disk(DiskBatch(of: .raft, token: token, operations: operations)))
     }
 }

@@ -137,7 +137,10 @@ extension RaftNode {
     func read(_ location: LogLocation, _ purpose: DiskPurpose, _ out: inout [RaftEffect]) {
         let token = makeToken()
         reads[token] = purpose
-        out.append(.disk(DiskBatch(token: token, operations: [.read(file: location.file, offset: location.offset, count: location.size)])))
+        out.append(
+            .disk(
+                DiskBatch(of: .raft, token: token, operations: [.read(file: location.file, offset: location.offset, count: location.size)]))
+        )
     }
 
     func readBackDone(_ peer: Peer, _ entries: [LogEntry]) {

@@ -59,7 +59,7 @@ public final class RaftNode {
     var preVoteRounds: UInt64 = 0
 
     var calls = LookupTable<CallID, Call>()
-    var nextCall: UInt64 = 0
+    var callCounter = CallCounter(.raft)
     var nextToken: UInt64 = 0
     var reads = LookupTable<UInt64, DiskPurpose>()
     /// What waits for a batch of the log's storage, in the order in which it came up.
@@ -232,17 +232,13 @@ public final class RaftNode {
 
     func makeToken() -> UInt64 {
         nextToken += 1
-        return Self.space | nextToken
+        return nextToken
     }
-
-    /// Tokens of disk batches and ids of calls that nodes make have bit 62 set and bit 63 clear: others that number theirs differ.
-    static let space: UInt64 = 1 << 62
 
     func call(
         _ server: String, _ address: Address, _ bytes: [UInt8], _ purpose: Call.Purpose, timeout: Duration? = nil, _ out: inout [RaftEffect]
     ) {
-        nextCall += 1
-        let id = CallID(Self.space | nextCall)
+        let id = callCounter.next()
         calls[id] = Call(purpose: purpose, server: server, term: term, sentAt: now)
         out.append(.call(id, server: server, to: address, bytes, timeout: timeout ?? config.callTimeout))
     }

@@ -105,10 +105,9 @@ extension Server {
     /// Asks a server on this server's own behalf.
     func ask(_ purpose: OwnCall, _ operation: ServerOperation, _ options: QueryOptions, of address: Address, timeout: Duration) {
         guard let method = operation.rpcMethod else { preconditionFailure("operations without a method are not asked of others") }
-        let id = CallID(nextID)
-        nextID += 1
+        let id = callCounter.next()
         ownCalls[id] = (purpose, operation)
-        let bytes = RPCRequest.encode(sequence: id.raw, method: method, body: operation.encodeRequest(options))
+        let bytes = RPCRequest.encode(sequence: id.number, method: method, body: operation.encodeRequest(options))
         effects.append(.call(id, to: address, .rpc, bytes, timeout: timeout))
     }
 

@@ -3,9 +3,8 @@
 extension Server {
     /// Lets the leader carry out `work`.
     func forward(_ work: ServerWork, for requester: Requester, to leader: Address, giveUpAt: Instant?, at now: Instant) {
-        let id = CallID(nextID)
-        guard let (channel, bytes) = work.message(sequence: id.raw) else { return fail(work, requester, .noLeader, at: now) }
-        nextID += 1
+        let id = callCounter.next()
+        guard let (channel, bytes) = work.message(sequence: id.number) else { return fail(work, requester, .noLeader, at: now) }
         forwarded[id] = ForwardedWork(requester: requester, work: work, giveUpAt: giveUpAt)
         effects.append(.call(id, to: leader, channel, bytes, timeout: work.answerTimeout(config, hops: 1)))
     }

@@ -35,6 +35,7 @@ public final class Server {
     var verifications = LookupTable<UInt64, [VerifiedRead]>()
     /// Reads of this batch of events, for which the followers have not been asked yet.
     var unverified: [VerifiedRead] = []
+    var callCounter = CallCounter(.server)
     var forwarded = LookupTable<CallID, ForwardedWork>()
     var retries = PersistentMap<UInt64, (call: ForwardedWork, giveUpAt: Instant, error: ServerError)>()
     var retryDeadlines = DeadlineQueue<UInt64>()
@@ -207,22 +208,22 @@ public final class Server {
     }
 
     public func answered(_ id: CallID, _ bytes: [UInt8], at now: Instant) {
-        if let work = forwarded.removeValue(forKey: id) {
+        if id.owner == .raft {
+            drive(.answered(id, bytes), at: now)
+        } else if let work = forwarded.removeValue(forKey: id) {
             forwardAnswered(work, bytes, at: now)
         } else if let call = ownCalls.removeValue(forKey: id) {
             ownCallEnded(call, .success(bytes), at: now)
-        } else {
-            drive(.answered(id, bytes), at: now)
         }
     }
 
     public func callFailed(_ id: CallID, _ reason: String, at now: Instant) {
-        if let work = forwarded.removeValue(forKey: id) {
+        if id.owner == .raft {
+            drive(.callFailed(id, reason), at: now)
+        } else if let work = forwarded.removeValue(forKey: id) {
             forwardFailed(work, reason, at: now)
         } else if let call = ownCalls.removeValue(forKey: id) {
             ownCallEnded(call, .failure(ServerError(failedCall: reason)), at: now)
-        } else {
-            drive(.callFailed(id, reason), at: now)
         }
     }
 

@@ -42,9 +42,9 @@ extension BatchDisk {
             for operation in leavingLastSync ? batch.operations.dropLast() : batch.operations[...] {
                 if let bytes = try perform(operation) { found.append(bytes) }
             }
-            return DiskCompletion(token: batch.token, result: .success(found))
+            return DiskCompletion(of: batch, .success(found))
         } catch {
-            return DiskCompletion(token: batch.token, result: .failure(error))
+            return DiskCompletion(of: batch, .failure(error))
         }
     }
 

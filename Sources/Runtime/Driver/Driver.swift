@@ -214,7 +214,7 @@ final class Effects: EffectSink, @unchecked Sendable {
             case .reply(let id, let bytes): peers.reply(id, bytes)
             case .refuse(let id): peers.refuse(id)
             case .packet(let pool, let address, let bytes): peers.send(bytes, to: address, in: pool)
-            case .resolve(let token, let host): peers.resolve(token, host: host)
+            case .resolve(let id, let host): peers.resolve(id, host: host)
             case .probe(let id, let probe, let timeout, let limit):
                 controls.append(.probe(id, ProbeRequest(probe: probe, timeout: timeout, outputLimit: limit)))
             case .cancelProbe(let id): controls.append(.cancelProbe(id))

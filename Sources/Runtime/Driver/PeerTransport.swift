@@ -14,7 +14,7 @@ public protocol PeerTransport: AnyObject, Sendable {
     /// Sends a datagram, which may get lost.
     func send(_ packet: [UInt8], to address: Address, in pool: GossipPool)
     /// Looks a name up; ends in one `.resolved` of that token.
-    func resolve(_ token: UInt64, host: String)
+    func resolve(_ id: ResolutionID, host: String)
     /// Called after the calls, answers and packets of a batch, with the core free again: the place for system calls.
     /// What it adds to the `PeerEvents` is handled by the caller.
     func deliver()
@@ -73,8 +73,8 @@ public final class NoPeers: PeerTransport, @unchecked Sendable {
     public func refuse(_ id: CallID) {}
     public func send(_ packet: [UInt8], to address: Address, in pool: GossipPool) {}
 
-    public func resolve(_ token: UInt64, host: String) {
-        events?.post(.resolved(token, .failure(Complaint("lookup \(host): no such host"))))
+    public func resolve(_ id: ResolutionID, host: String) {
+        events?.post(.resolved(id, .failure(Complaint("lookup \(host): no such host"))))
     }
     public func stop() { events = nil }
 }

@@ -8,7 +8,7 @@ import Glibc
 /// thread that polls takes `lock` after each `epoll_wait`, and a thread that has calls or answers to send takes it if it is free and
 /// writes to the sockets itself. Whoever has held it looks into the inbox after letting it go.
 public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Sendable {
-    // Unchecked: `inbox` and `hosts` are guarded by `inboxLock`; `peerEvents` is written before threads start and after they have ended; everything
+    // Unchecked: `inbox` and the look-ups are guarded by `inboxLock`; `peerEvents` is written before threads start and after they have ended; everything
     // else is guarded by `lock`.
     private let lock = Lock()
     private let inboxLock = Lock()
@@ -47,7 +47,9 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
     /// What `pollUntil` was at the end of the last turn: the poller's own, needing no lock.
     private var sleepUntil = Instant.distantFuture
     /// Names that are being looked up, guarded by `inboxLock`.
-    private var hosts: [UInt64: String] = [:]
+    /// Of host names, by their number here.
+    private var lookUps: [UInt64: (id: ResolutionID, host: String)] = [:]
+    private var lookUpCount: UInt64 = 0
 
     /// The server port and the gossip ports, with what the system chose for port 0.
     public private(set) var serverAddress: SocketAddress?
@@ -139,18 +141,22 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
     public func refuse(_ id: CallID) { post(.refuse(id)) }
     public func send(_ packet: [UInt8], to address: Address, in pool: GossipPool) { post(.packet(packet, to: address, pool)) }
 
-    public func resolve(_ token: UInt64, host: String) {
-        inboxLock.holding { hosts[token] = host }
-        resolver.resolve(token, host: host, port: 0)
+    public func resolve(_ id: ResolutionID, host: String) {
+        let number: UInt64 = inboxLock.holding {
+            lookUpCount += 1
+            lookUps[lookUpCount] = (id, host)
+            return lookUpCount
+        }
+        resolver.resolve(number, host: host, port: 0)
     }
 
-    private func resolved(_ token: UInt64, _ found: [SocketAddress]) {
-        guard let host = inboxLock.holding({ hosts.removeValue(forKey: token) }) else { return }
+    private func resolved(_ number: UInt64, _ found: [SocketAddress]) {
+        guard let (id, host) = inboxLock.holding({ lookUps.removeValue(forKey: number) }) else { return }
         let v4 = found.filter { $0.family == AF_INET }
         let sorted = v4 + found.filter { $0.family != AF_INET }
         let result: Result<[String], Complaint> =
             sorted.isEmpty ? .failure(Complaint("lookup \(host): no such host")) : .success(sorted.map(\.host))
-        peerEvents?.post(.resolved(token, result))
+        peerEvents?.post(.resolved(id, result))
     }
 
     private func post(_ message: Message) { inboxLock.holding { inbox.append(message) } }
@@ -233,8 +239,8 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
             switch message {
             case .call(let id, let address, let channel, let bytes, let timeout):
                 pool.call(id, to: address, channel, bytes, timeout: timeout, at: now, into: &effects)
-            case .reply(let id, let bytes): accepted[UInt32(truncatingIfNeeded: id.raw >> 32)]?.reply(id, bytes)
-            case .refuse(let id): accepted[UInt32(truncatingIfNeeded: id.raw >> 32)]?.refuse(id)
+            case .reply(let id, let bytes): accepted[UInt32(truncatingIfNeeded: id.number >> 32)]?.reply(id, bytes)
+            case .refuse(let id): accepted[UInt32(truncatingIfNeeded: id.number >> 32)]?.refuse(id)
             case .packet(let bytes, let address, let pool):
                 if let target = addresses.parse(address) { gossip[Int(pool.rawValue)]?.add(bytes, to: target) }
             }

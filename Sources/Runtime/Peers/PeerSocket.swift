@@ -161,7 +161,7 @@ final class PeerSocket: EventSource {
 
     private func post(_ calls: [InboundCall], _ number: UInt32) {
         for call in calls {
-            let id = CallID(UInt64(number) << 32 | UInt64(call.serial))
+            let id = CallID(incoming: UInt64(number) << 32 | UInt64(call.serial))
             transport.outgoing.append(.call(id, from: remote, call.channel, call.bytes))
         }
     }
@@ -185,7 +185,7 @@ final class PeerSocket: EventSource {
     func reply(_ id: CallID, _ bytes: [UInt8]) {
         guard case .accepted(let connection, let number, _) = side else { return }
         var calls: [InboundCall] = []
-        connection.reply(UInt32(truncatingIfNeeded: id.raw), bytes, at: transport.now, into: &calls)
+        connection.reply(UInt32(truncatingIfNeeded: id.number), bytes, at: transport.now, into: &calls)
         post(calls, number)
         settle(connection)
         // It may have been held back.
@@ -197,7 +197,7 @@ final class PeerSocket: EventSource {
 
     func refuse(_ id: CallID) {
         guard case .accepted(let connection, _, _) = side else { return }
-        connection.refuse(UInt32(truncatingIfNeeded: id.raw))
+        connection.refuse(UInt32(truncatingIfNeeded: id.number))
         settle(connection)
     }
 

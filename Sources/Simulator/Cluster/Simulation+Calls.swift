@@ -38,7 +38,7 @@ extension Simulation {
 
     func reply(_ id: CallID, from server: Server<Machine>, _ bytes: [UInt8]) {
         // Both copies of a duplicated call are answered; the caller takes the first answer.
-        let handle = Handle(raw: id.raw)
+        let handle = Handle(raw: id.number)
         guard let call = calls[handle] else { return }
         precondition(call.callee == server.index, "a call is answered by whom it was sent to")
         switch network.send(from: server.index, to: call.caller.server, now: world.now) {
@@ -54,7 +54,7 @@ extension Simulation {
 
     /// The callee closes the connection instead of answering.
     func refuse(_ id: CallID, from server: Server<Machine>) {
-        let handle = Handle(raw: id.raw)
+        let handle = Handle(raw: id.number)
         guard let call = calls[handle], case .arrives(let delay) = network.send(from: server.index, to: call.caller.server, now: world.now)
         else { return }
         fail(handle, call, "EOF", after: delay)

@@ -26,11 +26,11 @@ extension Simulation {
     }
 
     /// A host name is an agent's, or an address already.
-    func resolve(_ token: UInt64, _ host: String, for server: Server<Machine>) {
+    func resolve(_ id: ResolutionID, _ host: String, for server: Server<Machine>) {
         let found = servers.first { $0.name == host || $0.config.bindAddress == host }
         let result: Result<[String], Complaint> =
             found.map { .success([$0.config.bindAddress]) } ?? .failure(Complaint("lookup \(host): no such host"))
-        world.schedule(.resolved(server.lifeID, token, result), after: .milliseconds(1))
+        world.schedule(.resolved(server.lifeID, id, result), after: .milliseconds(1))
     }
 
     // MARK: - Slow agents

@@ -126,7 +126,7 @@ extension Simulation {
             guard let call = calls[handle] else { return }
             world.count(kind: duplicate ? 4 : 3, place: server.index)
             world.mix(bytes)
-            let id = CallID(handle.raw | (duplicate ? 1 << 63 : 0))
+            let id = CallID(incoming: handle.raw | (duplicate ? 1 << 63 : 0))
             machine.handle(.call(id, from: servers[call.caller.server].identity.address, call.channel, bytes), at: now, into: &effects)
         case .answer(let handle, _, let bytes):
             guard let call = calls.remove(handle) else { return }
@@ -139,6 +139,7 @@ extension Simulation {
             machine.handle(.callFailed(call.id, text), at: now, into: &effects)
         case .completion(_, let completion):
             world.count(kind: 7, place: server.index)
+            world.mix(UInt64(completion.owner.rawValue))
             world.mix(completion.token)
             if case .failure = completion.result {
                 world.mix(1)
@@ -174,8 +175,8 @@ extension Simulation {
             world.count(kind: 29, place: server.index)
             world.mix(bytes)
             machine.handle(.packet(pool, from: packetAddress(of: from, pool), bytes), at: now, into: &effects)
-        case .resolved(_, let token, let result):
-            machine.handle(.resolved(token, result), at: now, into: &effects)
+        case .resolved(_, let id, let result):
+            machine.handle(.resolved(id, result), at: now, into: &effects)
         case .question(let handle, _):
             answerQuestion(handle, server)
         case .handedOver(let handle, _):
@@ -228,8 +229,8 @@ extension Simulation {
             sendAnswer(bytes, to: Handle(raw: id.raw), from: server)
         case .packet(let pool, let address, let bytes):
             send(pool, bytes, from: server, to: address)
-        case .resolve(let token, let host):
-            resolve(token, host, for: server)
+        case .resolve(let id, let host):
+            resolve(id, host, for: server)
         case .call(let id, let address, let channel, let bytes, let timeout):
             call(id, from: server, to: address, channel, bytes, timeout)
         case .reply(let id, let bytes):

@@ -42,9 +42,9 @@ struct DiskQueue {
             for operation in batch.operations {
                 if let bytes = try disk.apply(operation) { reads.append(bytes) }
             }
-            return DiskCompletion(token: batch.token, result: .success(reads))
+            return DiskCompletion(of: batch, .success(reads))
         } catch {
-            return DiskCompletion(token: batch.token, result: .failure(error))
+            return DiskCompletion(of: batch, .failure(error))
         }
     }
 

@@ -166,7 +166,7 @@ struct StudyPool {
             members[place].list.handle(.packet(from: members[from].address, bytes), at: now, into: &effects)
         case .call(let id, let from, _, let bytes):
             nextServed += 1
-            let served = CallID(nextServed)
+            let served = CallID(incoming: nextServed)
             members[place].served[served] = (from, id)
             members[place].list.handle(.call(served, from: members[from].address, bytes), at: now, into: &effects)
         case .answer(let id, _, let bytes): members[place].list.handle(.answered(id, bytes), at: now, into: &effects)

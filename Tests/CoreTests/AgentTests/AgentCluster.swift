@@ -137,7 +137,7 @@ final class AgentCluster {
                 queue.append((at, .callFailed(id, "dial tcp 127.0.0.1:0->\(address): connect: connection refused")))
                 return
             }
-            let incoming = CallID(takeID())
+            let incoming = CallID(incoming: takeID())
             callers[incoming] = (at, id)
             queue.append((callee, .call(incoming, from: member.config.raftAddress, channel, bytes)))
         case .reply(let id, let bytes):

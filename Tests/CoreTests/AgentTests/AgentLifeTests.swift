@@ -172,7 +172,7 @@ import Testing
         measures.add(.domainQuery, nanoseconds: 1_000_000)
         measures.reads = 3
         fixture.send(.measured(measures))
-        fixture.send(.call(CallID(7), from: "10.0.0.9:1", .lan, [255]))
+        fixture.send(.call(CallID(incoming: 7), from: "10.0.0.9:1", .lan, [255]))
         // The pools are asked once a second, and the interval is over after ten.
         for seconds in [1, 10] {
             fixture.now = fixture.now + .seconds(seconds)

@@ -189,7 +189,7 @@ import Testing
             options.filter = filter
             let bytes = RPCRequest.encode(sequence: 1, method: "Catalog.ListNodes", body: ReadQuery.nodes.encodeRequest(options))
             var effects: [ServerEffect] = []
-            server.called(CallID(1 << 40), from: "10.0.0.9:1", .rpc, bytes, at: cluster.now)
+            server.called(CallID(incoming: 1 << 40), from: "10.0.0.9:1", .rpc, bytes, at: cluster.now)
             _ = server.takeOutput(into: &effects)
             let answers = effects.compactMap { if case .reply(_, let bytes) = $0 { bytes } else { nil } }
             let reply = try RPCReply(decoding: try #require(answers.first))

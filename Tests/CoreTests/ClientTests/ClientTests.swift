@@ -49,13 +49,13 @@ private final class ClientHarness {
 
     func answer(_ body: [UInt8]) {
         let call = calls.removeFirst()
-        client.answered(call.id, RPCReply.encode(sequence: call.id.raw, method: call.method, body: body), at: now)
+        client.answered(call.id, RPCReply.encode(sequence: call.id.number, method: call.method, body: body), at: now)
         take()
     }
 
     func refuse(_ error: String) {
         let call = calls.removeFirst()
-        client.answered(call.id, RPCReply.encode(sequence: call.id.raw, method: call.method, error: error), at: now)
+        client.answered(call.id, RPCReply.encode(sequence: call.id.number, method: call.method, error: error), at: now)
         take()
     }
 

@@ -175,7 +175,7 @@ final class MemberlistNetwork {
                     continue
                 }
                 order += 1
-                let incomingID = CallID(UInt64(order))
+                let incomingID = CallID(incoming: UInt64(order))
                 incoming[incomingID] = (index, id)
                 schedule(after: .milliseconds(1), .event(target, .call(incomingID, from: sender, bytes)))
             case .reply(let id, let bytes):

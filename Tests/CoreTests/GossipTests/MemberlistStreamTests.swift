@@ -5,7 +5,7 @@ import Testing
 /// Streams and joins (gossip §6, §9.5).
 @Suite struct MemberlistStreamTests {
     private let bench = MemberlistBench()
-    private static let id = CallID(900)
+    private static let id = CallID(incoming: 900)
 
     private func call(_ bench: MemberlistBench, _ bytes: [UInt8]) {
         bench.effects = []
@@ -294,7 +294,7 @@ import Testing
             for bench in [bench, sealed] {
                 bench.effects = []
                 bench.packet(bytes)
-                bench.machine.handle(.call(CallID(1), from: "10.0.0.9:1", bytes), at: bench.now, into: &bench.effects)
+                bench.machine.handle(.call(CallID(incoming: 1), from: "10.0.0.9:1", bytes), at: bench.now, into: &bench.effects)
                 bench.machine.join([.address(MemberlistBench.address(9))], token: 1, at: bench.now, into: &bench.effects)
                 for case .call(let id, _, _, _) in bench.effects {
                     bench.machine.handle(.answered(id, bytes), at: bench.now, into: &bench.effects)

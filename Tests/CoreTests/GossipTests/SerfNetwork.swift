@@ -167,7 +167,7 @@ final class SerfNetwork {
                 return schedule(.failure(to: from, call, "dial tcp \(to): connect: connection refused"))
             }
             nextCall += 1
-            let number = CallID(nextCall)
+            let number = CallID(incoming: nextCall)
             calls[number] = (from, call)
             perform(node) { node.serf!.handle(.call(number, from: from, bytes), at: now, into: &$0) }
         case .answer(let to, let call, let bytes):
@@ -181,7 +181,7 @@ final class SerfNetwork {
             guard node.serf != nil else { return }
             var result: Result<[[UInt8]], DiskError> = .success([])
             if node.failsWrites { result = .failure(.noSpace) } else { for step in batch.operations { write(step, node) } }
-            perform(node) { node.serf!.diskFinished(DiskCompletion(token: batch.token, result: result), at: now, into: &$0) }
+            perform(node) { node.serf!.diskFinished(DiskCompletion(of: batch, result), at: now, into: &$0) }
         }
     }
 

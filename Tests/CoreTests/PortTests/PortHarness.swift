@@ -41,7 +41,7 @@ struct PortHarness {
     }
 
     mutating func call(_ id: UInt64, _ channel: Channel, _ bytes: [UInt8], to address: Address = "10.0.0.1:8300", seconds: Int = 10) {
-        pool.call(CallID(id), to: address, channel, bytes, timeout: .seconds(seconds), at: now, into: &effects)
+        pool.call(CallID(incoming: id), to: address, channel, bytes, timeout: .seconds(seconds), at: now, into: &effects)
         perform()
     }
 
@@ -75,12 +75,12 @@ struct PortHarness {
             if connection.endsOutput { wires[id]?.isEnded = true }
         case .close(let id): wires[id] = nil
         case .answered(let id, let bytes):
-            #expect(results[id.raw] == nil, "a call ends once")
-            results[id.raw] = .success(bytes)
-            answered.append(id.raw)
+            #expect(results[id.number] == nil, "a call ends once")
+            results[id.number] = .success(bytes)
+            answered.append(id.number)
         case .failed(let id, let text):
-            #expect(results[id.raw] == nil, "a call ends once")
-            results[id.raw] = .failure(Complaint(text))
+            #expect(results[id.number] == nil, "a call ends once")
+            results[id.number] = .failure(Complaint(text))
         }
     }
 

@@ -192,7 +192,7 @@ final class RaftSimulation {
         if faults.reference.contains(to), bytes[0] >= RaftMessageKind.requestPreVote.rawValue {
             return schedule(.failure(from, incarnation, id), at: now + random.duration(in: faults.delay))
         }
-        let local = CallID(nextCall)
+        let local = CallID(incoming: nextCall)
         nextCall += 1
         open[local] = (from, incarnation, id)
         give(host, .call(local, from: from.server.address, bytes))

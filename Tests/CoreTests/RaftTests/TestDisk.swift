@@ -106,9 +106,9 @@ final class TestDisk: Disk {
             for operation in batch.operations {
                 if let bytes = try apply(operation) { found.append(bytes) }
             }
-            return DiskCompletion(token: batch.token, result: .success(found))
+            return DiskCompletion(of: batch, .success(found))
         } catch {
-            return DiskCompletion(token: batch.token, result: .failure(error))
+            return DiskCompletion(of: batch, .failure(error))
         }
     }
 

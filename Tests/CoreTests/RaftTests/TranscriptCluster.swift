@@ -272,7 +272,7 @@ final class TranscriptCluster {
         if isCut || reference.contains(message.to.name) && message.bytes[0] >= RaftMessageKind.requestPreVote.rawValue {
             return give(message.from, .callFailed(message.call, isCut ? "connection refused" : "EOF"))
         }
-        let call = CallID(nextCall)
+        let call = CallID(incoming: nextCall)
         nextCall += 1
         open[call] = (message.from, message.call, message.bytes[0])
         give(message.to, .call(call, from: message.from.server.address, message.bytes))

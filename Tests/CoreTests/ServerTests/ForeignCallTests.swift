@@ -16,7 +16,8 @@ import Testing
     private func call(_ method: String, _ body: [UInt8] = [0x80]) throws -> RPCReply {
         let server = cluster.server("s1")
         server.called(
-            CallID(1 << 50), from: "10.0.0.7:4711", .rpc, RPCRequest.encode(sequence: 7, method: method, body: body), at: cluster.now)
+            CallID(incoming: 1 << 50), from: "10.0.0.7:4711", .rpc, RPCRequest.encode(sequence: 7, method: method, body: body),
+            at: cluster.now)
         var effects: [ServerEffect] = []
         _ = server.takeOutput(into: &effects)
         let replies = effects.compactMap { effect -> [UInt8]? in if case .reply(_, let bytes) = effect { bytes } else { nil } }
@@ -114,7 +115,7 @@ import Testing
         #expect(error == .rateLimited)
         let server = cluster.server("s1")
         let bytes = RPCRequest.encode(sequence: 1, method: "Catalog.ListNodes", body: ReadQuery.nodes.encodeRequest(options("dc1")))
-        server.called(CallID(1 << 50), from: "10.0.0.7:1", .rpc, bytes, at: cluster.now)
+        server.called(CallID(incoming: 1 << 50), from: "10.0.0.7:1", .rpc, bytes, at: cluster.now)
         var effects: [ServerEffect] = []
         _ = server.takeOutput(into: &effects)
         #expect(effects.contains { if case .reply(_, let bytes) = $0 { (try? RPCReply(decoding: bytes))?.error == "" } else { false } })

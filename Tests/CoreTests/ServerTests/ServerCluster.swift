@@ -158,18 +158,18 @@ final class ServerCluster {
             }
             counter += 1
             callers[UInt64(counter)] = (name, id)
-            let incoming = CallID(UInt64(counter))
+            let incoming = CallID(incoming: UInt64(counter))
             schedule(callee, after: latency, .call(incoming, caller: name, channel, bytes))
         case .reply(let id, let bytes):
-            guard let caller = callers.removeValue(forKey: id.raw) else {
-                replies[id.raw] = bytes
+            guard let caller = callers.removeValue(forKey: id.number) else {
+                replies[id.number] = bytes
                 return
             }
             if !isolated.contains(name), !isolated.contains(caller.name) {
                 schedule(caller.name, after: latency, .answered(caller.call, bytes))
             }
         case .refuse(let id):
-            guard let caller = callers.removeValue(forKey: id.raw) else { return }
+            guard let caller = callers.removeValue(forKey: id.number) else { return }
             schedule(caller.name, after: latency, .callFailed(caller.call, "EOF"))
         case .disk(let batch):
             if let machine = machines[name] { schedule(name, after: .microseconds(200), .disk(machine.disk.perform(batch))) }
@@ -200,7 +200,7 @@ final class ServerCluster {
 
     private func deliver(_ happening: Happening) {
         guard let server = machines[happening.name]?.server else {
-            if case .call(let id, let caller, _, _) = happening.event, let call = callers.removeValue(forKey: id.raw) {
+            if case .call(let id, let caller, _, _) = happening.event, let call = callers.removeValue(forKey: id.number) {
                 schedule(caller, after: latency, .callFailed(call.call, "connection reset by peer"))
             }
             return
@@ -252,7 +252,8 @@ final class ServerCluster {
     func call(_ method: String, _ body: [UInt8], at name: String) throws -> RPCReply? {
         counter += 1
         let id = UInt64(counter)
-        server(name).called(CallID(id), from: "10.0.9.9:1", .rpc, RPCRequest.encode(sequence: 7, method: method, body: body), at: now)
+        server(name).called(
+            CallID(incoming: id), from: "10.0.9.9:1", .rpc, RPCRequest.encode(sequence: 7, method: method, body: body), at: now)
         flush(name)
         run(upTo: .seconds(10)) { replies[id] != nil }
         return try replies.removeValue(forKey: id).map { try RPCReply(decoding: $0) }

@@ -146,7 +146,7 @@ import Testing
 
     /// The answer to bytes that come over a connection of their own.
     private func stream(_ bytes: [UInt8], to server: Server, at now: Instant) -> SnapshotResponse? {
-        server.called(CallID(1 << 50), from: "10.0.0.7:1", .snapshot, bytes, at: now)
+        server.called(CallID(incoming: 1 << 50), from: "10.0.0.7:1", .snapshot, bytes, at: now)
         var effects: [ServerEffect] = []
         _ = server.takeOutput(into: &effects)
         for case .reply(_, let bytes) in effects {

@@ -15,6 +15,7 @@ public final class Client {
     /// Work that is not answered yet, by its number.
     private var pending = LookupTable<UInt64, Pending>()
     private var numbers = LookupTable<Requester, UInt64>()
+    private var callCounter = CallCounter(.client)
     private var calls = LookupTable<CallID, UInt64>()
     private var retries = DeadlineQueue<UInt64>()
     private var pings = LookupSet<CallID>()
@@ -78,8 +79,8 @@ public final class Client {
             refusalCount += 1
             return finish(number, .failure(.rateLimited))
         }
-        let call = CallID(takeID())
-        guard let (channel, bytes) = work.work.message(sequence: call.raw) else { return finish(number, .failure(.noLeader)) }
+        let call = callCounter.next()
+        guard let (channel, bytes) = work.work.message(sequence: call.number) else { return finish(number, .failure(.noLeader)) }
         work.call = call
         work.server = server.name
         pending[number] = work
@@ -170,9 +171,9 @@ public final class Client {
     }
 
     private func ping(_ server: ServerEntry) {
-        let call = CallID(takeID())
+        let call = callCounter.next()
         pings.insert(call)
-        let bytes = RPCRequest.encode(sequence: call.raw, method: "Status.Ping", body: [0x80])
+        let bytes = RPCRequest.encode(sequence: call.number, method: "Status.Ping", body: [0x80])
         effects.append(.call(call, to: server.address, .rpc, bytes, timeout: ServerManager.pingTimeout))
     }
 

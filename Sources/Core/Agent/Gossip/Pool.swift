@@ -1,6 +1,6 @@
 /// One gossip pool that an agent is in: its Serf, and how it gets into the pool.
 ///
-/// Translates between the numbers of the Serf and those of the driver; what concerns the rest of the agent it collects as `PoolNews`.
+/// What concerns the rest of the agent it collects as `PoolNews`.
 final class Pool {
     let kind: GossipPool
     let serf: Serf
@@ -29,10 +29,6 @@ final class Pool {
         case request(RequestID, JoinAddress)
     }
 
-    /// Marks calls, resolutions and disk batches as a pool's. Those of consensus and of the agent itself have marks of their own, higher up.
-    static let mark: UInt64 = 1 << 58
-    private static let wanMark: UInt64 = 1 << 57
-
     init(_ kind: GossipPool, serf: Serf, config: AgentConfig) {
         self.kind = kind
         self.serf = serf
@@ -50,12 +46,6 @@ final class Pool {
         ]
     }
 
-    /// The pool that a number with `mark` belongs to.
-    static func kind(of number: UInt64) -> GossipPool { number & wanMark == 0 ? .lan : .wan }
-
-    private func marked(_ number: UInt64) -> UInt64 { number | Self.mark | (kind == .wan ? Self.wanMark : 0) }
-    private func unmarked(_ number: UInt64) -> UInt64 { number & ~(Self.mark | Self.wanMark) }
-
     // MARK: Events
 
     /// Becomes a member, alone at first. Returns why it cannot be.
@@ -65,11 +55,7 @@ final class Pool {
     }
 
     func handle(_ event: GossipEvent, at now: Instant, into effects: inout [AgentEffect]) {
-        switch event {
-        case .answered(let id, let bytes): serf.handle(.answered(CallID(unmarked(id.raw)), bytes), at: now, into: &serfEffects)
-        case .callFailed(let id, let text): serf.handle(.callFailed(CallID(unmarked(id.raw)), text), at: now, into: &serfEffects)
-        case .packet, .call, .wake: serf.handle(event, at: now, into: &serfEffects)
-        }
+        serf.handle(event, at: now, into: &serfEffects)
         settle(at: now, into: &effects)
     }
 
@@ -82,8 +68,8 @@ final class Pool {
         settle(at: now, into: &effects)
     }
 
-    func resolved(_ token: UInt64, _ result: Result<[String], Complaint>, at now: Instant, into effects: inout [AgentEffect]) {
-        switch resolutions.removeValue(forKey: unmarked(token)) {
+    func resolved(_ id: ResolutionID, _ result: Result<[String], Complaint>, at now: Instant, into effects: inout [AgentEffect]) {
+        switch resolutions.removeValue(forKey: id.number) {
         case nil: return
         case .schedule(let index):
             schedules[index].resolved(result, at: now, into: &steps)
@@ -100,7 +86,7 @@ final class Pool {
     }
 
     func diskCompleted(_ completion: DiskCompletion, at now: Instant, into effects: inout [AgentEffect]) {
-        serf.diskFinished(DiskCompletion(token: unmarked(completion.token), result: completion.result), at: now, into: &serfEffects)
+        serf.diskFinished(completion, at: now, into: &serfEffects)
         settle(at: now, into: &effects)
     }
 
@@ -202,7 +188,7 @@ final class Pool {
 
     private func resolve(_ host: String, _ resolution: Resolution, into effects: inout [AgentEffect]) {
         resolutions[nextToken] = resolution
-        effects.append(.resolve(marked(nextToken), host: host))
+        effects.append(.resolve(ResolutionID(kind, nextToken), host: host))
         nextToken += 1
     }
 
@@ -251,7 +237,7 @@ final class Pool {
         case .keys(let token, let response):
             guard case .wish(let wish) = purposes.removeValue(forKey: token) else { return }
             news.append(.keys(wish, response))
-        case .disk(let batch): effects.append(.disk(DiskBatch(token: marked(batch.token), operations: batch.operations)))
+        case .disk(let batch): effects.append(.disk(batch))
         case .conflictLost: news.append(.conflictLost)
         }
     }
@@ -260,7 +246,7 @@ final class Pool {
         switch effect {
         case .packet(let address, let bytes): effects.append(.packet(kind, to: address, bytes))
         case .call(let id, let address, let bytes, let timeout):
-            effects.append(.call(CallID(marked(id.raw)), to: address, kind == .lan ? .lan : .wan, bytes, timeout: timeout))
+            effects.append(.call(id, to: address, kind == .lan ? .lan : .wan, bytes, timeout: timeout))
         case .reply(let id, let bytes): effects.append(.reply(id, bytes))
         case .refuse(let id): effects.append(.refuse(id))
         case .log(let level, let module, let text):

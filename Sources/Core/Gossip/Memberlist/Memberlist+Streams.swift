@@ -25,10 +25,10 @@ extension Memberlist {
     }
 
     mutating func call(_ purpose: Call, to address: Address, _ message: [UInt8], timeout: Duration) {
-        nextCall += 1
-        calls[CallID(nextCall)] = purpose
+        let id = callCounter.next()
+        calls[id] = purpose
         counters.tcpConnect += 1
-        output.append(.call(CallID(nextCall), to: address, wrapStream(message), timeout: timeout))
+        output.append(.call(id, to: address, wrapStream(message), timeout: timeout))
     }
 
     // MARK: Reading

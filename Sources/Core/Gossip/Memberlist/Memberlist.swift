@@ -48,7 +48,7 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
     var relayDeadlines = DeadlineQueue<UInt32>()
 
     var calls = LookupTable<CallID, Call>()
-    var nextCall: UInt64 = 0
+    var callCounter: CallCounter
     var joins = LookupTable<UInt64, Join>()
     /// Broadcasts of our own whose end somebody waits for; few.
     var waits: [Wait] = []
@@ -62,6 +62,7 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
     ) {
         precondition(keyring.isEmpty || cipher != nil, "an encrypted memberlist has a cipher")
         self.config = config
+        callCounter = CallCounter(config.pool == .lan ? .lan : .wan)
         self.delegate = delegate
         self.keyring = keyring
         self.cipher = cipher

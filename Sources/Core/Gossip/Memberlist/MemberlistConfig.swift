@@ -1,5 +1,6 @@
 /// The settings of one memberlist (gossip §10), under the reference's names.
 public struct MemberlistConfig: Sendable {
+    public var pool = GossipPool.lan
     /// Unique in the pool.
     public var name: String
     /// What others are told to send to.
@@ -76,6 +77,7 @@ public struct MemberlistConfig: Sendable {
     /// Consul's WAN pool. It gossips to 3 nodes, not 4 as memberlist's own WAN profile.
     public static func wan(name: String, advertise: NodeAddress) -> MemberlistConfig {
         var config = lan(name: name, advertise: advertise)
+        config.pool = .wan
         config.tcpTimeout = .seconds(30)
         config.suspicionMult = 6
         config.pushPullInterval = .seconds(60)

@@ -147,7 +147,7 @@ extension Serf {
             .write(file: temporary, offset: 0, bytes: bytes), .truncate(file: temporary, size: bytes.count), .sync(file: temporary),
             .rename(from: temporary, to: file), .syncDirectory(folder),
         ]
-        state.output.append(.disk(DiskBatch(token: token, operations: operations)))
+        state.output.append(.disk(DiskBatch(of: config.memberlist.pool == .lan ? .lan : .wan, token: token, operations: operations)))
     }
 
     func finishKeyChange(_ query: ReceivedQuery, _ answer: KeyAnswer, _ result: Result<[[UInt8]], DiskError>) {

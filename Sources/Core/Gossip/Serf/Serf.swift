@@ -201,7 +201,10 @@ public final class Serf {
     func flushSnapshot(isLast: Bool) {
         let clock = state.clock.time
         let operations = state.snapshot?.flush(clock: clock, isLast: isLast, at: now) ?? []
-        if !operations.isEmpty { state.output.append(.disk(DiskBatch(token: newToken(), operations: operations))) }
+        if !operations.isEmpty {
+            state.output.append(
+                .disk(DiskBatch(of: config.memberlist.pool == .lan ? .lan : .wan, token: newToken(), operations: operations)))
+        }
         if let next = state.snapshot?.recoveryAt { state.arm(.snapshot, at: next) }
     }
 
