@@ -24,20 +24,54 @@ import Testing
             && map.first?.key == model.pairs.first?.key && map.last?.key == model.pairs.last?.key
     }
 
-    private static func randomKey(_ random: inout Random, _ space: Int) -> ByteString {
-        let n = Int.random(in: 0..<space, using: &random)
-        return ByteString("k/\(n % 7)/\(n)")
+    /// Keys as tables have them: paths; long equal beginnings; zero bytes at the end, which the heads of shorter keys have, too; numbers in bytes.
+    private enum Style: Int, CaseIterable {
+        case paths, long, zeros, numbers
+
+        func key(_ n: Int) -> ByteString {
+            switch self {
+            case .paths: ByteString("k/\(n % 7)/\(n)")
+            case .long: ByteString("a/beginning/that/all/keys/share/" + (n % 5 == 0 ? "" : "and/some/do/not/share/") + "\(n)")
+            case .zeros: ByteString(Array("zero\(n / 12)".utf8) + [UInt8](repeating: 0, count: n % 12))
+            case .numbers: ByteString((0..<8).map { UInt8(truncatingIfNeeded: n &* 0x9E37 >> (56 - 8 * $0)) })
+            }
+        }
     }
 
-    @Test(arguments: 0..<24)
+    private static func randomKey(_ random: inout Random, _ space: Int, _ style: Style = .paths) -> ByteString {
+        style.key(Int.random(in: 0..<space, using: &random))
+    }
+
+    @Test func `heads and shared beginnings agree with the order of keys`() {
+        var random = Random(seed: 3)
+        for step in 0..<20_000 {
+            let style = Style.allCases[step % 4]
+            let a = Self.randomKey(&random, 400, style), b = Self.randomKey(&random, 400, Style.allCases[step / 4 % 4])
+            let shared = a.sharedPrefix(with: b)
+            #expect(shared == zip(a.bytes, b.bytes).prefix { $0 == $1 }.count)
+            for skip in Set([0, shared / 2, shared]) {
+                if a < b { #expect(a.head(after: skip) <= b.head(after: skip)) }
+            }
+        }
+    }
+
+    @Test func `whole numbers keep their order, negative ones too`() {
+        var map = PersistentMap<Int, Int>()
+        let numbers = [0, -1, 1, .max, .min, 1 << 40, -(1 << 40)]
+        for number in numbers { map[number] = number }
+        #expect(map.map(\.value) == numbers.sorted())
+        for number in numbers { #expect(map[number] == number) }
+    }
+
+    @Test(arguments: 0..<48)
     func `agrees with a sorted array while copies stay what they were`(seed: UInt64) {
         var random = Random(seed: seed)
-        let space = [20, 300, 6000][Int(seed % 3)]
+        let space = [20, 300, 6000][Int(seed % 3)], style = Style.allCases[Int(seed / 3) % 4]
         var map = PersistentMap<ByteString, Int>()
         var model = Model()
         var copies: [(PersistentMap<ByteString, Int>, Model)] = []
         for step in 0..<2000 {
-            let key = Self.randomKey(&random, space)
+            let key = Self.randomKey(&random, space, style)
             // Phases of growth and of shrinking, so that nodes split and join.
             let removal = (step / 500) % 2 == 0 ? 0.2 : 0.8
             switch random.chance(removal) {
