@@ -110,13 +110,11 @@ extension APIRequest {
 
     /// `?node-meta=key:value`, repeatable (http-1 §1.15).
     func parseNodeMeta(_ options: inout QueryOptions) {
-        for (name, value) in parameters.items where name == "node-meta" {
-            if let colon = value.utf8.firstIndex(of: UInt8(ascii: ":")) {
-                options.nodeMetaFilters[String(value[..<colon])] = String(value[value.utf8.index(after: colon)...])
-            } else {
-                options.nodeMetaFilters[value] = ""
-            }
-        }
+        options.nodeMetaFilters = StringMap(
+            parameters.values("node-meta").map { value in
+                guard let colon = value.utf8.firstIndex(of: UInt8(ascii: ":")) else { return (value, "") }
+                return (String(value[..<colon]), String(value[value.utf8.index(after: colon)...]))
+            })
     }
 }
 

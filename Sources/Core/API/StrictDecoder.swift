@@ -221,7 +221,7 @@ extension APIRequest {
     /// The body's first JSON value. Errors are 400 with the reference's prefix.
     func decodeBody(prefix: String = "Request decode failed: ") throws(Refusal) -> DynamicValue {
         do {
-            return try JSON.parse(request.body)
+            return try JSON.parse(request.body, valuesMax: JSON.requestValuesMax)
         } catch {
             throw Refusal(400, prefix + error.text)
         }

@@ -7,10 +7,18 @@ public struct SortedMap<Key: Comparable, Value>: RandomAccessCollection, Express
 
     @inlinable public init() { elements = [] }
 
-    /// The last of several values for one key wins.
+    /// The last of several values for one key wins. O(n log n), and O(n) if the pairs come in order.
     public init(_ pairs: some Sequence<(Key, Value)>) {
-        self.init()
-        for (key, value) in pairs { self[key] = value }
+        elements = pairs.map { (key: $0.0, value: $0.1) }
+        if elements.count < 2 || zip(elements, elements.dropFirst()).allSatisfy({ $0.key < $1.key }) { return }
+        // Of equal keys the one that came last is first: the others are left out.
+        let sorted = elements.indices.sorted { a, b in
+            elements[a].key == elements[b].key ? a > b : elements[a].key < elements[b].key
+        }
+        var kept: [(key: Key, value: Value)] = []
+        kept.reserveCapacity(sorted.count)
+        for at in sorted where kept.last.map({ $0.key != elements[at].key }) ?? true { kept.append(elements[at]) }
+        elements = kept
     }
 
     public init(dictionaryLiteral pairs: (Key, Value)...) { self.init(pairs) }

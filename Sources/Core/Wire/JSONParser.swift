@@ -34,8 +34,17 @@ public enum JSON {
     /// Of containers within containers. Go allows 10,000; values that deep would need more stack than a thread has when they are released.
     public static let depthLimit = 1_000
 
+    /// Of values in a request, each element and member counting: more than any request needs, and some 50 ms of work.
+    public static let requestValuesMax = 100_000
+
     /// The first value of the text; what follows it is ignored.
     public static func parse(_ bytes: [UInt8]) throws(JSONError) -> DynamicValue { try parsePrefix(bytes).value }
+
+    /// The same, of a stranger's text: with more than `valuesMax` values it is refused where they are passed.
+    public static func parse(_ bytes: [UInt8], valuesMax: Int) throws(JSONError) -> DynamicValue {
+        var parser = JSONParser(bytes: bytes, at: 0, valuesMax: valuesMax)
+        return try parser.parse()
+    }
 
     public static func parse(_ text: String) throws(JSONError) -> DynamicValue { try parse(Array(text.utf8)) }
 
@@ -73,10 +82,13 @@ private struct JSONParser {
     /// Finished values of all open containers, and the names of those in objects.
     private var values: [DynamicValue] = []
     private var names: [String] = []
+    /// How many more values there may be.
+    private var valuesLeft: Int
 
-    init(bytes: [UInt8], at: Int) {
+    init(bytes: [UInt8], at: Int, valuesMax: Int = .max) {
         self.bytes = bytes
         self.at = at
+        valuesLeft = valuesMax
     }
 
     func unexpected(_ byte: UInt8, _ context: String) -> JSONError {
@@ -109,6 +121,8 @@ private struct JSONParser {
     /// Reads a scalar or opens a container. True when a value is complete.
     private mutating func beginValue() throws(JSONError) -> Bool {
         guard let byte = peek() else { throw truncated }
+        if valuesLeft == 0 { throw JSONError(reason: .syntax("too many values"), offset: at) }
+        valuesLeft -= 1
         switch byte {
         case UInt8(ascii: "{"):
             try push(isObject: true)

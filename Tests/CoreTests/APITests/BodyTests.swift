@@ -11,6 +11,31 @@ import Testing
         return write.session
     }
 
+    @Test func `a body with more values than any request has is refused where they are passed`() {
+        let values = Array(repeating: "1", count: JSON.requestValuesMax).joined(separator: ",")
+        for (method, target) in [("PUT", "/v1/catalog/register"), ("PUT", "/v1/txn"), ("PUT", "/v1/agent/service/register")] {
+            let body = "{\"Node\":[\(values)"
+            guard case .immediate(let answer) = router.route(request("\(method) \(target)", body: body, chunked: true)) else {
+                Issue.record("\(target)")
+                continue
+            }
+            #expect(answer.status == 400 && String(decoding: answer.body, as: UTF8.self).hasSuffix("too many values"), "\(target)")
+        }
+        let names = (0..<40_000).map { "\"\($0)\":\"\"" }.joined(separator: ",")
+        guard case .write(.register(let write), _) = router.call("PUT /v1/catalog/register", body: "{\"NodeMeta\":{\(names)}}") else {
+            return #expect(Bool(false))
+        }
+        #expect(write.nodeMeta?.count == 40_000)
+    }
+
+    @Test func `a node is asked for by very many pairs`() {
+        let query = (0..<40_000).map { "node-meta=k\(40_000 - $0):v" }.joined(separator: "&")
+        guard case .read(_, let options, _) = router.call("GET /v1/catalog/nodes?\(query)&node-meta=k7:w") else {
+            return #expect(Bool(false))
+        }
+        #expect(options.nodeMetaFilters.count == 40_000 && options.nodeMetaFilters["k7"] == "w")
+    }
+
     @Test func `a session without body has the defaults`() throws {
         let session = try #require(created(""))
         #expect(session.node == "node" && session.lockDelay == .seconds(15) && session.behavior == "release")
