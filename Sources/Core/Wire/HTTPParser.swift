@@ -37,6 +37,8 @@ public struct HTTPParser: Sendable {
     private var heldAt = 0
     /// Where in the held bytes to look on for the end of the head.
     private var scanned = 0
+    /// The first line of an incomplete head is one.
+    private var hasLine = false
     private var head: Head?
     private var body: HTTPBodyReader?
     private var failed = false
@@ -102,9 +104,18 @@ public struct HTTPParser: Sendable {
         while at < input.count && (input[at] == UInt8(ascii: "\r") || input[at] == UInt8(ascii: "\n")) { at += 1 }
         let bytes = UnsafeBufferPointer(rebasing: input[at...])
         guard let end = HTTPHead.end(bytes, from: &scanned) else {
-            return bytes.count > HTTPHead.sizeLimit ? .failed(HTTPFailure(431)) : .needsMore
+            if bytes.count > HTTPHead.sizeLimit { return .failed(HTTPFailure(431)) }
+            if hasLine || bytes.isEmpty { return .needsMore }
+            // What speaks another protocol is told so at once, not only when its idea of a head ends.
+            var position = 0
+            let line = HTTPHead.line(bytes, &position)
+            let isWhole = position > line.count
+            if isWhole ? RequestLine(line) == nil : !RequestLine.mayBegin(bytes) { return .failed(HTTPFailure(400)) }
+            hasLine = isWhole
+            return .needsMore
         }
         scanned = 0
+        hasLine = false
         if end > HTTPHead.sizeLimit { return .failed(HTTPFailure(431)) }
         at += end
         return takeHead(UnsafeBufferPointer(rebasing: bytes[..<end]), input, &at)
@@ -130,12 +141,9 @@ public struct HTTPParser: Sendable {
         _ bytes: UnsafeBufferPointer<UInt8>, _ input: UnsafeBufferPointer<UInt8>, _ at: inout Int
     ) -> HTTPEvent {
         var position = 0
-        let line = HTTPHead.line(bytes, &position)
-        guard let first = line.firstIndex(of: UInt8(ascii: " ")),
-            let second = line[(first + 1)...].firstIndex(of: UInt8(ascii: " ")),
-            let minor = HTTPHead.minorVersion(UnsafeBufferPointer(rebasing: line[(second + 1)...])),
-            first > 0, second > first + 1, line[..<first].allSatisfy(ASCII.isToken)
-        else { return .failed(HTTPFailure(400)) }
+        let text = HTTPHead.line(bytes, &position)
+        guard let line = RequestLine(text) else { return .failed(HTTPFailure(400)) }
+        let minor = line.minor
         var headers = HTTPHeaders()
         switch HTTPHead.fields(bytes, from: position, into: &headers) {
         case nil: break
@@ -146,9 +154,9 @@ public struct HTTPParser: Sendable {
         }
         var meaning = FieldMeaning(isHTTP10: minor == 0)
         headers.forEach { meaning.note($0, $1) }
-        let method = String(decoding: line[..<first], as: UTF8.self)
+        let method = String(decoding: text[line.method], as: UTF8.self)
         let request = HTTPRequest(
-            method: method, target: Array(line[(first + 1)..<second]), fields: headers, body: [], contentLength: meaning.announcedLength,
+            method: method, target: Array(text[line.target]), fields: headers, body: [], contentLength: meaning.announcedLength,
             remoteAddress: remoteAddress)
         if let failure = meaning.failure(minor: minor, isConnect: method == "CONNECT") { return .failed(failure) }
         var framing = HTTPFraming()
@@ -163,6 +171,37 @@ public struct HTTPParser: Sendable {
         body = meaning.isChunked ? .chunked(limit: limit) : .sized(length, limit: limit)
         head = Head(request: request, framing: framing)
         return meaning.expectsContinue ? .expectsContinue : takeBody(input, &at)
+    }
+}
+
+/// The parts of `GET /v1/status/leader HTTP/1.1`.
+private struct RequestLine {
+    let method: Range<Int>
+    let target: Range<Int>
+    /// -1 for another major version than 1.
+    let minor: Int
+
+    /// nil for a line that is no request.
+    @inline(__always)
+    init?(_ line: UnsafeBufferPointer<UInt8>) {
+        guard let first = line.firstIndex(of: UInt8(ascii: " ")),
+            let second = line[(first + 1)...].firstIndex(of: UInt8(ascii: " ")),
+            let minor = HTTPHead.minorVersion(UnsafeBufferPointer(rebasing: line[(second + 1)...])),
+            first > 0, second > first + 1, line[..<first].allSatisfy(ASCII.isToken)
+        else { return nil }
+        method = 0..<first
+        target = (first + 1)..<second
+        self.minor = minor
+    }
+
+    /// Whether an incomplete line has a method, as far as it has come.
+    static func mayBegin(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        // Methods are short: what is longer has been looked at before.
+        for byte in bytes.prefix(64) {
+            if byte == UInt8(ascii: " ") { return true }
+            if !ASCII.isToken(byte) { return byte == UInt8(ascii: "\r") && bytes.count == 1 }
+        }
+        return true
     }
 }
 

@@ -4,6 +4,11 @@ import Testing
 
 private struct Upper: Compressor {
     mutating func gzip(_ bytes: [UInt8], into out: inout [UInt8]) { out += bytes.map { $0 &- 32 } }
+    func stream() -> any CompressionStream { UpperStream() }
+}
+
+private final class UpperStream: CompressionStream {
+    func append(_ bytes: [UInt8], isLast: Bool, to out: inout [UInt8]) { out += bytes.map { $0 &- 32 } }
 }
 
 @Suite struct HTTPTests {
@@ -39,6 +44,30 @@ private struct Upper: Compressor {
     private func failure(_ source: String, bodyLimit: Int = 1 << 20) -> String? {
         guard case .failed(let failure) = events(source, bodyLimit: bodyLimit).last else { return nil }
         return text(failure.bytes)
+    }
+
+    @Test(arguments: [
+        "GET /v1/status/leader\r\n", "GET /v1/status/leader\n", "hello\r\n", "GET  HTTP/1.1\r\n", "GET / HTTP/1.1 x\r\n", " / HTTP/1.1\r\n",
+        // The beginnings of a push/pull of gossip and of a TLS handshake; neither has a line.
+        "\u{6}\u{83}", "\u{16}\u{3}\u{1}\u{2}",
+    ])
+    func `a first line that is no request is refused at once`(source: String) {
+        for pieces in [1, 3, Int.max] {
+            guard case .failed(let failure)? = events(Array(source.utf8), pieces: pieces).first else {
+                Issue.record("\(source) in pieces of \(pieces)")
+                continue
+            }
+            #expect(failure == HTTPFailure(400))
+        }
+    }
+
+    @Test func `a first line may come in pieces`() {
+        for source in [
+            "G", "GET", "GET ", "GET /a HTT", "GET /a HTTP/1.1\r", "GET /a HTTP/1.1\r\n", "GET /a HTTP/1.1\r\nHost: x\r\n", "\r\n", "\r",
+            "",
+        ] {
+            #expect(events(source, pieces: 1).isEmpty, "\(source)")
+        }
     }
 
     @Test func `a request is parsed whole and in pieces of every size`() throws {
