@@ -5,7 +5,7 @@ import Foundation
 
 /// A machine that understands a few requests, and remembers what happened to it:
 /// `PUT /log` appends the body to a file and answers `true` when that is durable, `GET /wait?index=1` is answered by the next
-/// `PUT /wake`, `GET /big?size=N` by N bytes, `GET /core` by `core`; to `GET /follow`, the body of each `PUT /tell` is a piece.
+/// `PUT /wake`, `GET /big?size=N` by N bytes, `GET /long?size=N` by as many that are made while they are sent, `GET /core` by `core`; to `GET /follow`, the body of each `PUT /tell` is a piece.
 final class ToyAgent: AgentMachine, @unchecked Sendable {
     // Unchecked: the driver runs one thread at a time in it; what tests read is behind the lock.
     private let lock = NSLock()
@@ -21,6 +21,7 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
     private var failure: DiskError?
     private var asked: [AgentEffect] = []
     private var isPublished = false
+    private var longAnswers = 0
     var deadline: Instant?
     let publishes: Bool
 
@@ -87,6 +88,11 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
             var response = Self.text("")
             response.body = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
             effects.append(.respond(id, response))
+        case ("GET", "/long"):
+            var response = Self.text("")
+            response.rest = BodyRest(LongBody(left: Int(target.split(separator: "=").last ?? "") ?? 0))
+            longAnswers += 1
+            effects.append(.respond(id, response))
         case ("GET", "/broken"):
             effects.append(.respond(id, HTTPResponse(status: 500, body: Array("No cluster leader".utf8))))
         default: effects.append(.respond(id, Self.text("core \(request.method) \(target) \(request.body.count)")))
@@ -136,7 +142,21 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
     var history: [String] { lock.withLock { seen } }
     var waitingCount: Int { lock.withLock { waiting.count } }
     func outcome(_ id: UInt64) -> CheckOutcome? { lock.withLock { outcomes[id] } }
+    /// How many requests for long answers have come so far.
+    var longAnswerCount: Int { lock.withLock { longAnswers } }
     var outcomeCount: Int { lock.withLock { outcomes.count } }
+}
+
+/// So many bytes, made as they are asked for.
+struct LongBody: BodySource {
+    var left: Int
+
+    mutating func append(_ size: Int, to out: inout [UInt8]) -> Bool {
+        let count = min(left, size)
+        for place in (left - count)..<left { out.append(UInt8(truncatingIfNeeded: place &* 31 &+ place >> 8)) }
+        left -= count
+        return left > 0
+    }
 }
 
 /// Answers `GET /here` in place, and every DNS question with what it asked.

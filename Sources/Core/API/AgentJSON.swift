@@ -24,27 +24,23 @@ enum AgentJSON {
     }
 
     /// §4.1
-    static func services(_ found: some Sequence<NodeService>, pretty: Bool) -> HTTPResponse {
-        var json = JSONWriter(pretty: pretty, reservingCapacity: 1024)
-        json.beginObject()
-        for service in found {
+    static func services(_ found: [NodeService], pretty: Bool) -> HTTPResponse {
+        var answer = HTTPResponse(status: 200, headers: [("Content-Type", Answer.json)])
+        answer.setMembers(found, pretty: pretty, size: { _ in 320 }) { json, service in
             json.key(service.id)
             json.agentService(service)
         }
-        json.endObject()
-        return response(json)
+        return answer
     }
 
     /// §4.2
-    static func checks(_ found: some Sequence<HealthCheck>, pretty: Bool) -> HTTPResponse {
-        var json = JSONWriter(pretty: pretty, reservingCapacity: 1024)
-        json.beginObject()
-        for check in found {
+    static func checks(_ found: [HealthCheck], pretty: Bool) -> HTTPResponse {
+        var answer = HTTPResponse(status: 200, headers: [("Content-Type", Answer.json)])
+        answer.setMembers(found, pretty: pretty, size: { _ in 320 }) { json, check in
             json.key(check.checkID)
             json.healthCheck(check)
         }
-        json.endObject()
-        return response(json)
+        return answer
     }
 
     // MARK: Health (§4.11)

@@ -11,6 +11,12 @@ enum ContentSniffing {
         return data.contains(where: isBinary) ? "application/octet-stream" : Answer.text
     }
 
+    /// The same, but markup, which a browser would run as part of the API's own pages, is plain text.
+    static func passiveType(of body: [UInt8]) -> String {
+        let type = type(of: body)
+        return type.hasPrefix("text/html") || type.hasPrefix("text/xml") ? Answer.text : type
+    }
+
     private static func isBlank(_ byte: UInt8) -> Bool { [0x09, 0x0A, 0x0C, 0x0D, 0x20].contains(byte) }
 
     private static func isBinary(_ byte: UInt8) -> Bool {

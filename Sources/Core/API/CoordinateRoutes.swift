@@ -86,13 +86,11 @@ extension JSONField {
 }
 
 extension Renderer {
-    static func coordinates(_ result: QueryResult, segment: String?, pretty: Bool) -> [UInt8] {
-        guard case .coordinates(let rows) = result else { return [] }
-        var json = JSONWriter(pretty: pretty, reservingCapacity: 64 + rows.count * 160)
-        json.beginArray()
-        for row in rows where segment == nil || row.value.segment == segment { json.nodeCoordinate(row.value) }
-        json.endArray()
-        return json.finish()
+    static func coordinates(_ result: QueryResult, segment: String?, pretty: Bool, _ response: inout HTTPResponse) {
+        guard case .coordinates(let rows) = result else { return }
+        response.setRows(rows, pretty: pretty, size: { _ in 240 }) { json, row in
+            if segment == nil || row.value.segment == segment { json.nodeCoordinate(row.value) }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     private var gzip: Gzip
     private var random: Random
     private var answers = EncodedAnswers()
+    private var prepared = PreparedAnswers()
     private var measures = RequestMeasures()
     /// What was answered last.
     private var subject = MeasuredSubject.none
@@ -40,7 +41,8 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         if response.status >= 400 { error = response.loggedError }
         if isRead { measures.reads += 1 }
         let start = out.count
-        HTTPSerializer.append(response, framing: framing, date: date, to: &out, compressor: &gzip)
+        let (isOpen, rest) = HTTPSerializer.begin(response, framing: framing, date: date, to: &out, compressor: &gzip)
+        if let rest { return .begun(rest, isOpen: isOpen) }
         if cacheable && isRead { answers.keep(request.target, state, date, out[start...], subject) }
         return .written
     }
@@ -82,7 +84,21 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         return measures
     }
 
-    public mutating func reload(_ config: AgentConfig) { dns.reload(config.dns) }
+    public mutating func reload(_ config: AgentConfig) {
+        dns.reload(config.dns)
+        prepared.removeAll()
+    }
+
+    public mutating func answer(
+        datagram: UnsafeRawBufferPointer, state: PublishedState, now: Instant, into out: UnsafeMutableRawBufferPointer
+    ) -> Int? {
+        guard state.answersQuestions(dns.zone.config, at: now),
+            let length = prepared.write(datagram, state, &random, into: out)
+        else { return nil }
+        subject = .domainQuery
+        if state.isStale(at: now) { measures.staleQuestions += 1 }
+        return length
+    }
 
     public mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer {
         let config = dns.zone.config
@@ -91,7 +107,8 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         let reply = dns.answer(question, tcp: tcp, from: &catalog, unixSeconds: unixSeconds, random: &random)
         subject = DNSZone.isPointerQuery(question) ? .pointerQuery : .domainQuery
         if catalog.hasRefused { return .handOver }
-        if !state.isLeader, let contact = state.lastLeaderContact, now - contact > .seconds(5) { measures.staleQuestions += 1 }
+        if state.isStale(at: now) { measures.staleQuestions += 1 }
+        if !tcp, reply != nil { prepared.note(question, state) { dns.prepare(question, from: catalog, random: random) } }
         return reply.map(QuestionAnswer.reply) ?? .drop
     }
 }
@@ -106,6 +123,9 @@ extension PublishedState {
         if options.allowStale { return isLeader || lastLeaderContact != nil }
         return options.requireConsistent ? isLeader && isSoleVoter : answersDefault(at: now)
     }
+
+    /// Whether an answer from this state counts as a stale one (config §24).
+    func isStale(at now: Instant) -> Bool { !isLeader && lastLeaderContact.map { now - $0 > .seconds(5) } ?? false }
 
     /// Whether DNS questions may be answered from this state (dns §14.3).
     func answersQuestions(_ config: DNSConfig, at now: Instant) -> Bool {

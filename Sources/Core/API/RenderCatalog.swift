@@ -1,54 +1,57 @@
 /// Bodies of `/v1/catalog/` and `/v1/health/` reads. Spec: http-1 §5, §6.
 extension Renderer {
-    static func catalog(_ result: QueryResult, _ shape: ReadShape) -> [UInt8] {
-        let result = shape.filter.map { result.filtered(by: $0) } ?? result
-        var json = JSONWriter(pretty: shape.pretty, reservingCapacity: capacity(result, shape))
+    static func catalog(_ result: QueryResult, _ shape: ReadShape, _ response: inout HTTPResponse) {
+        let pretty = shape.pretty, filter = shape.filter
         switch result {
         case .nodes(let rows):
-            json.beginArray()
-            for row in rows { json.node(row.value) }
-            json.endArray()
-        case .services(let services):
-            json.beginObject()
-            for (name, tags) in services {
-                json.key(name)
-                json.strings(tags)
+            response.setRows(rows, pretty: pretty, size: { _ in 320 }) { json, row in
+                if filter?.matches(row.value) ?? true { json.node(row.value) }
             }
-            json.endObject()
+        case .services(let services):
+            response.setMembers(services, pretty: pretty, size: { _ in 64 }) { json, service in
+                json.key(service.name)
+                json.strings(service.tags)
+            }
         case .serviceNodes(let rows):
-            json.beginArray()
-            for row in rows { json.serviceNode(row.node.value, row.service.value.service) }
-            json.endArray()
+            response.setRows(rows, pretty: pretty, size: { _ in 640 }) { json, row in
+                let (node, service) = (row.node.value, row.service.value.service)
+                if filter?.matches(ServiceNodeRow(node: node, service: service)) ?? true { json.serviceNode(node, service) }
+            }
+        case .checks(let rows):
+            response.setRows(rows, pretty: pretty, size: { _ in 320 }) { json, row in
+                if filter?.matches(row.value) ?? true { json.healthCheck(row.value) }
+            }
+        case .healthNodes(let rows) where shape.form == .healthNodes(.on):
+            // Which rows stay decides on the order of those behind them.
+            var rows = filter.map { filter in rows.filter { filter.matches($0) } } ?? rows
+            keepPassing(&rows)
+            response.setRows(rows, pretty: pretty, size: { _ in 1280 }, { json, row in json.healthNode(row) })
+        case .healthNodes(let rows) where shape.form != .serviceSummaries:
+            response.setRows(rows, pretty: pretty, size: { _ in 1280 }) { json, row in
+                if filter?.matches(row) ?? true { json.healthNode(row) }
+            }
+        default: response.body = smallCatalog(filter.map { result.filtered(by: $0) } ?? result, shape)
+        }
+    }
+
+    /// What is about one node, or a summary of all.
+    private static func smallCatalog(_ result: QueryResult, _ shape: ReadShape) -> [UInt8] {
+        var json = JSONWriter(pretty: shape.pretty, reservingCapacity: 2048)
+        switch result {
         case .nodeServices(let found): nodeServices(found, shape, &json)
         case .gatewayServices where shape.form == .serviceSummaries:
             // Nothing is bound to a gateway: there are no config entries that would say so.
             json.beginArray()
             json.endArray()
         case .gatewayServices(let rows): gatewayServices(rows, &json)
-        case .checks(let rows): json.checks(rows)
-        case .healthNodes(let rows) where shape.form == .serviceSummaries:
+        case .healthNodes(let rows):
             json.beginArray()
             for summary in ServiceSummary.all(of: rows) { json.summary(summary) }
             json.endArray()
-        case .healthNodes(let rows): healthNodes(rows, shape, &json)
-        case .entries, .keys, .sessions, .serviceList, .nodeDump, .txn, .coordinates, .autopilot: json.null()
+        case .nodes, .services, .serviceNodes, .checks, .entries, .keys, .sessions, .serviceList, .nodeDump, .txn, .coordinates, .autopilot:
+            json.null()
         }
         return json.finish()
-    }
-
-    /// About the length of the body, so that it is not copied while it grows.
-    private static func capacity(_ result: QueryResult, _ shape: ReadShape) -> Int {
-        let size =
-            switch result {
-            case .nodes(let rows): rows.count * 320
-            case .services(let services): services.count * 64
-            case .serviceNodes(let rows): rows.count * 640
-            case .nodeServices(let found): (found?.services.count ?? 0) * 320
-            case .checks(let rows): rows.count * 320
-            case .healthNodes(let rows): rows.count * 1280
-            default: 0
-            }
-        return 256 + (shape.pretty ? size * 2 : size)
     }
 
     private static func nodeServices(
@@ -81,14 +84,6 @@ extension Renderer {
             json.endObject()
         }
         json.endObject()
-    }
-
-    private static func healthNodes(_ rows: [CheckServiceNode], _ shape: ReadShape, _ json: inout JSONWriter) {
-        var rows = rows
-        if shape.form == .healthNodes(.on) { keepPassing(&rows) }
-        json.beginArray()
-        for row in rows { json.healthNode(row) }
-        json.endArray()
     }
 
     /// Removes the instances with any check that is not passing, in the reference's way: the last one takes the place of each.

@@ -7,21 +7,14 @@ extension Renderer {
             response.body = entries[0].entry.value
             response.hasEmptyBody = response.body.isEmpty
             response.isSized = true
-            return response.body.isEmpty ? nil : ContentSniffing.type(of: response.body)
+            return response.body.isEmpty ? nil : ContentSniffing.passiveType(of: response.body)
         case (.kvEntries, .entries(let entries)) where !entries.isEmpty:
-            let size = entries.reduce(64) { $0 + 160 + $1.key.count + $1.entry.value.count * 4 / 3 }
-            var json = JSONWriter(pretty: shape.pretty, reservingCapacity: shape.pretty ? size + 128 * entries.count : size)
-            json.beginArray()
-            for entry in entries { json.entry(entry) }
-            json.endArray()
-            response.body = json.finish()
+            response.setRows(
+                entries, pretty: shape.pretty, size: { 160 + $0.key.count + $0.entry.value.count * 4 / 3 },
+                { json, entry in json.entry(entry) })
             return Answer.json
         case (.kvKeys(let emptyPrefix), .keys(let keys)) where emptyPrefix || !keys.isEmpty:
-            var json = JSONWriter(pretty: shape.pretty, reservingCapacity: keys.reduce(64) { $0 + 8 + $1.count })
-            json.beginArray()
-            for key in keys { json.string(key) }
-            json.endArray()
-            response.body = json.finish()
+            response.setRows(keys, pretty: shape.pretty, size: { 8 + $0.count }, { json, key in json.string(key) })
             return Answer.json
         default:
             response.status = 404
@@ -29,12 +22,9 @@ extension Renderer {
         }
     }
 
-    static func sessions(_ result: QueryResult, _ shape: ReadShape) -> [UInt8] {
-        var json = JSONWriter(pretty: shape.pretty)
-        json.beginArray()
-        if case .sessions(let rows) = result { for row in rows { json.session(row.value) } }
-        json.endArray()
-        return json.finish()
+    static func sessions(_ result: QueryResult, _ shape: ReadShape, _ response: inout HTTPResponse) {
+        guard case .sessions(let rows) = result else { return response.setRows([Row<Session>](), pretty: shape.pretty) { _, _ in } }
+        response.setRows(rows, pretty: shape.pretty, size: { _ in 320 }, { json, row in json.session(row.value) })
     }
 
     /// The answer to a renewal; nil for an unknown session.

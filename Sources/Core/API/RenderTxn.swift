@@ -2,38 +2,23 @@
 extension Renderer {
     /// 200, or 409 if any operation failed. `meta` is given for a transaction that was a read.
     public static func txn(_ txn: TxnResponse, meta: QueryMeta?, pretty: Bool, context: APIContext) -> HTTPResponse {
-        var json = JSONWriter(pretty: pretty, reservingCapacity: 256 + txn.results.count * 192)
+        var json = JSONWriter(pretty: pretty, reservingCapacity: 512)
         json.beginObject()
         json.key("Results")
+        var response = HTTPResponse(status: 200, headers: [("Content-Type", Answer.json)])
         if txn.errors.isEmpty {
             json.beginArray()
-            for result in txn.results { json.txnResult(result) }
-            json.endArray()
+            response.setBody(
+                RowsBody(json, txn.results, { json, result in json.txnResult(result) }) { json in
+                    json.endArray()
+                    json.txnEnd([], meta)
+                })
         } else {
             json.null()
+            json.txnEnd(txn.errors, meta)
+            response.body = json.finish()
         }
-        json.key("Errors")
-        if txn.errors.isEmpty {
-            json.null()
-        } else {
-            json.beginArray()
-            for error in txn.errors {
-                json.beginObject()
-                json.member("OpIndex", error.opIndex)
-                json.member("What", error.what)
-                json.endObject()
-            }
-            json.endArray()
-        }
-        if let meta {
-            json.member("Index", 0)
-            json.key("LastContact")
-            json.int64(meta.lastContact.nanoseconds)
-            json.member("KnownLeader", meta.knownLeader)
-            json.member("ConsistencyLevel", "")
-        }
-        json.endObject()
-        var response = answer(json, context)
+        context.finish(&response)
         response.status = txn.errors.isEmpty ? 200 : 409
         if let meta {
             response.headers.append(("X-Consul-Knownleader", meta.knownLeader ? "true" : "false"))
@@ -45,6 +30,31 @@ extension Renderer {
 }
 
 extension JSONWriter {
+    /// What follows the results.
+    fileprivate mutating func txnEnd(_ errors: [TxnError], _ meta: QueryMeta?) {
+        key("Errors")
+        if errors.isEmpty {
+            null()
+        } else {
+            beginArray()
+            for error in errors {
+                beginObject()
+                member("OpIndex", error.opIndex)
+                member("What", error.what)
+                endObject()
+            }
+            endArray()
+        }
+        if let meta {
+            member("Index", 0)
+            key("LastContact")
+            int64(meta.lastContact.nanoseconds)
+            member("KnownLeader", meta.knownLeader)
+            member("ConsistencyLevel", "")
+        }
+        endObject()
+    }
+
     fileprivate mutating func txnResult(_ result: TxnResult) {
         beginObject()
         switch result {

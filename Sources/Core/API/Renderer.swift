@@ -13,22 +13,20 @@ public enum Renderer {
         }
         switch shape.form {
         case .kvEntries, .kvRaw, .kvKeys: type = keyValue(result, shape, &response)
-        case .sessions: response.body = sessions(result, shape)
-        case .coordinates(let segment, _): response.body = coordinates(result, segment: segment, pretty: shape.pretty)
+        case .sessions: sessions(result, shape, &response)
+        case .coordinates(let segment, _): coordinates(result, segment: segment, pretty: shape.pretty, &response)
         case .autopilotConfiguration: return autopilot(result, pretty: shape.pretty, context: context)
-        case .nodeDump(single: true):
+        case .nodeDump:
             guard case .nodeDump(let rows) = result else { break }
-            response.body = nodeDump(rows, shape)
-        case .nodeDump(single: false):
-            guard case .nodeDump(let rows) = result else { break }
-            response.body = nodeDump(rows, shape)
+            nodeDump(rows, shape, &response)
         case .healthNodes(.invalid):
             response = Answer.plain(400, "Invalid value for ?passing")
             context.finish(&response)
             return response
-        default: response.body = catalog(result, shape)
+        default: catalog(result, shape, &response)
         }
         response.headers = headers(type: type, meta: meta, options: options, shape: shape, cache: cache)
+        if case .kvRaw = shape.form { response.headers.append(("X-Content-Type-Options", "nosniff")) }
         context.finish(&response)
         return response
     }

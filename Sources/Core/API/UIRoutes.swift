@@ -26,16 +26,17 @@ extension APIRequest {
 }
 
 extension Renderer {
-    static func nodeDump(_ rows: [NodeDump], _ shape: ReadShape) -> [UInt8] {
-        var json = JSONWriter(pretty: shape.pretty, reservingCapacity: 256 + rows.count * 1024)
+    static func nodeDump(_ rows: [NodeDump], _ shape: ReadShape, _ response: inout HTTPResponse) {
         if case .nodeDump(single: true) = shape.form {
+            var json = JSONWriter(pretty: shape.pretty, reservingCapacity: 2048)
             if let row = rows.first { json.nodeDump(row) }
-        } else {
-            json.beginArray()
-            for row in rows where shape.filter?.matches(row) ?? true { json.nodeDump(row) }
-            json.endArray()
+            response.body = json.finish()
+            return
         }
-        return json.finish()
+        let filter = shape.filter
+        response.setRows(rows, pretty: shape.pretty, size: { _ in 1024 }) { json, row in
+            if filter?.matches(row) ?? true { json.nodeDump(row) }
+        }
     }
 }
 

@@ -44,6 +44,8 @@ public struct HTTPResponse: Sendable {
     /// In their canonical spelling, sorted by name, without Date, Content-Length, Transfer-Encoding and Content-Encoding.
     public var headers: [(name: String, value: String)]
     public var body: [UInt8]
+    /// Of a long body what follows `body`, made while it is sent.
+    public var rest: BodyRest?
     /// Answers of the API wrapper: `Vary`, configured headers and gzip apply (http-1 §1.1: not to redirects, 404 and `/`).
     public var wrapped: Bool
     /// Close the connection after this answer.

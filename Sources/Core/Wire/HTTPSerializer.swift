@@ -2,6 +2,14 @@
 public protocol Compressor {
     /// A whole gzip stream (RFC 1952) of `bytes`, appended to `out`.
     mutating func gzip(_ bytes: [UInt8], into out: inout [UInt8])
+    /// A stream of its own, for a body that is made in slices.
+    func stream() -> any CompressionStream
+}
+
+/// A gzip stream (RFC 1952) that grows as bytes come.
+public protocol CompressionStream: AnyObject {
+    /// Appends what the bytes come to, perhaps nothing yet; the last ones end the stream.
+    func append(_ bytes: [UInt8], isLast: Bool, to out: inout [UInt8])
 }
 
 /// Turns answers and requests into bytes (http-1 §1.4).
@@ -9,13 +17,14 @@ public enum HTTPSerializer {
     /// Bodies up to this size, in bytes, are announced by their length; longer ones are sent in one chunk.
     public static let sizedBodyLimit = 2_048
 
-    /// Appends the whole answer. `date` is the value of the `Date` header. Close the connection after it unless this returns true.
+    /// Appends the whole answer, however long. `date` is the value of the `Date` header. Close the connection after it unless this returns true.
     @discardableResult
     public static func append(
         _ response: HTTPResponse, framing: HTTPFraming, date: [UInt8], to out: inout [UInt8], compressor: inout some Compressor
     ) -> Bool {
         if framing.acceptsGzip && response.wrapped && (!response.body.isEmpty || response.hasEmptyBody) {
             var response = response
+            response.body = response.wholeBody
             if response.hasEmptyBody {
                 response.headers.append(("Content-Type", "text/plain; charset=utf-8"))
                 response.headers.sort { $0.name < $1.name }
@@ -24,13 +33,13 @@ public enum HTTPSerializer {
             compressor.gzip(response.body, into: &compressed)
             return append(response, body: compressed, isCompressed: true, framing, date, &out)
         }
-        return append(response, body: response.body, isCompressed: false, framing, date, &out)
+        return append(response, body: response.wholeBody, isCompressed: false, framing, date, &out)
     }
 
     /// Appends the whole answer, never compressed.
     @discardableResult
     public static func append(_ response: HTTPResponse, framing: HTTPFraming, date: [UInt8], to out: inout [UInt8]) -> Bool {
-        append(response, body: response.body, isCompressed: false, framing, date, &out)
+        append(response, body: response.wholeBody, isCompressed: false, framing, date, &out)
     }
 
     private static func append(
@@ -64,11 +73,23 @@ public enum HTTPSerializer {
     public static func appendStreamHead(
         _ response: HTTPResponse, framing: HTTPFraming, date: [UInt8], to out: inout [UInt8]
     ) -> Bool {
+        appendHead(response, framing, date, length: nil, isCompressed: false, to: &out)
+    }
+
+    /// `length` as announced; nil for a body that ends with its last chunk, or with the connection.
+    static func appendHead(
+        _ response: HTTPResponse, _ framing: HTTPFraming, _ date: [UInt8], length: Int?, isCompressed: Bool, to out: inout [UInt8]
+    ) -> Bool {
         var response = response
-        response.close = response.close || framing.isHTTP10
-        let open = appendFields(response, framing, date, isCompressed: false, to: &out)
+        response.close = response.close || (framing.isHTTP10 && length == nil)
+        let open = appendFields(response, framing, date, isCompressed: isCompressed, to: &out)
+        if let length {
+            out.append(text: "Content-Length: ")
+            out.append(decimal: length)
+            out.append(text: "\r\n")
+        }
         appendConnection(open, framing, &out)
-        out.append(text: framing.isHTTP10 ? "\r\n" : "Transfer-Encoding: chunked\r\n\r\n")
+        out.append(text: length != nil || framing.isHTTP10 ? "\r\n" : "Transfer-Encoding: chunked\r\n\r\n")
         return open
     }
 

@@ -32,9 +32,14 @@ public struct JSONWriter: Sendable {
 
     /// The document, with the final line end in pretty mode.
     public consuming func finish() -> [UInt8] {
-        if pretty { bytes.append(UInt8(ascii: "\n")) }
+        endDocument()
         return bytes
     }
+
+    mutating func endDocument() { if pretty { bytes.append(UInt8(ascii: "\n")) } }
+
+    /// Goes on writing behind `other` and gives out what was written so far.
+    mutating func exchangeBytes(with other: inout [UInt8]) { swap(&bytes, &other) }
 
     // MARK: Structure
 

@@ -6,6 +6,7 @@ import Glibc
 final class DNSListener: EventSource {
     private unowned let loop: IOLoop
     private let socket: ListeningSocket
+    private var acceptor = Acceptor()
     private var key: EventLoop.Key?
     fileprivate(set) var connections = 0
 
@@ -19,17 +20,10 @@ final class DNSListener: EventSource {
     }
 
     func ready(_ events: UInt32) {
-        for _ in 0..<64 {
-            var storage = sockaddr_storage()
-            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let accepted = withUnsafeMutablePointer(to: &storage) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    csystem_accept4(socket.fd, $0, &length, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
-                }
+        acceptor.accept(from: socket.fd) { accepted, address in
+            if connections >= Self.connectionsMax || !DNSConnection.adopt(accepted, from: address?.host ?? "", by: loop, of: self) {
+                close(accepted)
             }
-            if accepted < 0 { return }
-            let peer = SocketAddress(&storage, length: length)?.host ?? ""
-            if connections >= Self.connectionsMax || !DNSConnection.adopt(accepted, from: peer, by: loop, of: self) { close(accepted) }
         }
     }
 
@@ -59,6 +53,8 @@ final class DNSConnection: EventSource {
     static let firstTimeout = Duration.seconds(2)
     static let idleTimeout = Duration.seconds(8)
     static let questionsMax = 128
+    /// While so many bytes are not sent, no further question is taken.
+    static let outputMax = 64 << 10
 
     private init(_ fd: Int32, _ peer: String, _ loop: IOLoop, _ listener: DNSListener) {
         self.fd = fd
@@ -97,7 +93,7 @@ final class DNSConnection: EventSource {
 
     private func takeQuestions() {
         var at = 0
-        while waitingFor == nil, !isEnding, input.count - at >= 2 {
+        while waitingFor == nil, !isEnding, output.count < Self.outputMax, input.count - at >= 2 {
             let length = Int(input[at]) << 8 | Int(input[at + 1])
             guard input.count - at - 2 >= length else { break }
             let question = Array(input[at + 2..<at + 2 + length])

@@ -13,6 +13,9 @@ final class DatagramSocket: EventSource {
     /// The address of the last client, as text: clients come in runs.
     private var lastPeer: (raw: SocketAddress, text: String)?
 
+    /// When the last question of this batch was answered.
+    private var lastTime: Instant?
+
     static let waitingMax = 4096
 
     init(_ socket: ListeningSocket, on loop: IOLoop) throws(SystemError) {
@@ -30,21 +33,32 @@ final class DatagramSocket: EventSource {
             let count = buffers.receive(socket.fd)
             if count <= 0 { return }
             for index in 0..<count { take(index) }
+            lastTime = nil
             buffers.send(socket.fd)
             if count < DatagramBuffers.count { return }
         }
     }
 
     private func take(_ index: Int) {
-        let question = buffers.message(index)
         // Without a header there is nothing to answer (dns §1).
-        if question.count < 12 { return }
+        if buffers.view(index).count < 12 { return }
+        // One question begins when the one before it is answered.
+        let now = lastTime ?? SystemClock.now()
+        if let state = loop.state(),
+            let length = loop.frontEnd.answer(datagram: buffers.view(index), state: state, now: now, into: buffers.room)
+        {
+            let end = SystemClock.now()
+            loop.measureAnswered(from: now, to: end)
+            lastTime = end
+            return buffers.addWritten(length, to: index)
+        }
+        lastTime = nil
+        let question = buffers.message(index)
         let peer = text(of: buffers.peer(index))
         guard let state = loop.state() else {
             ask(question, peer, index)
             return
         }
-        let now = SystemClock.now()
         switch loop.frontEnd.answer(question: question, tcp: false, remote: peer, state: state, now: now) {
         case .reply(let answer):
             loop.measureAnswered(since: now)

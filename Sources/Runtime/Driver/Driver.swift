@@ -169,6 +169,8 @@ public final class Driver<Machine: AgentMachine> {
 
     /// HTTP clients that are connected over TCP.
     var clientCount: Int { shared.clients.total }
+    /// Bytes of answers that HTTP clients have not taken.
+    var unsentBytes: Int { shared.unsent.count }
     /// Probes under way or waiting for their turn.
     var probeCount: Int { control.probeCount }
 }

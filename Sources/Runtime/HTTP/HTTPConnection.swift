@@ -4,8 +4,9 @@ import Glibc
 
 /// One client's connection: reads requests, answers them from the published state or has the machine answer, in order.
 ///
-/// It holds one request at a time: while the machine has one, nothing more is read, so a client that sends ahead is held back by the
-/// kernel's buffers. Descriptors are watched edge-triggered and registered once; an idle connection owns no buffers and no timer.
+/// It holds one request at a time: while the machine has one, or an answer is not sent yet, nothing more is taken, so a client that sends
+/// ahead is held back by the kernel's buffers. Long answers are made slice by slice as the client reads, in turns with the other
+/// connections of the loop. Descriptors are watched edge-triggered and registered once; an idle connection owns no buffers and no timer.
 final class HTTPConnection: EventSource {
     /// Unsafe because the check of a safe reference would cost two atomic operations at each use. The loop owns its connections, and is
     /// kept until the process ends.
@@ -14,9 +15,15 @@ final class HTTPConnection: EventSource {
     private let client: String
     private var key: EventLoop.Key?
     private var parser: HTTPParser
-    /// What the socket had no room for, from `sent` on.
-    private var output: [UInt8] = []
-    private var sent = 0
+    private var output: AnswerOutput
+    /// The parser may hold whole requests.
+    private var holdsRequests = false
+    /// Requests taken in this turn.
+    private var share = 0
+    /// The loop will call `resume`.
+    private var isQueued = false
+    /// Bytes have come or gone since the deadline was set.
+    private var hasProgressed = false
     /// The request that the machine has, and how to frame its answer.
     private var pending: RequestID?
     private var pendingIsBlocking = false
@@ -49,13 +56,17 @@ final class HTTPConnection: EventSource {
     static let lingerTime = Duration.seconds(2)
     /// A client that is so many bytes behind misses pieces of an answer without end.
     static let backlogMax = 256 << 10
-    /// A client with so many requests in one read lets others have their turn.
+    /// A client that has sent so much lets others have their turn.
     static let readsPerTurnMax = 16
+    static let requestsPerTurnMax = 64
+    /// Answers collected before they are sent.
+    static let collectedMax = 64 << 10
 
     private init(_ accepted: AcceptedConnection, _ loop: IOLoop) {
         self.loop = loop
         fd = accepted.fd
         client = accepted.client
+        output = AnswerOutput(loop.shared.unsent)
         parser = HTTPParser(
             remoteAddress: accepted.client, bodyLimit: loop.shared.limits.bodySizeMax,
             archiveLimit: loop.shared.limits.archiveSizeMax)
@@ -83,13 +94,30 @@ final class HTTPConnection: EventSource {
             if pending != nil, pendingIsBlocking { return drop() }
         }
         if events & (.readable | .peerClosed) != 0 { isReadable = true }
-        if events & .writable != 0, sent < output.count { flush() }
+        share = 0
+        if events & .writable != 0, output.backlog > 0 { flush() }
         receive()
+    }
+
+    /// The next turn of a connection that let others have theirs.
+    func resume() {
+        isQueued = false
+        guard key != nil else { return }
+        share = 0
+        if output.isReady { made(output.sendSlice(&loop.toSend, to: fd)) }
+        receive()
+    }
+
+    private func queue() {
+        if isQueued { return }
+        isQueued = true
+        loop.resumeLater(self)
     }
 
     func respond(_ response: HTTPResponse, to id: RequestID) {
         guard pending == id else { return }
         pending = nil
+        share = 0
         loop.measure(subject, since: since)
         if let (method, target) = asked {
             asked = nil
@@ -98,10 +126,12 @@ final class HTTPConnection: EventSource {
                 loop.shared.requestLog.answered(method, target, error: error, by: fd, since: since)
             }
         }
-        let isOpen = HTTPSerializer.append(response, framing: framing, date: loop.date.current(), to: &loop.toSend, compressor: &loop.gzip)
+        let (isOpen, rest) = HTTPSerializer.begin(
+            response, framing: framing, date: loop.date.current(), to: &loop.toSend, compressor: &loop.gzip)
         if !isOpen { end = .afterOutput }
+        if let rest { output.begin(rest) }
         // Requests that came with this one.
-        if parser.hasInput, end == .open { parse(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        if holdsRequests { parse(UnsafeRawBufferPointer(start: nil, count: 0)) }
         send()
         receive()
     }
@@ -116,12 +146,7 @@ final class HTTPConnection: EventSource {
     }
 
     func piece(_ bytes: [UInt8], of id: RequestID) {
-        guard pending == id, pendingIsStreamed, output.count - sent < Self.backlogMax else { return }
-        // Of a client that is always a little behind, nothing may pile up.
-        if sent > Self.backlogMax {
-            output.removeFirst(sent)
-            sent = 0
-        }
+        guard pending == id, pendingIsStreamed, output.backlog < Self.backlogMax else { return }
         if framing.isHTTP10 {
             loop.toSend.append(contentsOf: bytes)
         } else {
@@ -144,11 +169,21 @@ final class HTTPConnection: EventSource {
 
     private func receive() {
         var reads = 0
-        while isReadable, canTakeRequests || end == .lingering {
-            if reads == Self.readsPerTurnMax { return loop.resumeLater(self) }
+        while canTakeRequests || (end == .lingering && key != nil) {
+            if !holdsRequests && !isReadable { break }
+            if reads == Self.readsPerTurnMax || share >= Self.requestsPerTurnMax {
+                queue()
+                break
+            }
+            if holdsRequests, end == .open {
+                parse(UnsafeRawBufferPointer(start: nil, count: 0))
+                send()
+                continue
+            }
             reads += 1
             let count = retrying { recv(fd, loop.received.baseAddress, loop.received.count, 0) }
             if count > 0 {
+                hasProgressed = true
                 // Less than was asked for: nothing is left. If the client is done, the end is, and no event will tell.
                 if count < loop.received.count, !isPeerDone { isReadable = false }
                 if end == .open {
@@ -164,22 +199,24 @@ final class HTTPConnection: EventSource {
         noteProgress()
     }
 
-    /// Goes on reading where the last turn stopped.
-    func resume() { receive() }
-
     private func parse(_ input: UnsafeRawBufferPointer) {
         var at = 0
-        while end == .open, pending == nil {
+        holdsRequests = false
+        while end == .open, pending == nil, !output.hasAnswer, loop.toSend.count < Self.collectedMax, share < Self.requestsPerTurnMax {
             switch parser.parse(input, at: &at) {
             case .needsMore: return
             case .expectsContinue: loop.toSend.append(contentsOf: HTTPParser.continueResponse)
             case .failed(let failure):
                 loop.toSend.append(contentsOf: failure.bytes)
                 end = .afterOutput
-            case .request(let request, let framing): take(request, framing)
+            case .request(let request, let framing):
+                share += 1
+                take(request, framing)
             }
         }
-        if end == .open, at < input.count { parser.keep(UnsafeRawBufferPointer(rebasing: input[at...])) }
+        guard end == .open else { return }
+        if at < input.count { parser.keep(UnsafeRawBufferPointer(rebasing: input[at...])) }
+        holdsRequests = parser.hasInput
     }
 
     private func take(_ request: HTTPRequest, _ framing: HTTPFraming) {
@@ -189,11 +226,17 @@ final class HTTPConnection: EventSource {
         if let state = loop.state() {
             answer = loop.frontEnd.answer(request, framing: framing, state: state, now: now, date: loop.date.current(), into: &loop.toSend)
         }
-        if case .written = answer {
+        switch answer {
+        case .written, .begun:
             loop.measureAnswered(since: now)
             logWritten(request, from: start, since: now)
             if !framing.keepAlive { end = .afterOutput }
+            if case .begun(let rest, let isOpen) = answer {
+                output.begin(rest)
+                if !isOpen { end = .afterOutput }
+            }
             return
+        case .handOver, .routed: break
         }
         guard let key else { return }
         let id = loop.makeID(for: key)
@@ -232,46 +275,21 @@ final class HTTPConnection: EventSource {
 
     /// Sends what the loop's buffer holds; all of it is this connection's.
     private func send() {
-        defer { loop.toSend.removeAll(keepingCapacity: true) }
-        guard key != nil else { return }
-        if !output.isEmpty {
-            output.append(contentsOf: loop.toSend)
-            return
-        }
-        var done = 0
-        while done < loop.toSend.count {
-            let count = loop.toSend.withUnsafeBytes { bytes in
-                retrying { Glibc.send(fd, bytes.baseAddress! + done, bytes.count - done, Int32(MSG_NOSIGNAL)) }
-            }
-            if count < 0, errno == EAGAIN {
-                output = Array(loop.toSend[done...])
-                return
-            }
-            guard count > 0 else { return drop() }
-            done += count
-        }
-        if end == .afterOutput { linger() }
+        guard key != nil else { return loop.toSend.removeAll(keepingCapacity: true) }
+        if loop.toSend.isEmpty && !output.isReady { return }
+        made(output.isReady ? output.sendSlice(&loop.toSend, to: fd) : output.send(&loop.toSend, to: fd))
     }
 
-    /// Sends what is left of earlier answers.
-    private func flush() {
-        while sent < output.count {
-            let count = output.withUnsafeBytes { bytes in
-                retrying { Glibc.send(fd, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL)) }
-            }
-            if count < 0, errno == EAGAIN {
-                deadline = SystemClock.now() + loop.shared.limits.stallTimeout
-                return
-            }
-            guard count > 0 else { return drop() }
-            sent += count
-        }
-        output = []
-        sent = 0
-        if end == .afterOutput { return linger() }
-        if end == .open, pending == nil, parser.hasInput {
-            parse(UnsafeRawBufferPointer(start: nil, count: 0))
-            send()
+    /// Goes on with what the socket had no room for.
+    private func flush() { made(output.flush(to: fd)) }
+
+    private func made(_ progress: AnswerOutput.Progress) {
+        hasProgressed = true
+        switch progress {
+        case .failed: drop()
+        case .ready: queue()
+        case .full: if loop.shared.unsent.isExceeded { loop.relieve() }
+        case .done: if end == .afterOutput { linger() }
         }
     }
 
@@ -297,15 +315,23 @@ final class HTTPConnection: EventSource {
         }
         let owes = !output.isEmpty || (pending == nil && parser.isInsideRequest)
         if owes {
-            deadline = SystemClock.now() + loop.shared.limits.stallTimeout
-            loop.timed[ObjectIdentifier(self)] = self
+            if deadline == nil || hasProgressed {
+                deadline = SystemClock.now() + loop.shared.limits.stallTimeout
+                loop.timed[ObjectIdentifier(self)] = self
+            }
+            hasProgressed = false
         } else if deadline != nil {
             deadline = nil
             loop.timed[ObjectIdentifier(self)] = nil
         }
     }
 
-    private func drop() {
+    /// Its client has not taken all of an answer.
+    var isBehind: Bool { output.backlog > 0 }
+    /// When it will be dropped; the earlier, the longer nothing has moved.
+    var stalledUntil: Instant { deadline ?? .distantFuture }
+
+    func drop() {
         guard let key else { return }
         loop.events.remove(key)
         self.key = nil
@@ -315,6 +341,6 @@ final class HTTPConnection: EventSource {
         if let pending { loop.outgoing.append(.cancelled(pending)) }
         pending = nil
         asked = nil
-        output = []
+        output.drop()
     }
 }

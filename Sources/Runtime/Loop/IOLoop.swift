@@ -61,13 +61,15 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
     private var isMeasuring = false
     /// What `nextSweep` was at the end of the last turn: the poller's own, needing no lock.
     private var pollUntil = Instant.distantFuture
-    /// Connections with input left after their share of a turn.
+    /// Connections with more to do after their share of a turn, in the order in which they get the next.
     private var unfinished: [HTTPConnection] = []
 
     static let receiveSize = 64 << 10
     /// More messages than this are left to the poller, so that several loops can write at the same time.
     static let inlineMessagesMax = 64
     static let sweepInterval = Duration.seconds(1)
+    /// Shares given out in a turn, so that what is new waits for no more than a few milliseconds of what is large.
+    static let sharesPerTurnMax = 16
 
     init(index: Int, shared: SharedState, frontEnd: any RequestFrontEnd) throws(SystemError) {
         self.index = index
@@ -110,9 +112,18 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
 
     private func resumeUnfinished() {
         if unfinished.isEmpty { return }
-        let connections = unfinished
-        unfinished = []
+        let connections = unfinished.prefix(Self.sharesPerTurnMax)
+        unfinished.removeFirst(connections.count)
         for connection in connections { connection.resume() }
+    }
+
+    /// Too many bytes wait for clients to take them: closes connections, those first whose client has taken nothing for the longest.
+    func relieve() {
+        while shared.unsent.isExceeded {
+            let stalled = timed.values.compactMap { $0 as? HTTPConnection }.filter(\.isBehind)
+            guard let first = stalled.min(by: { $0.stalledUntil < $1.stalledUntil }) else { return }
+            first.drop()
+        }
     }
 
     private func sweep() {
@@ -131,8 +142,11 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
 
     /// The front end has answered what was there at that time.
     @inline(__always)
-    func measureAnswered(since start: Instant) {
-        frontEnd.measureAnswered(nanoseconds: SystemClock.now().nanoseconds &- start.nanoseconds)
+    func measureAnswered(since start: Instant) { measureAnswered(from: start, to: SystemClock.now()) }
+
+    @inline(__always)
+    func measureAnswered(from start: Instant, to end: Instant) {
+        frontEnd.measureAnswered(nanoseconds: end.nanoseconds &- start.nanoseconds)
         isMeasuring = true
     }
 

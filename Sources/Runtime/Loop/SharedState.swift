@@ -1,4 +1,5 @@
 import Core
+import Synchronization
 
 /// What all the loops of an agent share.
 final class SharedState: @unchecked Sendable {
@@ -8,11 +9,13 @@ final class SharedState: @unchecked Sendable {
     let clients: ClientCounter
     let limits: ServerLimits
     let requestLog: RequestLog
+    let unsent: UnsentBudget
 
     init(core: any EventQueue, limits: ServerLimits, logger: Logger) {
         requestLog = RequestLog(logger)
         self.core = core
         self.limits = limits
+        unsent = UnsentBudget(max: limits.unsentMax)
         clients = ClientCounter(max: limits.connectionsPerClientMax)
     }
 }
@@ -24,10 +27,25 @@ public struct ServerLimits: Sendable {
     public var bodySizeMax = 64 << 20
     /// Of an archive that is to be restored.
     public var archiveSizeMax = 1 << 30
+    /// Bytes of answers that clients have not taken, over all HTTP connections.
+    public var unsentMax = 96 << 20
     /// A client that neither sends the rest of its request nor takes the rest of its answer for so long is dropped.
     public var stallTimeout = Duration.minutes(2)
 
     public init() {}
+}
+
+/// Bytes of answers that HTTP clients have not taken yet, over all connections of the process.
+final class UnsentBudget: Sendable {
+    private let bytes = Atomic<Int>(0)
+    /// Beyond this the connection whose client has taken nothing for the longest is closed.
+    let max: Int
+
+    init(max: Int) { self.max = max }
+
+    func add(_ count: Int) { bytes.add(count, ordering: .relaxed) }
+    var isExceeded: Bool { bytes.load(ordering: .relaxed) > max }
+    var count: Int { bytes.load(ordering: .relaxed) }
 }
 
 /// Connections per client address.

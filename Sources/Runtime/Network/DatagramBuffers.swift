@@ -8,15 +8,20 @@ final class DatagramBuffers {
     static let count = 32
     /// Questions of every size are accepted (dns §1).
     static let size = 65536
+    /// Of an answer that is written in place; longer ones come as arrays.
+    static let replySize = 4096
 
     private let bytes: UnsafeMutableRawBufferPointer
+    private let replies: UnsafeMutableRawBufferPointer
     private let headers: UnsafeMutablePointer<csystem_mmsghdr>
     private let vectors: UnsafeMutablePointer<iovec>
     private let peers: UnsafeMutablePointer<sockaddr_storage>
-    private var answers: [(answer: [UInt8], index: Int)] = []
+    /// Length of each answer, and the message that it answers.
+    private var answers: [(length: Int, index: Int)] = []
 
     init() {
         bytes = .allocate(byteCount: Self.count * Self.size, alignment: 4096)
+        replies = .allocate(byteCount: Self.count * Self.replySize, alignment: 4096)
         headers = .allocate(capacity: Self.count)
         vectors = .allocate(capacity: Self.count)
         peers = .allocate(capacity: Self.count)
@@ -27,6 +32,7 @@ final class DatagramBuffers {
 
     deinit {
         bytes.deallocate()
+        replies.deallocate()
         headers.deallocate()
         vectors.deallocate()
         peers.deallocate()
@@ -47,26 +53,44 @@ final class DatagramBuffers {
         headers[index].header.msg_iovlen = 1
     }
 
-    func message(_ index: Int) -> [UInt8] {
+    func message(_ index: Int) -> [UInt8] { Array(view(index)) }
+
+    /// Good until the next answer is written.
+    func view(_ index: Int) -> UnsafeRawBufferPointer {
         let start = index * Self.size
-        return Array(bytes[start..<start + Int(headers[index].length)])
+        return UnsafeRawBufferPointer(rebasing: bytes[start..<start + Int(headers[index].length)])
     }
 
     func peer(_ index: Int) -> SocketAddress? { SocketAddress(peers + index, length: headers[index].header.msg_namelen) }
     func rawPeer(_ index: Int) -> (sockaddr_storage, socklen_t) { (peers[index], headers[index].header.msg_namelen) }
 
-    /// Notes the answer to message `index`, for the next `send`.
-    func add(_ answer: [UInt8], to index: Int) { answers.append((answer, index)) }
+    /// Room for the next answer, for `addWritten`: apart from all questions that are not seen to yet, and from the one at hand.
+    var room: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: replies[answers.count * Self.replySize..<(answers.count + 1) * Self.replySize])
+    }
+
+    /// The answer to message `index` stands in `room`.
+    func addWritten(_ length: Int, to index: Int) { note(length, index, replies.baseAddress! + answers.count * Self.replySize) }
+
+    /// Takes the answer to message `index`, for the next `send`.
+    func add(_ answer: [UInt8], to index: Int) {
+        // The question of this place or an earlier one is done with: its memory takes the answer.
+        let place = answers.count, length = min(answer.count, Self.size)
+        let target = UnsafeMutableRawBufferPointer(rebasing: bytes[place * Self.size..<place * Self.size + length])
+        target.copyBytes(from: answer.prefix(length))
+        note(length, index, target.baseAddress!)
+    }
+
+    private func note(_ length: Int, _ index: Int, _ start: UnsafeMutableRawPointer) {
+        let place = answers.count
+        vectors[place] = iovec(iov_base: start, iov_len: length)
+        answers.append((length, index))
+    }
 
     /// Sends the answers. What the socket has no room for is lost, as datagrams are.
     func send(_ fd: Int32) {
         if answers.isEmpty { return }
         for (place, entry) in answers.enumerated() {
-            // The question of this place or an earlier one is done with: its memory takes the answer.
-            let length = min(entry.answer.count, Self.size)
-            let target = UnsafeMutableRawBufferPointer(rebasing: bytes[place * Self.size..<place * Self.size + length])
-            target.copyBytes(from: entry.answer.prefix(length))
-            vectors[place] = iovec(iov_base: target.baseAddress, iov_len: length)
             let nameLength = headers[entry.index].header.msg_namelen
             headers[place].header.msg_name = UnsafeMutableRawPointer(peers + entry.index)
             headers[place].header.msg_namelen = nameLength

@@ -40,6 +40,7 @@ final class SimulatedAgent: SimulatedMachine {
 /// Simulated clients do not ask for compressed answers.
 struct NoCompression: Compressor {
     mutating func gzip(_ bytes: [UInt8], into out: inout [UInt8]) { preconditionFailure("nobody accepts gzip") }
+    func stream() -> any CompressionStream { preconditionFailure("nobody accepts gzip") }
 }
 
 /// An agent's consensus and state as the checkers look at them.

@@ -26,6 +26,7 @@ extension Simulation {
         responseBytes.removeAll(keepingCapacity: true)
         switch server.frontEnd.answer(request, framing: framing, state: state, now: now, date: date, into: &responseBytes) {
         case .written: break
+        case .begun(var answer, _): while answer.append(to: &responseBytes) {}
         case .handOver: return false
         case .routed(let call):
             hub.routed(handle, call)
@@ -61,14 +62,26 @@ extension Simulation {
             // Client agents publish nothing: their core loops answer everything.
             return deliver(.handedOver(handle, server.lifeID), to: server)
         }
+        let now = server.clock.local(at: world.now)
+        if !question.tcp, let bytes = preparedAnswer(question.bytes, server, state, now) {
+            return sendAnswer(bytes, to: handle, from: server)
+        }
         let remote = "10.0.1.\(question.from.client % 250 + 1)"
         let answer = server.frontEnd.answer(
-            question: question.bytes, tcp: question.tcp, remote: remote, state: state, now: server.clock.local(at: world.now))
+            question: question.bytes, tcp: question.tcp, remote: remote, state: state, now: now)
         switch answer {
         case .reply(let bytes): sendAnswer(bytes, to: handle, from: server)
         case .drop: break
         case .handOver: deliver(.handedOver(handle, server.lifeID), to: server)
         }
+    }
+
+    private func preparedAnswer(_ question: [UInt8], _ server: Server<Machine>, _ state: PublishedState, _ now: Instant) -> [UInt8]? {
+        var out = [UInt8](repeating: 0, count: 4_096)
+        let length = question.withUnsafeBytes { question in
+            out.withUnsafeMutableBytes { server.frontEnd.answer(datagram: question, state: state, now: now, into: $0) }
+        }
+        return length.map { Array(out[..<$0]) }
     }
 
     func sendAnswer(_ bytes: [UInt8], to handle: Handle, from server: Server<Machine>) {

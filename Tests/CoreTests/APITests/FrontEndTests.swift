@@ -21,10 +21,14 @@ import Testing
         var frontEnd = FrontEnd(config: cluster.server(follower).config, gzip: AgentCluster.NoGzip(), seed: 1)
         let state = try #require(cluster.published[follower])
         var out: [UInt8] = []
-        let answer = frontEnd.answer(
+        var answer = frontEnd.answer(
             request(line), framing: HTTPFraming(), state: state, now: cluster.now + silence, date: [], into: &out)
+        if case .begun(var rest, _) = answer {
+            while rest.append(to: &out) {}
+            answer = .written
+        }
         return switch answer {
-        case .written: .written(String(decoding: out, as: UTF8.self))
+        case .written, .begun: .written(String(decoding: out, as: UTF8.self))
         case .routed: .routed
         case .handOver: .handedOver
         }

@@ -21,6 +21,7 @@ final class AgentCluster {
 
     struct NoGzip: Compressor {
         mutating func gzip(_ bytes: [UInt8], into out: inout [UInt8]) {}
+        func stream() -> any CompressionStream { preconditionFailure("nobody accepts gzip") }
     }
 
     private(set) var now = Instant(nanoseconds: 1_000_000_000)

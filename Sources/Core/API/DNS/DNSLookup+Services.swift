@@ -2,6 +2,7 @@
 extension DNSLookup {
     mutating func answerService(_ service: String, tag: String = "", connect: Bool = false, ingress: Bool = false) {
         let question = DNSServiceQuestion(service: service, tag: tag, connect: connect, ingress: ingress)
+        asked = question
         guard var instances = try? source.instances(of: question) else { return fail(DNSCode.serverFailure) }
         guard let first = instances.draw(&random) else { return notFound() }
         let ttl = zone.serviceTTL(service)
@@ -78,9 +79,7 @@ extension DNSLookup {
 
     private mutating func add(_ service: Service, _ ttl: UInt32, metadata: Bool) {
         let node = service.instance.node
-        let weight = UInt16(truncatingIfNeeded: Self.weight(of: service.instance))
-        let port = UInt16(truncatingIfNeeded: service.instance.service.value.service.port)
-        add(.srv(priority: 1, weight: weight, port: port, target: service.target), ttl: ttl)
+        add(serviceRecord(service.instance, service.target), ttl: ttl)
         if let address = service.address {
             additional.append(DNSRecord(owner: service.target, ttl: ttl, data: address.data))
         } else {
@@ -91,15 +90,21 @@ extension DNSLookup {
         }
     }
 
+    func serviceRecord(_ instance: CheckServiceNode, _ target: DNSName) -> DNSData {
+        .srv(
+            priority: 1, weight: UInt16(truncatingIfNeeded: Self.weight(of: instance)),
+            port: UInt16(truncatingIfNeeded: instance.service.value.service.port), target: target)
+    }
+
     /// `<hex>.addr.<datacenter>.<domain>`
-    private func addressName(_ address: DNSAddress) -> DNSName? {
+    func addressName(_ address: DNSAddress) -> DNSName? {
         let wire = address.hexLabel + zone.addressSuffix.wire
         return wire.count <= DNSName.lengthLimit ? DNSName(unchecked: wire) : nil
     }
 
     // MARK: One instance (dns §6.3)
 
-    private enum Target {
+    enum Target {
         case nothing
         /// `isNodes`: it is the node's own address, so the node's name stands for it.
         case address(DNSAddress, isNodes: Bool)
@@ -112,7 +117,7 @@ extension DNSLookup {
         return Self.select(plain, type, v4: tagged["lan_ipv4"]?.address, v6: tagged["lan_ipv6"]?.address)
     }
 
-    private func target(of instance: CheckServiceNode) -> Target {
+    func target(of instance: CheckServiceNode) -> Target {
         let service = serviceAddress(of: instance)
         if !service.isEmpty, let address = DNSAddress(service) { return .address(address, isNodes: false) }
         let node = Self.address(of: instance.node, for: type)

@@ -70,7 +70,7 @@ extension DNSLookup {
     }
 }
 
-private enum DNSLimits {
+enum DNSLimits {
     static let plainSize = 512
     static let tcpSize = 65_523
     /// What is kept free of a UDP payload.

@@ -14,6 +14,8 @@ struct DNSLookup<Source: DNSSource> {
     var answers: [DNSRecord] = []
     var authority: [DNSRecord] = []
     var additional: [DNSRecord] = []
+    /// The service that was asked for.
+    var asked: DNSServiceQuestion?
 
     init(zone: DNSZone, source: Source, unixSeconds: Int64, question: DNSQuestion, transport: DNSTransport, random: Random) {
         self.zone = zone

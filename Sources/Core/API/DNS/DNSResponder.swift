@@ -67,6 +67,24 @@ public struct DNSResponder: Sendable {
         return reply.encoded(compressed: zone.compressing)
     }
 
+    /// Prepares the answers to a datagram that has just been answered; nil where it cannot be done.
+    func prepare<Source: DNSSource>(_ packet: [UInt8], from source: Source, random: Random) -> PreparedAnswer? {
+        guard let (id, flags, counts) = DNSMessage.header(packet), flags & (DNSFlag.response | DNSFlag.opcodeMask) == 0,
+            counts == DNSMessage.Counts(questions: 1, answers: 0, authority: 0, additional: counts.additional), counts.additional <= 1,
+            let query = try? DNSMessage(decoding: packet), let question = query.question,
+            zone.kind(of: question.name.lowercased, type: question.type) == .consul
+        else { return nil }
+        var lookup = DNSLookup(
+            zone: zone, source: source, unixSeconds: 0, question: question, transport: DNSTransport(tcp: false, options: query.options),
+            random: random)
+        lookup.answer()
+        var reply = DNSMessage(id: id, flags: DNSFlag.response, question: question)
+        reply.flags |= flags & (DNSFlag.recursionDesired | DNSFlag.checkingDisabled) | lookup.flags
+        (reply.answers, reply.authority, reply.additional) = (lookup.answers, lookup.authority, lookup.additional)
+        reply.options = query.options.map(Self.givenBack)
+        return lookup.prepared(reply)
+    }
+
     /// The client's own payload size, and its subnet with a scope of nothing: no answer here depends on it.
     private static func givenBack(_ options: DNSOptions) -> DNSOptions {
         var options = options

@@ -132,13 +132,13 @@ extension LocalState {
         let found = services.lazy.filter { entry in
             !entry.value.sync.deleted && (filter?.matches(AgentServiceRow(entry.value.service)) ?? true)
         }
-        return AgentJSON.services(found.map(\.value.service), pretty: pretty)
+        return AgentJSON.services(Array(found.map(\.value.service)), pretty: pretty)
     }
 
     private func checkList(_ filter: Filter?, _ complaint: String?, _ pretty: Bool) throws(Refusal) -> HTTPResponse {
         if let complaint, checks.contains(where: { !$0.value.sync.deleted }) { throw Refusal(500, complaint) }
         let found = checks.lazy.filter { entry in !entry.value.sync.deleted && (filter?.matches(entry.value.check) ?? true) }
-        return AgentJSON.checks(found.map(\.value.check), pretty: pretty)
+        return AgentJSON.checks(Array(found.map(\.value.check)), pretty: pretty)
     }
 
     private func health(of service: NodeService) -> AgentJSON.ServiceHealth {
