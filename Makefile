@@ -35,7 +35,7 @@ test: deps build ## Run all tests: unit, simulator, and the agent as its users r
 	Tests/EndToEnd/run $(RELEASE)/consul $(RELEASE)/consul-sim
 
 soak: build ## Disturb a cluster of real processes for half an hour: make soak SOAK_SECONDS=1800
-	cd Tests/EndToEnd && CONSUL=$(CURDIR)/$(RELEASE)/consul CONSUL_SIM=$(CURDIR)/$(RELEASE)/consul-sim SOAK_SECONDS=$(SOAK_SECONDS) python3 test_cluster.py
+	SOAK_SECONDS=$(SOAK_SECONDS) Tests/EndToEnd/run $(RELEASE)/consul $(RELEASE)/consul-sim -k "disturbed cluster"
 
 format: ## Reformat all sources
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift

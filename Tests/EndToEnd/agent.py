@@ -1,7 +1,11 @@
 """Starts the built agent on ports of its own and talks to it."""
-import http.client, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, time
+import contextlib, http.client, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, time
 
-CONSUL = os.environ["CONSUL"]
+CONSUL = os.environ.get("CONSUL", "consul")
+
+
+class Skipped(Exception):
+    """The test cannot run on this machine, and why."""
 
 
 def free_port():
@@ -116,3 +120,13 @@ class Agent:
         env = {"PATH": os.environ["PATH"], "CONSUL_HTTP_ADDR": f"127.0.0.1:{self.http_port}"}
         p = subprocess.run([CONSUL, *arguments], input=stdin, capture_output=True, text=True, env=env, timeout=60)
         return p.returncode, p.stdout, p.stderr
+
+
+@contextlib.contextmanager
+def running(**options):
+    """An agent that leads while the block runs."""
+    agent = Agent(**options)
+    try:
+        yield agent.start()
+    finally:
+        agent.stop()

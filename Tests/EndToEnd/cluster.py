@@ -2,7 +2,7 @@
 import http.client, json, os, shutil, signal, socket, subprocess, tempfile, time
 from agent import exchange
 
-CONSUL = os.environ["CONSUL"]
+CONSUL = os.environ.get("CONSUL", "consul")
 BRIDGES = ("cst0", "cst1")
 
 

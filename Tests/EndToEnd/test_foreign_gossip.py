@@ -523,8 +523,16 @@ def client():
         agent.stop()
 
 
-def main():
+def verdict():
+    wrong = [(who.name, who.violations + who.problems) for who in peers if who.violations or who.problems]
+    assert not wrong, wrong
+
+
+def test_what_the_peer_expects_holds_for_what_the_reference_sent():
     reader()
+
+
+def test_a_member_is_treated_as_the_reference_treats_it():
     agent = Agent().start()
     try:
         to = address(agent)
@@ -537,10 +545,14 @@ def main():
         assert agent.process.poll() is None
     finally:
         agent.stop()
+    verdict()
+
+
+def test_an_encrypted_pool_and_its_keys():
     encryption()
+    verdict()
+
+
+def test_a_client_agent_in_a_foreign_pool():
     client()
-    wrong = [(who.name, who.violations + who.problems) for who in peers if who.violations or who.problems]
-    assert not wrong, wrong
-
-
-main()
+    verdict()

@@ -1,6 +1,6 @@
 """A server of the reference, as `foreign_server.py` plays it, among our servers and clients: as follower, as leader, as caller."""
 import http.client, io, json, os, shutil, signal, socket, subprocess, tarfile, tempfile, threading, time
-from agent import CONSUL, exchange
+from agent import CONSUL, Skipped, exchange
 from foreign_server import (BARRIER, CONFIGURATION, NOOP, RST, SYN, DATA, GOAWAY, WINDOW, Client, Pool, RPCError, SIGNATURES, Server, Stream, check,
                             exactly, make, pack, text, unpack, unpack_all, zero)
 
@@ -689,12 +689,17 @@ def second_version():
         ours.stop()
 
 
-if not os.path.exists(SERF):
-    print("no serf on this machine: run Tools/install-dependencies tests")
-else:
-    among_servers()
-    alone()
-    obeyed()
-    joined()
-    deserted()
-    second_version()
+def with_serf(part):
+    if not os.path.exists(SERF):
+        raise Skipped("no serf on this machine: run Tools/install-dependencies tests")
+    part()
+
+
+TESTS = {
+    "a foreign server among ours follows, leads and hands over": lambda: with_serf(among_servers),
+    "a foreign server has our client and our new server": lambda: with_serf(alone),
+    "our server does what foreign leaders tell it": lambda: with_serf(obeyed),
+    "a foreign server joins our leader and leaves": lambda: with_serf(joined),
+    "our leader steps down when its foreign follower is silent": lambda: with_serf(deserted),
+    "version 2 of the raft protocol": lambda: with_serf(second_version),
+}

@@ -1,6 +1,6 @@
 """The reference's own Serf (Debian's package) in one LAN pool with our agent: each must do with the other as with its like."""
 import base64, os, shutil, subprocess, tempfile, time
-from agent import Agent, eventually, free_port
+from agent import Agent, Skipped, eventually, free_port
 
 SERF = shutil.which("serf") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.build/serf/usr/bin/serf")
 KEY, NEW_KEY = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
@@ -42,10 +42,9 @@ def tag(agent, name, key):
     return next((member["Tags"].get(key) for member in agent.json("GET", "/v1/agent/members") if member["Name"] == name), None)
 
 
-def main():
+def test_serf_and_our_agent_in_one_pool():
     if not os.path.exists(SERF):
-        print("no serf on this machine: run Tools/install-dependencies tests")
-        return
+        raise Skipped("no serf on this machine: run Tools/install-dependencies tests")
     agent = Agent(config={"encrypt": KEY}).start()
     theirs = Serf("theirs", f"-encrypt={KEY}", "-tag", "kind=reference", f"-join=127.0.0.1:{agent.serf_port}")
     lost = Serf("lost", f"-encrypt={KEY}")
@@ -88,5 +87,3 @@ def main():
         lost.process.poll() is None and lost.kill()
         agent.stop()
 
-
-main()
