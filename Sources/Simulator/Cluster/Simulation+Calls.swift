@@ -6,6 +6,7 @@ extension Simulation {
         guard let callee = place(of: address) else {
             return world.report(Violation(rule: "calls go to agents", text: "\(server.name) calls \(address), where nobody is"))
         }
+        if strangersUntil > .zero { stranger.overheard(channel, bytes) }
         let call = Call(
             caller: server.lifeID, id: id, callee: callee, channel: channel, timeout: timeout, began: world.now, served: nil)
         let handle = calls.insert(call)

@@ -12,6 +12,7 @@ extension Simulation {
         case .membership: changeMembershipByChance()
         case .partition: partitionByChance(lasting)
         case .oneWayPartition: oneWayPartitionByChance(lasting)
+        case .garbage: letStrangersIn(for: lasting)
         case .clog:
             guard let (from, to) = pickLink() else { return }
             network.clog(from: from, to: to, until: world.now + lasting)
@@ -66,7 +67,7 @@ extension Simulation {
             endLater(kind, victim, after: lasting)
         case .slow:
             slow(victim, for: lasting)
-        case .partition, .oneWayPartition, .clog, .membership:
+        case .partition, .oneWayPartition, .clog, .membership, .garbage:
             break
         }
     }
@@ -181,6 +182,7 @@ extension Simulation {
     /// Ends all that can end by itself.
     func endFaults() {
         network.mendAll()
+        strangersUntil = .zero
         for server in servers {
             server.diskQueue.slowness = 1
             server.disk.isFull = false
@@ -217,6 +219,7 @@ extension Simulation {
         case .diskError(let target, let failure): resolve(target).forEach { $0.disk.plannedFailure = failure }
         case .packetLoss(let target, let part): resolve(target).forEach { network.setLoss(at: $0.index, part) }
         case .slow(let target, let length): resolve(target).forEach { slow($0, for: length) }
+        case .garbage(let length): letStrangersIn(for: length)
         case .judgePool:
             if let mistake = poolMistake { world.report(Violation(rule: "the pool converges", text: mistake)) }
         case .join(let target): resolve(target).forEach { join($0) }

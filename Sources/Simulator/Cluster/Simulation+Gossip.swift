@@ -4,7 +4,7 @@ extension Happening {
     /// Whether it waits in a socket for the process to look.
     var comesFromNetwork: Bool {
         switch self {
-        case .packet, .call, .answer, .callFailed, .request, .question, .cancel: true
+        case .packet, .call, .answer, .callFailed, .request, .question, .cancel, .strangerMessage: true
         default: false
         }
     }
@@ -18,6 +18,7 @@ extension Simulation {
     }
 
     func send(_ pool: GossipPool, _ bytes: [UInt8], from server: Server<Machine>, to address: Address) {
+        if strangersUntil > .zero { stranger.overheard(nil, bytes) }
         guard let to = place(of: address), to != server.index else { return }
         let (first, copy) = network.datagram(from: server.index, to: to, now: world.now)
         guard let first else { return }

@@ -175,6 +175,8 @@ extension Simulation {
             world.count(kind: 29, place: server.index)
             world.mix(bytes)
             machine.handle(.packet(pool, from: packetAddress(of: from, pool), bytes), at: now, into: &effects)
+        case .strangerMessage(_, let message):
+            feed(message, to: server, machine, now, &effects)
         case .resolved(_, let id, let result):
             machine.handle(.resolved(id, result), at: now, into: &effects)
         case .question(let handle, _):

@@ -21,6 +21,11 @@ final class Simulation<Machine: SimulatedMachine> {
     var crashRandom: Random
     var clockRandom: Random
 
+    // Strangers
+    var stranger: Stranger
+    var strangersUntil = Instant.zero
+    var strangerCount: UInt32 = 0
+
     // Faults
     var stage = Stage.faults
     var nextTicket: UInt64 = 1
@@ -54,6 +59,7 @@ final class Simulation<Machine: SimulatedMachine> {
         faultRandom = Random(seed: seed, stream: .faults)
         crashRandom = Random(seed: seed, stream: .crashes)
         clockRandom = Random(seed: seed, stream: .clocks)
+        stranger = Stranger(seed: seed)
         faultTickets = Array(repeating: LookupTable(), count: options.places)
         let identities = Self.identities(options, seed: seed)
         var places = LookupTable<Address, Int>()
@@ -152,6 +158,12 @@ final class Simulation<Machine: SimulatedMachine> {
         case .packet(let to, _, _, _):
             let server = servers[to]
             if server.isRunning { deliver(happening, to: server) }
+        case .strangerMessage(let life, _):
+            let server = servers[life.server]
+            guard server.life == life.life, server.isRunning else { return }
+            deliver(happening, to: server)
+        case .stranger:
+            strangerSends()
         case .resolved(let life, _, _):
             let server = servers[life.server]
             guard server.life == life.life, server.isRunning else { return }

@@ -49,6 +49,9 @@ enum Happening {
     /// The core loop has caught up: what has arrived meanwhile is handled in one batch.
     case batch(LifeID)
 
+    /// Bytes of a stranger arrive.
+    case strangerMessage(LifeID, StrangerMessage)
+
     // Meant for a client
     case response(Handle, [UInt8])
     case requestFailed(Handle, ClientFailure)
@@ -61,6 +64,8 @@ enum Happening {
     case timeouts(lane: Int)
     case start(server: Int)
     case fault(FaultKind)
+    /// A stranger sends something.
+    case stranger
     case faultEnds(FaultKind, server: Int, ticket: UInt64)
     case step(Int)
     case milestone(Milestone)

@@ -32,6 +32,8 @@ enum FaultKind: UInt8, CaseIterable {
     case packetLoss
     /// A process runs, but is late to see what arrives for it.
     case slow
+    /// Somebody who is no part of the cluster sends garbage to every port of every agent.
+    case garbage
 
     var name: String {
         switch self {
@@ -51,6 +53,7 @@ enum FaultKind: UInt8, CaseIterable {
         case .membership: "membership"
         case .packetLoss: "packet-loss"
         case .slow: "slow"
+        case .garbage: "garbage"
         }
     }
 
@@ -73,6 +76,7 @@ enum FaultKind: UInt8, CaseIterable {
         case .membership: (.seconds(5)...(.seconds(20)), .zero...(.zero))
         case .packetLoss: (.seconds(4)...(.seconds(20)), .seconds(1)...(.seconds(20)))
         case .slow: (.seconds(4)...(.seconds(20)), .milliseconds(100)...(.seconds(16)))
+        case .garbage: (.seconds(5)...(.seconds(20)), .seconds(1)...(.seconds(15)))
         }
     }
 }

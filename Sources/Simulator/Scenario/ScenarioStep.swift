@@ -49,6 +49,8 @@ enum StepAction: Hashable {
     case packetLoss(Target, Double)
     /// It runs, but gets nothing from the network for so long.
     case slow(Target, Duration)
+    /// A stranger sends garbage to every port of every agent for so long.
+    case garbage(Duration)
     /// By now all agents must know who is there.
     case judgePool
     /// A spare server becomes a member.

@@ -37,6 +37,9 @@ struct StepReader {
         case "pool_is_right":
             guard try block.bool(key) == true else { throw block.error(key, "pool_is_right can only be true") }
             return [.judgePool]
+        case "garbage":
+            guard let length = try block.duration(key) else { throw block.error(key, "garbage must be a duration") }
+            return [.garbage(length)]
         case "clog":
             let (target, argument) = try pair(key, &block)
             return [.clog(target, try length(key, argument, block))]
