@@ -77,7 +77,7 @@ final class LiveCluster {
 
     /// A call from somebody; the answer, if there is one, is in the member's `replies`.
     func call(_ member: Int, _ channel: Channel, _ bytes: [UInt8], from: Address) -> CallID {
-        let id = CallID(takeID())
+        let id = CallID(incoming: takeID())
         tell(member, .call(id, from: from, channel, bytes))
         return id
     }
@@ -186,7 +186,7 @@ final class LiveCluster {
                 queue.append((at, .callFailed(id, "dial tcp 127.0.0.1:0->\(address): connect: connection refused")))
                 return
             }
-            let incoming = CallID(takeID())
+            let incoming = CallID(incoming: takeID())
             callers[incoming] = (at, id)
             queue.append((callee, .call(incoming, from: member.config.advertiseAddress + ":9000", channel, bytes)))
         case .reply(let id, let bytes):
@@ -205,11 +205,11 @@ final class LiveCluster {
             record?(nil, bytes)
             guard let to = self.member(at: address), to != at else { return }
             queue.append((to, .packet(pool, from: member.config.advertiseAddress + (pool == .lan ? ":8301" : ":8302"), bytes)))
-        case .resolve(let token, let host):
+        case .resolve(let id, let host):
             let found = members.first { $0.config.nodeName == host || $0.config.advertiseAddress == host }
             let result: Result<[String], Complaint> =
                 found.map { .success([$0.config.advertiseAddress]) } ?? .failure(Complaint("lookup \(host): no such host"))
-            queue.append((at, .resolved(token, result)))
+            queue.append((at, .resolved(id, result)))
         case .exit(let reason): exits.append(reason)
         default: break
         }
