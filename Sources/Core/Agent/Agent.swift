@@ -26,7 +26,7 @@ public final class Agent: AgentMachine {
     var queuesDueAt: Instant?
     var measuredCalls = (made: 0, refused: 0)
     /// What consensus was when it was last measured, and since when its leader is not established.
-    var measuredRole = RaftRole.follower
+    var measuredRole: RaftRole?
     var measuredIndex: UInt64 = 0
     var measuredCommit: UInt64 = 0
     /// An entry whose commit is awaited, and when it came.
@@ -70,10 +70,9 @@ public final class Agent: AgentMachine {
 
     enum PendingRequest {
         case read(ReadQuery, QueryOptions, ReadShape, CacheState?)
-        /// What is measured of it, and since when.
-        case write(WriteShape, SampleMetric?, since: Instant)
-        case renew(id: String, pretty: Bool, since: Instant)
-        case txn(readOnly: Bool, pretty: Bool, since: Instant)
+        case write(WriteShape)
+        case renew(id: String, pretty: Bool)
+        case txn(readOnly: Bool, pretty: Bool)
         case operation(ServerOperation, pretty: Bool)
         case datacenters(isCached: Bool, pretty: Bool)
         /// Answered by `local`.
@@ -226,16 +225,15 @@ public final class Agent: AgentMachine {
         case .immediate(let response): effects.append(.respond(id, response))
         case .read(let query, let options, let shape):
             pending[id] = .read(query, options, shape, shape.cache.map { cached.state($0, query, options) })
-            if config.server { metrics.count(.rpcQuery, at: now) }
             backend.execute(.read(query, options), for: .client(id), at: now)
         case .write(let request, let shape):
-            pending[id] = .write(shape, config.server ? request.metric : nil, since: now)
+            pending[id] = .write(shape)
             backend.execute(.write(request), for: .client(id), at: now)
         case .sessionRenew(let session, let options, let pretty):
-            pending[id] = .renew(id: session, pretty: pretty, since: now)
+            pending[id] = .renew(id: session, pretty: pretty)
             backend.execute(.renew(session: session, options), for: .client(id), at: now)
         case .txn(let request, let readOnly, let options, let pretty):
-            pending[id] = .txn(readOnly: readOnly, pretty: pretty, since: now)
+            pending[id] = .txn(readOnly: readOnly, pretty: pretty)
             backend.execute(readOnly ? .read(.txnRead(request.ops), options) : .write(.txn(request)), for: .client(id), at: now)
         case .operation(let operation, let options, let pretty):
             pending[id] = .operation(operation, pretty: pretty)
@@ -283,12 +281,10 @@ public final class Agent: AgentMachine {
             backend.execute(.read(query, options), for: .client(id), at: now)
         case (.read(_, _, let shape, _), .failure(let error)):
             effects.append(.respond(id, Renderer.error(error.text, shape: shape, context: context)))
-        case (.renew(let session, let pretty, let since), .success(let answer)):
-            if config.server { metrics.add(now - since, to: .sessionRenew, at: now) }
+        case (.renew(let session, let pretty), .success(let answer)):
             guard case .sessions(let found) = answer.result else { return }
             effects.append(.respond(id, Renderer.renewed(found.first?.value, id: session, pretty: pretty, context: context)))
-        case (.txn(_, let pretty, let since), .success(let answer)):
-            if config.server { metrics.add(now - since, to: .txnRead, at: now) }
+        case (.txn(_, let pretty), .success(let answer)):
             guard case .txn(let outcome) = answer.result else { return }
             effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
         case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
@@ -308,12 +304,10 @@ public final class Agent: AgentMachine {
 
     private func respond(to id: RequestID, _ result: Result<ApplyResult, ServerError>, at now: Instant, into effects: inout [AgentEffect]) {
         guard let request = pending.removeValue(forKey: id) else { return }
-        if case .write(_, let metric?, let since) = request { metrics.add(now - since, to: metric, at: now) }
         let response: HTTPResponse
         switch (request, result) {
-        case (.write(let shape, _, _), .success(let outcome)): response = Renderer.render(outcome, shape: shape, context: context)
-        case (.txn(_, let pretty, let since), .success(.txn(let outcome))):
-            if config.server { metrics.add(now - since, to: .txnApply, at: now) }
+        case (.write(let shape), .success(let outcome)): response = Renderer.render(outcome, shape: shape, context: context)
+        case (.txn(_, let pretty), .success(.txn(let outcome))):
             response = Renderer.txn(outcome, meta: nil, pretty: pretty, context: context)
         case (_, .success(.error(let text))): response = Renderer.error(text, context: context)
         case (_, .failure(let error)): response = Renderer.error(error.text, context: context)

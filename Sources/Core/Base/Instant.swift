@@ -21,6 +21,14 @@ public struct Instant: Hashable, Comparable, Sendable {
     public static func += (a: inout Instant, d: Duration) { a = a + d }
 }
 
+extension Optional<Instant> {
+    /// The earlier of both; nil is later than everything. For the deadline of a machine that has several.
+    public mutating func bringForward(to other: Instant?) {
+        guard let other else { return }
+        self = self.map { Swift.min($0, other) } ?? other
+    }
+}
+
 extension Duration {
     /// The whole length in nanoseconds, saturated to 64 bits.
     @inlinable public var nanoseconds: Int64 {

@@ -6,20 +6,8 @@ extension Server {
         var changes = ChangeSet()
         var outcomes: [(Requester, ApplyResult)] = []
         for entry in entries {
-            precondition(entry.index == appliedIndex + 1, "entries are applied in the order of their indexes")
-            appliedIndex = entry.index
-            appliedTerm = entry.term
-            var result = ApplyResult.none
-            if entry.kind == .command || entry.kind == .barrier { lastCommand = (entry.index, entry.term) }
-            if entry.kind == .command {
-                if entry.extensions.isEmpty {
-                    result = store.apply(entry.data, index: entry.index, changes: &changes)
-                } else {
-                    let whole = store.applyChunk(entry.extensions, entry.data, term: entry.term, index: entry.index, changes: &changes)
-                    result = whole ?? .error("please resubmit call for rechunking")
-                }
-            }
-            if entry.token != 0, let write = pendingWrites.removeValue(forKey: entry.token) { outcomes.append((write, result)) }
+            let result = state.apply(entry, changes: &changes)
+            if entry.token != 0, let write = endWrite(entry.token, at: now) { outcomes.append((write, result)) }
             establishIfReady(entry, at: now)
         }
         publishes = true
@@ -29,17 +17,10 @@ extension Server {
         wake(changes, at: now)
     }
 
-    /// What must be done beside the tables: timers of the leader, delays of locks.
+    /// What must be done beside the tables: delays of locks, the leader's duties.
     private func follow(_ changes: ChangeSet, at now: Instant) {
         for delay in changes.lockDelays { lockDelays.start(delay.key, for: delay.delay, at: now) }
-        guard isEstablished else { return }
-        for change in changes.sessions {
-            switch change {
-            case .created(let session): sessionTimers.arm(session: session.value.id, ttl: session.value.ttl, at: now)
-            case .ended(let session): sessionTimers.disarm(session: session.value.id)
-            }
-        }
-        if changes.tombstoneIndex > 0 { tombstones.hint(changes.tombstoneIndex, at: now) }
+        duties.applied(changes, self, at: now)
     }
 
     /// A write is over, whichever way.
@@ -47,7 +28,7 @@ extension Server {
         switch requester {
         case .client, .local, .question, .coordinate: answers.append(.write(requester, result))
         case .peer(let id): replyToWrite(id, result)
-        case .duty(let id): dutyDone(id, result, at: now)
+        case .duty(let id): duties.written(id, result, self, at: now)
         }
     }
 }

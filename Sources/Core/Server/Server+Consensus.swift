@@ -2,26 +2,26 @@
 
 extension Server {
     func perform(_ effect: RaftEffect, at now: Instant) {
-        if provisional != nil { settleState(at: now) }
+        if state.isProvisional, !raft.isProvisional, state.settle(commitIndex: raft.commitIndex) { stateReplaced(at: now) }
         switch effect {
         case .call(let id, let server, let address, let bytes, let timeout):
-            effects.append(.call(id, to: knownAddress(of: server) ?? address, .raft, bytes, timeout: timeout))
+            if raft.isLeader { measures.raft.began(id, to: server, bytes, at: now) }
+            effects.append(.call(id, to: pool.address(of: server) ?? address, .raft, bytes, timeout: timeout))
         case .reply(let id, let bytes): effects.append(.reply(id, bytes))
         case .close(let id): effects.append(.refuse(id))
-        case .disk(let batch): effects.append(.disk(batch))
+        case .disk(let batch):
+            if raft.isLeader { measures.raft.writing(batch.token, at: now) }
+            effects.append(.disk(batch))
         case .committed(let entries): apply(entries, at: now)
         case .rejected(let token, let error): rejected(token, error.text, at: now)
         case .verified(let token, let result):
-            if case .saving? = consensusPurposes[token] { return consensusAnswered(token, result.map { _ in }, at: now) }
+            if case .saving? = consensus.purpose(of: token) { return consensusAnswered(token, result.map { _ in }, at: now) }
             switch result {
             case .success: verified(token, nil, at: now)
             case .failure(let error): verified(token, error.text, at: now)
             }
         case .becameLeader(let term):
-            leadership = .establishing(term: term)
-            log(.info, "cluster leadership acquired")
-            answers.append(.wish(.announceLeader))
-            drive(.barrier(token: takeToken()), at: now)
+            becameLeader(term: term, at: now)
         case .lostLeadership: loseLeadership(at: now)
         case .leaderChanged(let leader):
             publishes = true
@@ -45,80 +45,37 @@ extension Server {
 
     private func performSnapshot(_ effect: RaftEffect, at now: Instant) {
         switch effect {
-        case .captureSnapshot(let id, _, _): captured[id] = SnapshotEncoder(store)
+        case .captureSnapshot(let id, _, _): state.capture(id)
         case .provideSnapshot(let id, let count):
-            guard var encoder = captured[id] ?? brought.map({ SnapshotEncoder($0) }) else {
-                return drive(.snapshotFailed(id, "the captured state is gone"), at: now)
+            switch state.nextPiece(of: id, maxBytes: count) {
+            case .bytes(let bytes): drive(.snapshotChunk(id, bytes), at: now)
+            case .end: drive(.snapshotFinished(id), at: now)
+            case .missing: drive(.snapshotFailed(id, "the captured state is gone"), at: now)
             }
-            let chunk = encoder.next(maxBytes: count)
-            captured[id] = encoder
-            drive(chunk.map { .snapshotChunk(id, $0) } ?? .snapshotFinished(id), at: now)
-        case .releaseSnapshot(let id): captured.removeValue(forKey: id)
-        case .decodeSnapshot(let id, let bytes, let last): decode(id, bytes, last: last, at: now)
-        case .discardSnapshot(let id):
-            decoding.removeValue(forKey: id)
-            decoded.removeValue(forKey: id)
-        case .installSnapshot(let id, let index, let term): install(id, index: index, term: term, at: now)
+        case .releaseSnapshot(let id): state.release(id)
+        case .decodeSnapshot(let id, let bytes, let last):
+            do throws(SnapshotError) {
+                if try state.decode(id, bytes, last: last) { drive(.snapshotDecoded(id, error: nil), at: now) }
+            } catch {
+                drive(.snapshotDecoded(id, error: "\(error)"), at: now)
+            }
+        case .discardSnapshot(let id): state.discard(id)
+        case .installSnapshot(let id, let index, let term):
+            if state.install(id, at: LogPosition(term: term, index: index), isProvisional: raft.isProvisional) { stateReplaced(at: now) }
         case .resetState:
-            provisional = nil
-            replaceState(by: Store(), index: 0, term: 0, at: now)
+            state.reset()
+            stateReplaced(at: now)
         default: break
         }
     }
 
-    private func decode(_ id: SnapshotID, _ bytes: [UInt8], last: Bool, at now: Instant) {
-        var decoder = decoding.removeValue(forKey: id) ?? SnapshotDecoder()
-        do throws(SnapshotError) {
-            try decoder.feed(bytes)
-            guard last else {
-                decoding[id] = decoder
-                return
-            }
-            decoded[id] = try decoder.finish()
-            drive(.snapshotDecoded(id, error: nil), at: now)
-        } catch {
-            drive(.snapshotDecoded(id, error: "\(error)"), at: now)
-        }
-    }
-
-    /// What an operator has restored is not shown, here or at a follower, before it is certain to stay.
-    private func settleState(at now: Instant) {
-        guard let state = provisional, raft.commitIndex >= state.index, !raft.isProvisional else { return }
-        provisional = nil
-        replaceState(by: state.store, index: state.index, term: state.term, at: now)
-    }
-
-    /// Whether there is a state to show: after a start there may be none but a provisional one.
-    var isReadable: Bool { provisional == nil || appliedIndex > 0 }
-
-    /// The state is replaced as a whole: whoever blocks on it is answered, and delays of locks are forgotten (http-2 §12.2).
-    private func install(_ id: SnapshotID, index: UInt64, term: UInt64, at now: Instant) {
-        captured.removeValue(forKey: id)
-        guard let new = decoded.removeValue(forKey: id) ?? brought else {
-            preconditionFailure("a snapshot is installed only after it was decoded, or brought")
-        }
-        if raft.isProvisional {
-            provisional = ProvisionalState(store: new, index: index, term: term)
-        } else {
-            provisional = nil
-            replaceState(by: new, index: index, term: term, at: now)
-        }
-    }
-
-    private func replaceState(by new: Store, index: UInt64, term: UInt64, at now: Instant) {
-        store = new
-        appliedIndex = index
-        appliedTerm = term
-        lastCommand = (index, term)
+    /// Readers see another state as a whole: whoever blocks on it is answered, and delays of locks are forgotten (http-2 §12.2).
+    private func stateReplaced(at now: Instant) {
         lockDelays.removeAll()
         publishes = true
         publish(at: now)
         wakeAll(at: now)
-        guard isEstablished else { return }
-        armTimers(at: now)
-        reconciliation.removeAll()
-        startAutopilot(at: now)
-        reconcileAll(reaps: false, at: now)
+        duties.restart(self, at: now)
     }
 
     // MARK: An operator's snapshot
@@ -135,11 +92,11 @@ extension Server {
     }
 
     /// Lets consensus put that state in place of the present one.
-    func restore(_ state: Store, index: UInt64, for requester: Requester, at now: Instant) {
-        if brought != nil { return finishOperation(requester, .failure(ServerError("another snapshot is in progress")), at: now) }
-        brought = state
-        let token = takeToken()
-        consensusPurposes[token] = .restore(requester)
+    func restore(_ store: Store, index: UInt64, for requester: Requester, at now: Instant) {
+        guard state.bring(store) else {
+            return finishOperation(requester, .failure(ServerError("another snapshot is in progress")), at: now)
+        }
+        let token = consensus.makeToken(for: .restore(requester))
         drive(.restore(token: token, index: index), at: now)
     }
 }

@@ -75,6 +75,7 @@ extension Server {
         do {
             request = try RPCRequest(decoding: bytes)
         } catch {
+            measures.add(.misunderstoodCall)
             return effects.append(.refuse(id))
         }
         do throws(MessagePackError) {

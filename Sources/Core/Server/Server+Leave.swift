@@ -7,9 +7,8 @@ extension Server {
     /// to notice the silence. A lone server keeps its place, so that it can come back.
     public func beginLeaving(at now: Instant) {
         guard raft.isLeader, !raft.isSoleVoter else { return }
-        let token = takeToken()
-        consensusPurposes[token] = .leaving
-        if hasGossip {
+        let token = consensus.makeToken(for: .leaving)
+        if pool.hasGossip {
             drive(.transferLeadership(token: token, to: nil), at: now)
         } else {
             drive(.changeMembership(token: token, .removeServer(id: config.raftID)), at: now)

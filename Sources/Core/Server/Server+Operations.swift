@@ -37,14 +37,15 @@ extension Server {
         switch operation {
         case .removeRaftPeer(let peer): removeRaftPeer(peer, for: requester, at: now)
         case .transferLeadership(let target):
-            let token = takeToken()
-            consensusPurposes[token] = .operation(requester)
+            let token = consensus.makeToken(for: .operation(requester))
             drive(.transferLeadership(token: token, to: target), at: now)
-        case .serverHealth where minimumRaftProtocol < 3:
+        case .serverHealth where pool.minimumRaftProtocol < 3:
             let text = "all servers must have raft_protocol set to 3 or higher to use this endpoint"
             finishOperation(requester, .failure(ServerError(text)), at: now)
-        case .serverHealth: finishOperation(requester, .success(.health(autopilot.health)), at: now)
-        case .updateCoordinate(let update): updateCoordinate(update, for: requester, at: now)
+        case .serverHealth: finishOperation(requester, .success(.health(duties.autopilot.health)), at: now)
+        case .updateCoordinate(let update):
+            let refusal = duties.coordinates.add(update, at: now)
+            finishOperation(requester, refusal.map { .failure($0) } ?? .success(.done), at: now)
         case .restore(let state, let index): restore(state, index: index, for: requester, at: now)
         case .saveSnapshot: saveSnapshot(for: requester, at: now)
         case .restoreSnapshot(let archive): restoreSnapshot(archive, for: requester, at: now)
@@ -92,22 +93,20 @@ extension Server {
             }
             change = .removeAddress(address)
         }
-        let token = takeToken()
-        consensusPurposes[token] = .operation(requester)
+        let token = consensus.makeToken(for: .operation(requester))
         drive(.changeMembership(token: token, change), at: now)
     }
 
     /// Consensus has answered a change of its configuration or of its leader.
     func consensusAnswered(_ token: UInt64, _ result: Result<Void, RaftError>, at now: Instant) {
-        guard let purpose = consensusPurposes.removeValue(forKey: token) else { return }
+        guard let purpose = consensus.takePurpose(of: token) else { return }
         switch purpose {
         case .operation(let requester):
             finishOperation(requester, result.map { .done }.mapError { ServerError($0.text) }, at: now)
-        case .membership(let change, let what):
-            changesUnderWay.remove(change)
+        case .membership(_, let what):
             if case .failure(let error) = result { log(.error, "\(what): error=\(LogText.value(error.text))") }
         case .restore(let requester):
-            brought = nil
+            state.forgetBrought()
             finishOperation(
                 requester, result.map { .done }.mapError { ServerError("Raft error when restoring snapshot: " + $0.text) }, at: now)
         case .saving(let requester):

@@ -12,7 +12,7 @@ extension Server {
         let datacenter = work.datacenter
         if !datacenter.isEmpty && datacenter != config.datacenter { return fail(work, requester, .noPath, at: now) }
         let work = work.localized(config.datacenter)
-        if case .read(let query, let options) = work, options.allowStale, isReadable, raft.isLeader || raft.lastContact != nil {
+        if case .read(let query, let options) = work, options.allowStale, state.isReadable, raft.isLeader || raft.lastContact != nil {
             evaluate(query, options, for: requester, deadline: nil, at: now)
             return
         }
@@ -37,7 +37,7 @@ extension Server {
         switch work {
         case .read(let query, let options):
             if options.requireConsistent {
-                verify(VerifiedRead(requester: requester, query: query, options: options, deadline: nil), at: now)
+                verify(VerifiedRead(requester: requester, since: now, query: query, options: options, deadline: nil), at: now)
             } else {
                 evaluate(query, options, for: requester, deadline: nil, at: now)
             }
@@ -85,6 +85,8 @@ extension Server {
     /// Asks a quorum whether this server still leads, then evaluates.
     func verify(_ read: VerifiedRead, at now: Instant) {
         if raft.isSoleVoter {
+            measures.add(.verification)
+            measures.add(.consistentRead(now - read.since))
             evaluate(read.query, read.options, for: read.requester, deadline: read.deadline, at: now)
         } else {
             unverified.append(read)
@@ -94,6 +96,7 @@ extension Server {
     /// One round of questions to the followers serves all reads that came in one batch of events.
     func verifyCollected(at now: Instant) {
         if unverified.isEmpty { return }
+        measures.add(.verification)
         let token = takeToken()
         verifications[token] = unverified
         unverified = []
@@ -104,6 +107,7 @@ extension Server {
         // The same question in a row is answered with one evaluation, which is also rendered once.
         var last: (read: VerifiedRead, answer: ReadAnswer)?
         for read in verifications.removeValue(forKey: token) ?? [] {
+            measures.add(.consistentRead(now - read.since))
             if let error {
                 finishRead(read.requester, .failure(ServerError(error)))
             } else if let last, last.read.query == read.query, last.read.options == read.options {
@@ -125,6 +129,7 @@ extension Server {
         if case .txnRead(let operations) = query, let refused = refusal(of: operations) {
             return answer(requester, .txn(refused), 0, at: now)
         }
+        measures.add(.reads(1))
         switch store.evaluate(query, options: options) {
         case .failure(let error): finishRead(requester, .failure(ServerError(error.text)))
         case .success((let result, let index)):
@@ -137,6 +142,8 @@ extension Server {
                     requester, question, options: options, topics: store.topics(of: query, options: options),
                     until: deadline ?? now + waitTime(options))
             } else {
+                if let lookup = query.measuredLookup(result) { measures.count(lookup) }
+                if case .txnRead = query { measures.add(.transactionRead(.zero)) }
                 return answer(requester, result, index, at: now)
             }
         }
@@ -212,6 +219,7 @@ extension Server {
         guard let group = blocked.group(id) else { return }
         if group.question.consistent && !raft.isSoleVoter { return verifyGroup(group, at: now) }
         guard let first = group.waiters.first?.value else { return }
+        measures.add(.reads(group.waiters.count))
         switch store.evaluate(group.question.query, options: first.options) {
         case .failure(let error):
             for (_, waiter) in group.waiters {
@@ -221,8 +229,10 @@ extension Server {
         case .success((let result, let index)):
             evaluations += 1
             let answer = answer(result, index, at: now)
+            let lookup = group.question.query.measuredLookup(result)
             for (_, waiter) in group.waiters {
                 if answer.meta.index > waiter.options.minQueryIndex {
+                    if let lookup { measures.count(lookup) }
                     blocked.remove(waiter.requester)
                     finishRead(waiter.requester, .success(answer))
                 }
@@ -236,7 +246,8 @@ extension Server {
         for (_, waiter) in group.waiters {
             let deadline = blocked.deadline(of: waiter.requester)
             blocked.remove(waiter.requester)
-            let read = VerifiedRead(requester: waiter.requester, query: group.question.query, options: waiter.options, deadline: deadline)
+            let read = VerifiedRead(
+                requester: waiter.requester, since: now, query: group.question.query, options: waiter.options, deadline: deadline)
             if raft.isLeader {
                 verify(read, at: now)
             } else {
@@ -261,8 +272,5 @@ extension Server {
         snapshotWork.cancel(requester)
     }
 
-    func takeToken() -> UInt64 {
-        defer { nextToken += 1 }
-        return nextToken
-    }
+    func takeToken() -> UInt64 { consensus.makeToken() }
 }

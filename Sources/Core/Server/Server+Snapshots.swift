@@ -155,8 +155,7 @@ extension Server {
     /// This server leads, as far as it knows.
     func saveSnapshot(for requester: Requester, at now: Instant) {
         if raft.isSoleVoter { return beginSaving(for: requester, at: now) }
-        let token = takeToken()
-        consensusPurposes[token] = .saving(requester)
+        let token = consensus.makeToken(for: .saving(requester))
         drive(.verifyLeader(token: token), at: now)
     }
 
@@ -167,6 +166,7 @@ extension Server {
         }
         guard let archives else { return refuse("there are no archives here") }
         if snapshotWork.isFull { return refuse("other snapshots are in progress") }
+        let lastCommand = state.lastCommand
         guard lastCommand.index > 0, let configuration = raft.configurations.last(where: { $0.index <= raft.commitIndex }) else {
             return refuse("nothing new to snapshot")
         }

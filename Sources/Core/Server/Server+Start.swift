@@ -28,7 +28,7 @@ extension Server {
     }
 
     /// Writes the configuration that a new cluster begins with; every one of its servers writes the same.
-    func bootstrap(at now: Instant) {
+    func beginCluster(at now: Instant) {
         guard config.bootstrap || config.initialServers.contains(where: { $0.id == config.nodeID }) else { return }
         let servers =
             config.initialServers.isEmpty

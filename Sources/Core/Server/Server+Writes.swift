@@ -28,36 +28,47 @@ extension Server {
         guard pendingWrites.count < Self.pendingWritesMax else {
             return finish(requester, .failure(ServerError("timed out enqueuing operation")), at: now)
         }
-        append(request, requester)
+        append(request, requester, at: now)
     }
 
-    private func append(_ request: WriteRequest, _ requester: Requester) {
+    private func append(_ request: WriteRequest, _ requester: Requester, at now: Instant) {
         let command = request.logCommand
         let token = takeToken()
-        pendingWrites[token] = requester
+        // What the leader writes of its own accord is no call.
+        let measured: MeasuredWrite? = if case .duty = requester { nil } else { request.measured }
+        pendingWrites[token] = PendingWrite(requester: requester, measured: measured, since: now)
         if case .kv = request, command.count > ChunkInfo.chunkSize {
-            proposals.append(contentsOf: ChunkInfo.proposals(token: token, command: command, operation: random.next()))
+            consensus.propose(ChunkInfo.proposals(token: token, command: command, operation: random.next()))
         } else {
-            proposals.append(Proposal(token: token, data: command))
+            consensus.propose(Proposal(token: token, data: command))
         }
     }
 
     /// A proposal came to nothing.
     func rejected(_ token: UInt64, _ reason: String, at now: Instant) {
-        guard let requester = pendingWrites.removeValue(forKey: token) else { return }
+        guard let requester = endWrite(token, at: now) else { return }
         finish(requester, .failure(ServerError(reason)), at: now)
     }
 
+    /// The write of that token is applied, or has come to nothing. Returns who waits for it.
+    func endWrite(_ token: UInt64, at now: Instant) -> Requester? {
+        guard let write = pendingWrites.removeValue(forKey: token) else { return nil }
+        if let measured = write.measured { measures.add(.write(measured, now - write.since)) }
+        return write.requester
+    }
+
     /// Restarts the timer of a session and answers with it; writes nothing. A session that is about to go because its time was over is
-    /// not found any more: its owner would believe that it has it for another TTL.
+    /// not found any more.
     func renew(_ id: String, _ options: QueryOptions, for requester: Requester, at now: Instant) {
         var options = options
         options.minQueryIndex = 0
+        measures.add(.renewal(.zero))
         if case .success((.sessions(let found), _)) = store.evaluate(.sessionGet(id: id), options: options),
             let session = found.first?.value
         {
-            if sessionTimers.isEnding(session: session.id) { return finishRead(requester, .success(answer(.sessions([]), 0, at: now))) }
-            sessionTimers.arm(session: session.id, ttl: session.ttl, at: now)
+            guard duties.sessions.renew(session, at: now) else {
+                return finishRead(requester, .success(answer(.sessions([]), 0, at: now)))
+            }
         }
         evaluate(.sessionGet(id: id), options, for: requester, deadline: nil, at: now)
     }

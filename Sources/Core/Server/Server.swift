@@ -5,8 +5,8 @@
 /// for events, and what happens when entries commit. Spec: behaviour §1-5.
 public final class Server {
     let config: AgentConfig
-    public internal(set) var raft: RaftNode
-    public internal(set) var store: Store
+    var consensus: ConsensusPort
+    var state: StateKeeper
     var random: Random
     /// Of what this agent asks for itself and its clients (`limits.rpc_rate`); not of what others ask for.
     var limiter: RateLimiter?
@@ -19,14 +19,9 @@ public final class Server {
     /// When the leader was last heard, as readers know it, and how much later than that it must be to tell them.
     private var publishedContact: Instant?
     private static let contactGrain = Duration.milliseconds(50)
-    var raftEffects: [RaftEffect] = []
-    private var raftBatch: [RaftEffect] = []
-    private var isPerforming = false
 
-    // Writes under way, by the token of their proposal.
-    var proposals: [Proposal] = []
-    var pendingWrites = LookupTable<UInt64, Requester>()
-    var nextToken: UInt64 = 1
+    /// Writes under way, by the token of their proposal.
+    var pendingWrites = LookupTable<UInt64, PendingWrite>()
 
     // Reads and writes that wait for something.
     var blocked = BlockedQueries()
@@ -42,67 +37,26 @@ public final class Server {
     var incoming = LookupTable<CallID, IncomingCall>()
     /// Operations that the agent carries out.
     var delegated = LookupTable<UInt64, Requester>()
-    /// Why consensus was asked to change its configuration or its leader, by token.
-    var consensusPurposes = LookupTable<UInt64, ConsensusPurpose>()
     var nextID: UInt64 = 1
     var evaluations: UInt64 = 0
 
     // Leadership.
-    var leadership = Leadership.following
+    let duties: LeaderDuties
+    var measures = ServerMeasures()
     var lockDelays = LockDelays()
-    var sessionTimers = SessionTimers()
-    var tombstones: TombstoneSchedule
-    var duties = LookupTable<UInt64, Duty>()
-    var reconcileAt: Instant?
     var isLeaving = false
-    var coordinateUpdates: CoordinateUpdates
-    var reconciliation = Reconciliation()
-    var autopilot = Autopilot()
-    /// Changes of the Raft configuration that the leader has asked for on its own behalf.
-    var changesUnderWay = LookupSet<MembershipChange>()
 
     // The pool.
 
-    /// The LAN pool, in the order of names. The owner sets it whenever it changes, before it tells of the change by `memberEvent`; before
-    /// it is set for the first time it consists of the servers that the configuration names.
-    public var lanMembers: [Member] {
-        didSet {
-            hasGossip = true
-            lanServers = Self.servers(of: lanMembers, datacenter: config.datacenter)
-        }
-    }
-    /// Those of the members that are servers of this datacenter.
-    private(set) var lanServers: [ServerTags]
-    private(set) var hasGossip = false
-    /// How many servers a new cluster waits for; 0: it does not, or not any more.
-    var bootstrapExpect = 0
-    var bootstrapRound: BootstrapRound?
+    var pool: ServerPool
+    var bootstrap: ClusterBootstrap
     /// What this server has asked others for itself.
     var ownCalls = LookupTable<CallID, (purpose: OwnCall, operation: ServerOperation)>()
 
-    // The state machine.
-    public internal(set) var appliedIndex: UInt64 = 0
-    public internal(set) var appliedTerm: UInt64 = 0
-    /// The last entry in the state: what a snapshot of it is named after.
-    var lastCommand: (index: UInt64, term: UInt64) = (0, 0)
-    var captured = LookupTable<SnapshotID, SnapshotEncoder>()
-    var decoding = LookupTable<SnapshotID, SnapshotDecoder>()
-    var decoded = LookupTable<SnapshotID, Store>()
-    /// A state that consensus has put in place, and that may still come to nothing: nobody is shown it before a quorum has it.
-    var provisional: ProvisionalState?
-    /// The state that an operator has brought, while it takes the place of the present one.
-    var brought: Store?
     /// Archives being made or read, and when to go on with them.
     var snapshotWork = SnapshotWork()
     /// nil where there are no archives.
     let archives: (any ArchiveTools)?
-
-    /// Where this server stands in the term: a new leader serves once it has applied an entry of its own term.
-    enum Leadership: Equatable {
-        case following
-        case establishing(term: UInt64)
-        case established(term: UInt64)
-    }
 
     /// What another server has asked for.
     struct IncomingCall {
@@ -127,40 +81,18 @@ public final class Server {
         var giveUpAt: Instant?
     }
 
-    struct ProvisionalState {
-        var store: Store
-        var index: UInt64
-        var term: UInt64
+    struct PendingWrite {
+        var requester: Requester
+        var measured: MeasuredWrite?
+        var since: Instant
     }
 
     struct VerifiedRead {
         var requester: Requester
+        var since: Instant
         var query: ReadQuery
         var options: QueryOptions
         var deadline: Instant?
-    }
-
-    /// What the leader writes on its own behalf.
-    enum Duty {
-        case expireSession(String)
-        case reapTombstones(UInt64)
-        /// Of the member of that name.
-        case reconcile(String)
-        case updateCoordinates
-        case configureAutopilot
-    }
-
-    enum ConsensusPurpose {
-        case operation(Requester)
-        /// The leader's own; the text begins the message about its failure.
-        case membership(MembershipChange, String)
-        case restore(Requester)
-        /// An archive is made once it is certain that this server leads.
-        case saving(Requester)
-        /// This server leaves.
-        case leaving
-        /// Nobody waits for it; the text begins the message about its failure.
-        case duty(String)
     }
 
     /// Recovers what the disk holds; the state machine catches up as committed entries are delivered.
@@ -171,27 +103,18 @@ public final class Server {
         self.archives = archives
         limiter = RateLimiter(config, at: now)
         var random = Random(seed: seed)
-        coordinateUpdates = CoordinateUpdates(config)
-        lanMembers = Self.configuredMembers(config)
-        lanServers = Self.servers(of: lanMembers, datacenter: config.datacenter)
-        tombstones = TombstoneSchedule(ttl: config.tombstoneTTL, granularity: config.tombstoneGranularity)
+        duties = LeaderDuties(config)
+        pool = ServerPool(config)
         let (recovered, store) = try Server.recover(disk, milliseconds: (now.nanoseconds &+ config.wallClockOffset) / 1_000_000)
-        if let snapshot = recovered.snapshot, snapshot.isRestored {
-            self.store = Store()
-            provisional = ProvisionalState(store: store, index: snapshot.index, term: snapshot.term)
-        } else {
-            self.store = store
-            (appliedIndex, appliedTerm) = (recovered.snapshot?.index ?? 0, recovered.snapshot?.term ?? 0)
-            lastCommand = (appliedIndex, appliedTerm)
-        }
-        raft = RaftNode(
-            config: RaftConfig(config), identity: RaftIdentity(id: config.raftID, address: config.raftAddress), recovered: recovered,
-            seed: random.next(),
-            now: now)
+        state = StateKeeper(store, of: recovered.snapshot)
+        bootstrap = ClusterBootstrap(config)
+        consensus = ConsensusPort(
+            RaftNode(
+                config: RaftConfig(config), identity: RaftIdentity(id: config.raftID, address: config.raftAddress), recovered: recovered,
+                seed: random.next(), now: now))
         self.random = random
         for note in recovered.notes { log(.warn, note) }
-        if recovered.isPristine { bootstrap(at: now) }
-        if config.initialServers.isEmpty && !config.bootstrap { bootstrapExpect = config.bootstrapExpect }
+        if recovered.isPristine { beginCluster(at: now) }
         publishes = true
     }
 
@@ -201,7 +124,9 @@ public final class Server {
     public func called(_ id: CallID, from address: Address, _ channel: Channel, _ bytes: [UInt8], at now: Instant) {
         switch channel {
         case .raft: drive(.call(id, from: address, bytes), at: now)
-        case .rpc: callArrived(id, bytes, at: now)
+        case .rpc:
+            measures.add(.call)
+            callArrived(id, bytes, at: now)
         case .snapshot: snapshotArrived(id, bytes, at: now)
         case .lan, .wan: effects.append(.refuse(id))
         }
@@ -209,6 +134,7 @@ public final class Server {
 
     public func answered(_ id: CallID, _ bytes: [UInt8], at now: Instant) {
         if id.owner == .raft {
+            if let measure = measures.raft.answered(id, at: now) { measures.add(measure) }
             drive(.answered(id, bytes), at: now)
         } else if let work = forwarded.removeValue(forKey: id) {
             forwardAnswered(work, bytes, at: now)
@@ -219,6 +145,7 @@ public final class Server {
 
     public func callFailed(_ id: CallID, _ reason: String, at now: Instant) {
         if id.owner == .raft {
+            measures.raft.failed(id)
             drive(.callFailed(id, reason), at: now)
         } else if let work = forwarded.removeValue(forKey: id) {
             forwardFailed(work, reason, at: now)
@@ -233,7 +160,10 @@ public final class Server {
         publishes = true
     }
 
-    public func diskCompleted(_ completion: DiskCompletion, at now: Instant) { drive(.disk(completion), at: now) }
+    public func diskCompleted(_ completion: DiskCompletion, at now: Instant) {
+        if let measure = measures.raft.written(completion.token, at: now) { measures.add(measure) }
+        drive(.disk(completion), at: now)
+    }
 
     /// Timers that have come due.
     public func wake(at now: Instant) {
@@ -242,19 +172,18 @@ public final class Server {
         expireHeld(at: now)
         performRetries(at: now)
         continueBootstrap(at: now)
-        performDueDuties(at: now)
+        duties.wake(self, at: now)
         workOnSnapshots(at: now)
     }
 
     /// The end of a batch of events: proposals collected in it go to the log together, and readers see the new state.
     public func flush(at now: Instant) {
-        if !proposals.isEmpty {
-            let batch = proposals
-            proposals = []
-            drive(.propose(batch), at: now)
+        if consensus.hasProposals {
+            consensus.flushProposals(at: now)
+            performRaftEffects(at: now)
         }
         verifyCollected(at: now)
-        raft.flush(at: now, into: &raftEffects)
+        consensus.flush(at: now)
         performRaftEffects(at: now)
         // Readers tell their clients how long ago the leader was heard.
         if !raft.isLeader, let contact = raft.lastContact, publishedContact.map({ contact - $0 >= Self.contactGrain }) ?? true {
@@ -264,17 +193,39 @@ public final class Server {
     }
 
     /// Whether there are writes or reads that wait for `flush`.
-    var isCollecting: Bool { !proposals.isEmpty || !unverified.isEmpty }
+    var isCollecting: Bool { consensus.hasProposals || !unverified.isEmpty }
 
     public var deadline: Instant? {
         var earliest = raft.deadline
-        for other in [
-            blocked.deadline, heldDeadlines.first, retryDeadlines.first, dutyDeadline, bootstrapRound?.questions.first,
-            snapshotWork.deadline,
-        ] {
-            if let other { earliest = min(earliest ?? other, other) }
-        }
+        earliest.bringForward(to: blocked.deadline)
+        earliest.bringForward(to: heldDeadlines.first)
+        earliest.bringForward(to: retryDeadlines.first)
+        earliest.bringForward(to: duties.deadline)
+        earliest.bringForward(to: bootstrap.deadline)
+        earliest.bringForward(to: snapshotWork.deadline)
         return earliest
+    }
+
+    /// What was measured since the last call, in the order of events.
+    public func drainMeasures(_ body: (ServerMeasure) -> Void) {
+        for measure in measures.collected { body(measure) }
+        measures.drained()
+    }
+
+    /// What was looked up since the last call, and how often.
+    public func drainLookups(_ body: (MeasuredLookup, Int) -> Void) {
+        for (lookup, count) in measures.takeLookups() { body(lookup, count) }
+    }
+
+    /// How many blocking queries wait.
+    public var blockedCount: Int { blocked.count }
+
+    /// How long ago the leader, which this server is, heard from each other voter.
+    public func followerContacts(at now: Instant) -> [Duration] {
+        guard raft.isLeader else { return [] }
+        return raft.configuration.voters.compactMap { server in
+            server.id == config.raftID ? nil : raft.lastContact(with: server.id).map { max(.zero, now - $0) }
+        }
     }
 
     /// Takes what has come out since the last call.
@@ -288,23 +239,28 @@ public final class Server {
 
     // MARK: Consensus
 
+    public var raft: RaftNode { consensus.raft }
+
     /// Hands an event to consensus and does what it asks for.
     func drive(_ event: RaftEvent, at now: Instant) {
-        raft.handle(event, at: now, into: &raftEffects)
+        consensus.handle(event, at: now)
         performRaftEffects(at: now)
     }
 
-    /// Performs the effects of consensus in their order; those that performing one brings about come after all that were there before.
     private func performRaftEffects(at now: Instant) {
-        guard !isPerforming else { return }
-        isPerforming = true
-        defer { isPerforming = false }
-        while !raftEffects.isEmpty {
-            swap(&raftEffects, &raftBatch)
-            for at in raftBatch.indices { perform(raftBatch[at], at: now) }
-            raftBatch.removeAll(keepingCapacity: true)
+        guard consensus.beginPerforming() else { return }
+        while let batch = consensus.takeEffects() {
+            for effect in batch { perform(effect, at: now) }
+            consensus.giveBack(batch)
         }
+        consensus.endPerforming()
     }
+
+    /// The replicated state that readers are shown.
+    public var store: Store { _read { yield state.store } }
+    /// Of the last entry that is applied.
+    public var appliedIndex: UInt64 { state.applied.index }
+    public var appliedTerm: UInt64 { state.applied.term }
 
     func log(_ level: LogLevel, _ text: String) { effects.append(.log(level, "agent.server", text)) }
 
@@ -318,11 +274,11 @@ public final class Server {
                 PublishedState(
                     store: store, isLeader: isEstablished, leaseExpiry: isEstablished ? raft.leaseExpiry ?? .zero : .zero,
                     isSoleVoter: raft.isSoleVoter,
-                    knowsLeader: raft.leaderAddress != nil, lastLeaderContact: raft.isLeader ? now : isReadable ? raft.lastContact : nil,
+                    knowsLeader: raft.leaderAddress != nil,
+                    lastLeaderContact: raft.isLeader ? now : state.isReadable ? raft.lastContact : nil,
                     limitsCalls: limiter != nil)))
     }
 
-    var isEstablished: Bool {
-        if case .established = leadership { true } else { false }
-    }
+    /// Whether this server leads, and has taken up its duties.
+    var isEstablished: Bool { duties.isEstablished }
 }

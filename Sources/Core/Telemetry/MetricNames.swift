@@ -2,9 +2,9 @@
 
 /// Counted: how many, and how much altogether.
 public enum CounterMetric: Int, CaseIterable, Sendable {
-    case clientRPC, clientRPCExceeded, rpcAccepted, rpcRequest, rpcQuery, dnsStaleQueries
+    case clientRPC, clientRPCExceeded, rpcAccepted, rpcRequest, rpcRequestError, rpcQuery, dnsStaleQueries
     case raftApply, raftBarrier, raftBecameLeader, raftBecameCandidate, raftBecameFollower
-    case raftHeartbeatTimeout
+    case raftHeartbeatTimeout, raftVerifyLeader
     case serfJoin, serfUpdate, serfLeft, serfFailed, serfFlap, serfEvents, serfQueries
     case serfQueryAcks, serfQueryResponses, serfQueryDuplicateAcks, serfQueryDuplicateResponses
     case coordinateRejected, coordinateZeroRTT
@@ -18,6 +18,7 @@ public enum CounterMetric: Int, CaseIterable, Sendable {
         case .clientRPCExceeded: "client.rpc.exceeded"
         case .rpcAccepted: "rpc.accept_conn"
         case .rpcRequest: "rpc.request"
+        case .rpcRequestError: "rpc.request_error"
         case .rpcQuery: "rpc.query"
         case .dnsStaleQueries: "dns.stale_queries"
         case .raftApply: "raft.apply"
@@ -26,6 +27,7 @@ public enum CounterMetric: Int, CaseIterable, Sendable {
         case .raftBecameCandidate: "raft.state.candidate"
         case .raftBecameFollower: "raft.state.follower"
         case .raftHeartbeatTimeout: "raft.transition.heartbeat_timeout"
+        case .raftVerifyLeader: "raft.verify_leader"
         case .serfJoin: "serf.member.join"
         case .serfUpdate: "serf.member.update"
         case .serfLeft: "serf.member.left"
@@ -55,13 +57,16 @@ public enum CounterMetric: Int, CaseIterable, Sendable {
 
 /// Set: the latest value counts.
 public enum GaugeMetric: Int, CaseIterable, Sendable {
-    case raftAppliedIndex, raftLastIndex, autopilotHealthy, autopilotFailureTolerance, sessionTTLActive, memberlistHealthScore
+    case raftAppliedIndex, raftLastIndex, raftDispatchCount, rpcBlockingQueries, autopilotHealthy, autopilotFailureTolerance,
+        sessionTTLActive, memberlistHealthScore
 
     /// Without the configured prefix.
     public var name: StaticString {
         switch self {
         case .raftAppliedIndex: "raft.applied_index"
         case .raftLastIndex: "raft.last_index"
+        case .raftDispatchCount: "raft.leader.dispatchNumLogs"
+        case .rpcBlockingQueries: "rpc.queries_blocking"
         case .autopilotHealthy: "autopilot.healthy"
         case .autopilotFailureTolerance: "autopilot.failure_tolerance"
         case .sessionTTLActive: "session_ttl.active"
@@ -73,9 +78,11 @@ public enum GaugeMetric: Int, CaseIterable, Sendable {
 /// Measured one by one: durations in milliseconds, unless the name says otherwise.
 public enum SampleMetric: Int, CaseIterable, Sendable {
     case catalogRegister, catalogDeregister, kvApply, txnApply, txnRead, sessionApply, sessionRenew
-    case leaderBarrier
-    case raftCommitTime
-    case raftCommitCount, raftDispatchCount
+    case sessionInvalidate
+    case rpcConsistentRead
+    case leaderBarrier, leaderReconcile, leaderReconcileMember, leaderReapTombstones
+    case raftCommitTime, raftLeaderLastContact, raftDispatchLog
+    case raftCommitCount
     case serfIntentQueue, serfEventQueue, serfQueryQueue
 
     /// Without the configured prefix.
@@ -88,10 +95,16 @@ public enum SampleMetric: Int, CaseIterable, Sendable {
         case .txnRead: "txn.read"
         case .sessionApply: "session.apply"
         case .sessionRenew: "session.renew"
+        case .sessionInvalidate: "session_ttl.invalidate"
+        case .rpcConsistentRead: "rpc.consistentRead"
         case .leaderBarrier: "leader.barrier"
+        case .leaderReconcile: "leader.reconcile"
+        case .leaderReconcileMember: "leader.reconcileMember"
+        case .leaderReapTombstones: "leader.reapTombstones"
         case .raftCommitTime: "raft.commitTime"
+        case .raftLeaderLastContact: "raft.leader.lastContact"
+        case .raftDispatchLog: "raft.leader.dispatchLog"
         case .raftCommitCount: "raft.commitNumLogs"
-        case .raftDispatchCount: "raft.leader.dispatchNumLogs"
         case .serfIntentQueue: "serf.queue.Intent"
         case .serfEventQueue: "serf.queue.Event"
         case .serfQueryQueue: "serf.queue.Query"

@@ -5,7 +5,7 @@ import Testing
 @Suite struct AutopilotTests {
     private func health(_ cluster: ServerCluster) throws -> ClusterHealth {
         let leader = try #require(cluster.leader)
-        return cluster.server(leader).autopilot.health
+        return cluster.server(leader).duties.autopilot.health
     }
 
     private func expelled(_ cluster: ServerCluster) -> [String] {
@@ -30,7 +30,7 @@ import Testing
             Issue.record("compared with something else")
             return
         }
-        #expect(cluster.server(cluster.leader!).autopilotConfiguration.maxTrailingLogs == 7)
+        #expect(cluster.server(cluster.leader!).store.autopilot?.maxTrailingLogs == 7)
     }
 
     @Test func `servers are healthy while they follow closely`() throws {

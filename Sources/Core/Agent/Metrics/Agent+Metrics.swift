@@ -17,6 +17,7 @@ extension Agent {
             default: break
             }
         }
+        server?.drainMeasures { measure($0, at: now) }
         measureConsensus(at: now)
         if countersDueAt.map({ now >= $0 }) ?? true { measureParts(at: now) }
         if followersChanged {
@@ -59,13 +60,14 @@ extension Agent {
     private func setGauges(at now: Instant) {
         if let lan { metrics.set(.memberlistHealthScore, to: Double(lan.serf.healthScore), at: now) }
         guard let server else { return }
-        metrics.set(.sessionTTLActive, to: Double(server.sessionTimers.count), at: now)
+        metrics.set(.sessionTTLActive, to: Double(server.duties.sessions.count), at: now)
         if server.raft.isLeader {
-            metrics.set(.autopilotHealthy, to: server.autopilot.health.healthy ? 1 : 0, at: now)
-            metrics.set(.autopilotFailureTolerance, to: Double(server.autopilot.health.failureTolerance), at: now)
+            metrics.set(.autopilotHealthy, to: server.duties.autopilot.health.healthy ? 1 : 0, at: now)
+            metrics.set(.autopilotFailureTolerance, to: Double(server.duties.autopilot.health.failureTolerance), at: now)
         }
         metrics.set(.raftAppliedIndex, to: Double(server.appliedIndex), at: now)
         metrics.set(.raftLastIndex, to: Double(server.raft.lastLogIndex), at: now)
+        metrics.set(.rpcBlockingQueries, to: Double(server.blockedCount), at: now)
     }
 
     /// Pools and clients count by themselves; once a second is often enough to ask.
@@ -77,6 +79,8 @@ extension Agent {
             metrics.count(.clientRPCExceeded, times: client.refusalCount - measuredCalls.refused, at: now)
             measuredCalls = (client.callCount, client.refusalCount)
         }
+        server?.drainLookups { measure($0, times: $1, at: now) }
+        for contact in server?.followerContacts(at: now) ?? [] { metrics.add(contact, to: .raftLeaderLastContact, at: now) }
         lan?.takeCounters().add(to: &metrics, at: now)
         wan?.takeCounters().add(to: &metrics, at: now)
     }
@@ -117,7 +121,7 @@ extension Agent {
         guard role == .leader else { return }
         if last > measuredIndex {
             metrics.count(.raftApply, times: Int(clamping: last - measuredIndex), at: now)
-            metrics.add(Double(last - measuredIndex), to: .raftDispatchCount, at: now)
+            metrics.set(.raftDispatchCount, to: Double(last - measuredIndex), at: now)
             measuredIndex = last
             // One entry at a time stands for the others.
             if commitAwaited == nil { commitAwaited = (last, now) }
@@ -131,7 +135,7 @@ extension Agent {
                 commitAwaited = nil
             }
         }
-        if let since = establishingSince, case .established = server.leadership {
+        if let since = establishingSince, server.isEstablished {
             metrics.add(now - since, to: .leaderBarrier, at: now)
             metrics.count(.raftBarrier, at: now)
             establishingSince = nil
@@ -157,19 +161,5 @@ extension Agent {
         case .reaped: return
         }
         metrics.count(counter, times: count, at: now)
-    }
-}
-
-extension WriteRequest {
-    /// How long it takes is measured under this name.
-    var metric: SampleMetric? {
-        switch self {
-        case .register: .catalogRegister
-        case .deregister: .catalogDeregister
-        case .kv: .kvApply
-        case .session: .sessionApply
-        case .txn: .txnApply
-        case .tombstone, .autopilot, .coordinates: nil
-        }
     }
 }

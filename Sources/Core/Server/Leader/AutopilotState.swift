@@ -20,8 +20,8 @@ struct Autopilot {
     /// A server that has answered the leader within this time is not dead, whatever gossip says.
     static let silenceMin: Duration = .seconds(5)
 
+    /// From `stop`, or the beginning. Servers may have been added since.
     mutating func start(_ config: AgentConfig, at now: Instant) {
-        self = Autopilot()
         healthAt = now + config.serverHealthInterval
         actAt = now + config.autopilotInterval
     }
@@ -30,7 +30,10 @@ struct Autopilot {
 
     var nextDeadline: Instant? {
         if wantsCleanup { return .zero }
-        return [healthAt, actAt, deadline].compactMap { $0 }.min()
+        var earliest = healthAt
+        earliest.bringForward(to: actAt)
+        earliest.bringForward(to: deadline)
+        return earliest
     }
 
     /// Whether `dead` of `voters` may be removed: never so many that those who stay could not have decided without them.

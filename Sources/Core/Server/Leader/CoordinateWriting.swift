@@ -50,21 +50,35 @@ struct CoordinateUpdates {
     }
 }
 
-extension Server {
-    func updateCoordinate(_ update: NodeCoordinate, for requester: Requester, at now: Instant) {
-        guard let coordinate = update.coordinate, coordinate.isValid else {
-            return finishOperation(requester, .failure(ServerError("invalid coordinate")), at: now)
-        }
-        guard coordinate.isCompatible(with: .origin) else {
-            return finishOperation(requester, .failure(ServerError("incompatible coordinate")), at: now)
-        }
-        coordinateUpdates.add(update, at: now)
-        finishOperation(requester, .success(.done), at: now)
+/// Writes the coordinates that nodes have sent (behaviour §6.9). Owns those of the present period.
+final class CoordinateWriting: LeaderDuty {
+    private var updates: CoordinateUpdates
+
+    init(_ config: AgentConfig) { updates = CoordinateUpdates(config) }
+
+    var deadline: Instant? { updates.deadline }
+
+    func began(_ leader: any LeadingServer, at now: Instant) {}
+    func ended() { updates.removeAll() }
+
+    /// What nodes have sent is true whatever the state is.
+    func stateReplaced() {}
+
+    /// Returns why the coordinate is refused; else it is written with the next batch.
+    func add(_ update: NodeCoordinate, at now: Instant) -> ServerError? {
+        guard let coordinate = update.coordinate, coordinate.isValid else { return ServerError("invalid coordinate") }
+        guard coordinate.isCompatible(with: .origin) else { return ServerError("incompatible coordinate") }
+        updates.add(update, at: now)
+        return nil
     }
 
-    func writeCoordinates(at now: Instant) {
-        let (batches, discarded) = coordinateUpdates.takeDue(at: now)
-        if discarded > 0 { log(.warn, "Discarded coordinate updates: number_discarded=\(discarded)") }
-        for batch in batches { perform(.updateCoordinates, .coordinates(batch), at: now) }
+    func wake(_ leader: any LeadingServer, at now: Instant) {
+        let (batches, discarded) = updates.takeDue(at: now)
+        if discarded > 0 { leader.log(.warn, "Discarded coordinate updates: number_discarded=\(discarded)") }
+        for batch in batches { leader.write(.coordinates(batch), for: self, at: now) }
+    }
+
+    func written(_ request: WriteRequest, since: Instant, problem: String?, _ leader: any LeadingServer, at now: Instant) {
+        if let problem { leader.log(.error, "coordinate update: batch update failed: error=\(LogText.value(problem))") }
     }
 }

@@ -1,0 +1,141 @@
+import Testing
+
+@testable import Core
+
+/// The parts of a server by themselves.
+@Suite struct ServerPartTests {
+    private let start = Instant(nanoseconds: 0)
+
+    // MARK: ClusterBootstrap
+
+    private func pool(_ names: [String], expect: String = "3") -> ServerPool {
+        var config = AgentConfig()
+        config.nodeName = "s1"
+        var pool = ServerPool(config)
+        pool.replace(
+            by: names.enumerated().map { at, name in
+                var tags = AgentTags(datacenter: "dc1", nodeID: "id-" + name, build: "1.8.6:2fa535b5")
+                tags.server = AgentTags.Server(port: 8300, wanJoinPort: nil)
+                var all = tags.tags(in: .lan)
+                all["expect"] = expect
+                return Member(name: name, address: [10, 0, 0, UInt8(at + 1)], port: 8301, tags: all)
+            })
+        return pool
+    }
+
+    private func bootstrap(expect: Int = 3) -> ClusterBootstrap {
+        var config = AgentConfig()
+        config.nodeName = "s1"
+        config.bootstrapExpect = expect
+        return ClusterBootstrap(config)
+    }
+
+    private func questions(_ steps: [ClusterBootstrap.Step]) -> [BootstrapQuestion] {
+        steps.compactMap { if case .ask(let question, _) = $0 { question } else { nil } }
+    }
+
+    @Test func `servers that found each other begin a cluster once all others say that they have none`() throws {
+        var bootstrap = bootstrap()
+        #expect(bootstrap.poolChanged(pool(["s1", "s2"]), hasState: false, at: start).isEmpty)
+        let asked = questions(bootstrap.poolChanged(pool(["s1", "s2", "s3"]), hasState: false, at: start))
+        #expect(asked.count == 2)
+        #expect(bootstrap.answered(asked[0], .success(.texts([])), hasState: false, at: start).isEmpty)
+        let steps = bootstrap.answered(asked[1], .success(.texts([])), hasState: false, at: start)
+        guard case .begin(let configuration)? = steps.last else { throw ServerError("no configuration") }
+        #expect(configuration.servers.map(\.id) == ["id-s1", "id-s2", "id-s3"] && bootstrap.deadline == nil)
+    }
+
+    @Test func `an answer to a question of an earlier round says nothing about the present one`() {
+        var bootstrap = bootstrap(expect: 2)
+        let all = ["s1", "s2", "s3", "s4"]
+        var asked = questions(bootstrap.poolChanged(pool(all, expect: "2"), hasState: false, at: start))
+        let last = asked[2]
+        for _ in 0..<ClusterBootstrap.attemptsMax {
+            _ = bootstrap.answered(asked[0], .failure(ServerError("i/o timeout")), hasState: false, at: start)
+        }
+        #expect(bootstrap.deadline == nil)
+        asked = questions(bootstrap.poolChanged(pool(["s1", "s2"], expect: "2"), hasState: false, at: start))
+        #expect(asked.count == 1)
+        #expect(bootstrap.answered(last, .success(.texts([])), hasState: false, at: start).isEmpty)
+        #expect(bootstrap.answered(asked[0], .success(.texts([])), hasState: false, at: start).count == 2)
+    }
+
+    @Test func `members that expect absurd numbers of servers, or none, end no process`() {
+        for expect in ["-1", "0", "4", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "x"] {
+            var bootstrap = bootstrap()
+            let steps = bootstrap.poolChanged(pool(["s1", "s2", "s3"], expect: expect), hasState: false, at: start)
+            #expect(steps.count <= 2)
+        }
+    }
+
+    // MARK: StateKeeper
+
+    private func entry(_ index: UInt64, _ data: [UInt8], kind: LogKind = .command) -> LogEntry {
+        LogEntry(index: index, term: 1, kind: kind, data: data)
+    }
+
+    private var registration: [UInt8] {
+        var node = RegisterRequest()
+        (node.node, node.address) = ("n", "10.0.0.9")
+        return WriteRequest.register(node).logCommand
+    }
+
+    @Test func `a provisional state is shown once a quorum has it`() throws {
+        var keeper = StateKeeper(Store(), of: nil), changes = ChangeSet()
+        _ = keeper.apply(entry(1, registration), changes: &changes)
+        #expect(keeper.store.node("n") != nil && keeper.lastCommand == LogPosition(term: 1, index: 1))
+        #expect(keeper.bring(Store()))
+        #expect(!keeper.bring(Store()))
+        let id = SnapshotID(7)
+        #expect(!keeper.install(id, at: LogPosition(term: 2, index: 9), isProvisional: true))
+        #expect(keeper.isProvisional && keeper.isReadable && keeper.store.node("n") != nil && keeper.applied.index == 1)
+        let early = keeper.settle(commitIndex: 8), due = keeper.settle(commitIndex: 9)
+        #expect(!early && due)
+        #expect(keeper.store.node("n") == nil && keeper.applied == LogPosition(term: 2, index: 9) && !keeper.isProvisional)
+    }
+
+    @Test func `a state that is read while the log goes on stays what it was`() throws {
+        var keeper = StateKeeper(Store(), of: nil), changes = ChangeSet()
+        _ = keeper.apply(entry(1, registration), changes: &changes)
+        let id = SnapshotID(1)
+        keeper.capture(id)
+        var request = DeregisterRequest()
+        request.node = "n"
+        _ = keeper.apply(entry(2, WriteRequest.deregister(request).logCommand), changes: &changes)
+        var other = StateKeeper(Store(), of: nil)
+        while case .bytes(let bytes) = keeper.nextPiece(of: id, maxBytes: 64) { _ = try other.decode(id, bytes, last: false) }
+        #expect(try other.decode(id, [], last: true))
+        #expect(other.install(id, at: LogPosition(term: 1, index: 1), isProvisional: false))
+        #expect(other.store.node("n") != nil && keeper.store.node("n") == nil)
+        keeper.release(id)
+        guard case .missing = keeper.nextPiece(of: id, maxBytes: 64) else { throw ServerError("it is still there") }
+    }
+
+    // MARK: ConsensusPort
+
+    @Test func `the same change is asked for once at a time`() throws {
+        let recovered = try RaftRecovery.recover(TestDisk())
+        let node = RaftNode(
+            config: RaftConfig(), identity: RaftIdentity(id: "a", address: "10.0.0.1:8300"), recovered: recovered, seed: 1, now: start)
+        var port = ConsensusPort(node)
+        let change = MembershipChange.removeServer(id: "b")
+        let token = try #require(port.makeToken(for: change, failure: "f"))
+        #expect(port.makeToken(for: change, failure: "f") == nil)
+        guard case .membership? = port.takePurpose(of: token) else { throw ServerError("another purpose") }
+        #expect(port.takePurpose(of: token) == nil && port.makeToken(for: change, failure: "f") != nil)
+    }
+
+    @Test func `what performing an effect brings about is performed after what was there before`() throws {
+        let recovered = try RaftRecovery.recover(TestDisk())
+        let node = RaftNode(
+            config: RaftConfig(), identity: RaftIdentity(id: "a", address: "10.0.0.1:8300"), recovered: recovered, seed: 1, now: start)
+        var port = ConsensusPort(node)
+        port.handle(.bootstrap(token: 1, RaftConfiguration(servers: [RaftServer(id: "a", address: "10.0.0.1:8300")])), at: start)
+        #expect(port.beginPerforming() && !port.beginPerforming())
+        let first = try #require(port.takeEffects())
+        #expect(!first.isEmpty && port.takeEffects() == nil)
+        port.giveBack(first)
+        port.endPerforming()
+        #expect(port.beginPerforming())
+    }
+}
