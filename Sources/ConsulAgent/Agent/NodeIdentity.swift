@@ -33,14 +33,8 @@ enum NodeIdentity {
             guard let content = try? Files.read(path) else { continue }
             let text = TextLayout.trimmed(String(decoding: content, as: UTF8.self)).lowercased()
             if NodeID.problem(text) == nil { return text }
-            let bytes = text.utf8.count == 32 ? hexadecimal(text) : []
-            if bytes.count == 16 { return NodeID.text(bytes) }
+            if let bytes = Hex.bytes(text.utf8), bytes.count == 16 { return NodeID.text(bytes) }
         }
         return nil
-    }
-
-    private static func hexadecimal(_ text: String) -> [UInt8] {
-        let digits = text.utf8.compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
-        return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
     }
 }

@@ -70,12 +70,8 @@ struct APIClient: Sendable {
 
     /// Host without brackets, and port.
     private static func split(_ authority: String) -> (host: String, port: Int?) {
-        if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
-            let host = String(authority[authority.index(after: authority.startIndex)..<end])
-            return (host, Int(authority[authority.index(after: end)...].dropFirst()))
-        }
-        let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
-        return parts.count == 2 ? (String(parts[0]), Int(parts[1])) : (authority, nil)
+        if let (host, port) = try? HostPort.split(authority) { return (host, Int(port)) }
+        return (authority.hasPrefix("[") && authority.hasSuffix("]") ? String(authority.dropFirst().dropLast()) : authority, nil)
     }
 
     /// The files of TLS are checked even where TLS is not used, as the reference does.

@@ -28,7 +28,6 @@ enum URLText {
             default: kept.withUTF8Buffer { $0.contains(byte) }
             }
         if isKept { return result.append(byte) }
-        let digits = Array("0123456789ABCDEF".utf8)
-        result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+        result += Hex.percent(byte)
     }
 }

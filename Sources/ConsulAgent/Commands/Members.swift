@@ -34,7 +34,7 @@ struct Members: Command {
         }
         var address: String {
             let host = json.text("Addr")
-            return host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(json.printed("Port"))" : "\(host):\(json.printed("Port"))"
+            return HostPort.join(host, json.printed("Port"))
         }
         func tag(_ name: String) -> String { json["Tags"]?.text(name) ?? "" }
     }

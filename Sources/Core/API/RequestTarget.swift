@@ -107,13 +107,12 @@ enum PercentEncoding {
     }
 
     private static func encode(_ bytes: some Sequence<UInt8>, keep: (UInt8) -> Bool) -> [UInt8] {
-        let digits = Array("0123456789ABCDEF".utf8)
         var out: [UInt8] = []
         for byte in bytes {
             if keep(byte) {
                 out.append(byte)
             } else {
-                out += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+                out += Hex.percent(byte)
             }
         }
         return out

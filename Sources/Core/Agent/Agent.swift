@@ -193,7 +193,7 @@ public final class Agent: AgentMachine {
     public var deadline: Instant? {
         var earliest = backend.deadline
         for other in [local.deadline, lan?.deadline, wan?.deadline, floodAt, coordinateUpload?.deadline, events.deadline, exitAt] {
-            if let other { earliest = min(earliest ?? other, other) }
+            earliest.bringForward(to: other)
         }
         return startEffects.isEmpty ? earliest : .zero
     }

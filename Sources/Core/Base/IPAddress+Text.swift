@@ -50,6 +50,3 @@ extension IPAddress {
         "203.0.113.0/24", "224.0.0.0/3", "::/127", "fe80::/10", "ff00::/8", "2001:db8::/32",
     ].compactMap { IPNetwork($0) }
 }
-
-/// An IP address with a port, as the reference writes it.
-func hostPort(_ host: String, _ port: Int) -> String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)" }

@@ -53,7 +53,6 @@ public struct Random: RandomNumberGenerator, Sendable {
         var high = next(), low = next()
         high = (high & 0xFFFF_FFFF_FFFF_0FFF) | 0x4000
         low = (low & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000
-        let digits = Array("0123456789abcdef".utf8)
         return String(unsafeUninitializedCapacity: 36) { out in
             var at = 0
             for index in 0..<32 {
@@ -62,7 +61,7 @@ public struct Random: RandomNumberGenerator, Sendable {
                     at += 1
                 }
                 let word = index < 16 ? high : low
-                out[at] = digits[Int((word >> UInt64(60 - (index % 16) * 4)) & 15)]
+                out[at] = hexDigit(UInt8(truncatingIfNeeded: (word >> UInt64(60 - (index % 16) * 4)) & 15))
                 at += 1
             }
             return 36

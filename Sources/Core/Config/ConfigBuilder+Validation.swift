@@ -147,10 +147,10 @@ extension ConfigBuilder {
             for network in networks { try claim(network, listener.address, listener.service.rawValue, &owners) }
         }
         let agent = result.agent
-        try claim("tcp", hostPort(agent.advertiseAddress, agent.serverPort), "RPC Advertise", &owners)
-        try claim("tcp", hostPort(agent.advertiseAddress, agent.serfLANPort), "Serf Advertise LAN", &owners)
+        try claim("tcp", HostPort.join(agent.advertiseAddress, agent.serverPort), "RPC Advertise", &owners)
+        try claim("tcp", HostPort.join(agent.advertiseAddress, agent.serfLANPort), "Serf Advertise LAN", &owners)
         if agent.serfWANPort > 0 {
-            try claim("tcp", hostPort(agent.advertiseAddressWAN, agent.serfWANPort), "Serf Advertise WAN", &owners)
+            try claim("tcp", HostPort.join(agent.advertiseAddressWAN, agent.serfWANPort), "Serf Advertise WAN", &owners)
         }
     }
 
@@ -312,7 +312,7 @@ public enum NodeID {
         let bytes = Array(text.utf8)
         if bytes.count != 36 { return "uuid string is wrong length" }
         for (index, byte) in bytes.enumerated() {
-            let isValid = [8, 13, 18, 23].contains(index) ? byte == UInt8(ascii: "-") : HCLLiteral.hexadecimal(byte) != nil
+            let isValid = [8, 13, 18, 23].contains(index) ? byte == UInt8(ascii: "-") : hexValue(byte) != nil
             if !isValid { return "uuid string is improperly formatted" }
         }
         return nil
@@ -320,12 +320,10 @@ public enum NodeID {
 
     /// 16 bytes in the form 8-4-4-4-12.
     public static func text(_ bytes: some Collection<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         for (index, byte) in bytes.prefix(16).enumerated() {
             if [4, 6, 8, 10].contains(index) { text.append(UInt8(ascii: "-")) }
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+            text.append(hex: byte)
         }
         return String(decoding: text, as: UTF8.self)
     }

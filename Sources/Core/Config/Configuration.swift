@@ -93,7 +93,7 @@ public struct ListenerConfig: Hashable, Sendable {
     /// `127.0.0.1:8500` or the path of a socket.
     public var address: String {
         switch endpoint {
-        case .tcp(let ip, let port): hostPort(ip, port)
+        case .tcp(let ip, let port): HostPort.join(ip, port)
         case .unix(let path): path
         }
     }

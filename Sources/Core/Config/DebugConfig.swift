@@ -97,13 +97,13 @@ extension ConfigBuilder {
         add("HTTPAddrs", Self.list(urls(.http, "tcp")))
         add("HTTPSAddrs", Self.list(urls(.https, "tcp")))
         add("GRPCAddrs", Self.list(urls(.grpc, "tcp")))
-        add("RPCAdvertiseAddr", .string("tcp://\(hostPort(agent.advertiseAddress, agent.serverPort))"))
-        add("RPCBindAddr", .string("tcp://\(hostPort(agent.bindAddress, agent.serverPort))"))
-        add("SerfAdvertiseAddrLAN", .string("tcp://\(hostPort(agent.advertiseAddress, agent.serfLANPort))"))
-        add("SerfBindAddrLAN", .string("tcp://\(hostPort(agent.serfBindAddressLAN, agent.serfLANPort))"))
+        add("RPCAdvertiseAddr", .string("tcp://\(HostPort.join(agent.advertiseAddress, agent.serverPort))"))
+        add("RPCBindAddr", .string("tcp://\(HostPort.join(agent.bindAddress, agent.serverPort))"))
+        add("SerfAdvertiseAddrLAN", .string("tcp://\(HostPort.join(agent.advertiseAddress, agent.serfLANPort))"))
+        add("SerfBindAddrLAN", .string("tcp://\(HostPort.join(agent.serfBindAddressLAN, agent.serfLANPort))"))
         guard agent.serfWANPort > 0 else { return }
-        add("SerfAdvertiseAddrWAN", .string("tcp://\(hostPort(agent.advertiseAddressWAN, agent.serfWANPort))"))
-        add("SerfBindAddrWAN", .string("tcp://\(hostPort(agent.serfBindAddressWAN, agent.serfWANPort))"))
+        add("SerfAdvertiseAddrWAN", .string("tcp://\(HostPort.join(agent.advertiseAddressWAN, agent.serfWANPort))"))
+        add("SerfBindAddrWAN", .string("tcp://\(HostPort.join(agent.serfBindAddressWAN, agent.serfWANPort))"))
     }
 
     private func urls(_ service: ListenerConfig.Service, _ network: String) -> [String] {

@@ -16,7 +16,7 @@ enum HCLLiteral {
         }
         var value: Int64 = 0
         for digit in digits {
-            guard let digit = hexadecimal(digit), Int64(digit) < base else { return nil }
+            guard let digit = hexValue(digit), Int64(digit) < base else { return nil }
             let (scaled, overflow) = value.multipliedReportingOverflow(by: base)
             let (sum, overflow2) = scaled.subtractingReportingOverflow(Int64(digit))
             if overflow || overflow2 { return nil }
@@ -24,15 +24,6 @@ enum HCLLiteral {
         }
         if isNegative { return value }
         return value == .min ? nil : -value
-    }
-
-    static func hexadecimal(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 
     /// What a quoted text stands for, given without its quotes; `${…}` stays as it is. nil if an escape is invalid.
@@ -95,7 +86,7 @@ enum HCLLiteral {
         guard text.endIndex - at >= digits else { return nil }
         var value: UInt32 = 0
         for byte in text[at..<at + digits] {
-            guard let digit = hexadecimal(byte), UInt32(digit) < base else { return nil }
+            guard let digit = hexValue(byte), UInt32(digit) < base else { return nil }
             value = value * base + UInt32(digit)
         }
         if isScalar {

@@ -24,8 +24,7 @@ extension AgentConfig {
 
     /// Where this server is reached by others, as Raft names it.
     public var raftAddress: Address {
-        let isIPv6 = advertiseAddress.utf8.contains(UInt8(ascii: ":"))
-        return isIPv6 ? "[\(advertiseAddress)]:\(serverPort)" : "\(advertiseAddress):\(serverPort)"
+        HostPort.join(advertiseAddress, serverPort)
     }
 
     /// How consensus names this server: with protocol 2 by its address (rpc-raft-wire §5.6).

@@ -72,11 +72,6 @@ public enum DefinitionRules {
         }
         return nil
     }
-
-    /// `host:port`, with brackets around an IPv6 address.
-    static func hostAndPort(_ host: String, _ port: Int) -> String {
-        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
-    }
 }
 
 /// The kinds of services that are treated specially; any other text is an ordinary service.

@@ -194,7 +194,7 @@ extension ServiceDefinition {
     private static func sidecarChecks(parent: NodeService, sidecar: NodeService) -> [CheckDefinition] {
         var listening = CheckDefinition()
         listening.name = "Connect Sidecar Listening"
-        listening.tcp = DefinitionRules.hostAndPort(sidecar.proxy.localServiceAddress, sidecar.port)
+        listening.tcp = HostPort.join(sidecar.proxy.localServiceAddress, sidecar.port)
         listening.interval = .seconds(10)
         var aliasing = CheckDefinition()
         aliasing.name = "Connect Sidecar Aliasing \(parent.id)"

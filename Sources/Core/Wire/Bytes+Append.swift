@@ -95,18 +95,3 @@ extension [UInt8] {
         Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
     }
 }
-
-/// The lower-case hexadecimal digit of a value below 16.
-@inline(__always)
-func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? value &+ 0x30 : value &+ 0x57 }
-
-/// The value of a hexadecimal digit of either case.
-@inline(__always)
-func hexValue(_ digit: UInt8) -> UInt8? {
-    switch digit {
-    case 0x30...0x39: digit &- 0x30
-    case 0x41...0x46: digit &- 0x37
-    case 0x61...0x66: digit &- 0x57
-    default: nil
-    }
-}

@@ -23,7 +23,9 @@ public enum HostPort {
     }
 
     /// `net.JoinHostPort`: brackets around hosts with a colon or a zone.
-    public static func join(_ host: String, _ port: Int) -> String {
+    public static func join(_ host: String, _ port: Int) -> String { join(host, String(port)) }
+
+    public static func join(_ host: String, _ port: String) -> String {
         host.utf8.contains { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "%") } ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }

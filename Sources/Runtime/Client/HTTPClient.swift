@@ -106,7 +106,7 @@ public struct HTTPClient: Sendable {
     private var host: String {
         switch endpoint {
         case .unix: "127.0.0.1"
-        case .tcp(let host, let port): host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .tcp(let host, let port): HostPort.join(host, port)
         }
     }
 

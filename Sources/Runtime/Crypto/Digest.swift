@@ -1,9 +1,10 @@
 import COpenSSL
+import Core
 
 /// Digests, from OpenSSL.
 public enum Digest {
     /// 32 lower-case hexadecimal digits: what the files of registrations are named after (config §20).
-    public static func md5Hex(_ bytes: [UInt8]) -> String { hex(digest(bytes, EVP_md5(), size: 16)) }
+    public static func md5Hex(_ bytes: [UInt8]) -> String { Hex.text(digest(bytes, EVP_md5(), size: 16)) }
 
     public static func sha512(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_sha512(), size: 64) }
 
@@ -12,16 +13,5 @@ public enum Digest {
         let ok = bytes.withUnsafeBytes { copenssl_digest(type, $0.baseAddress, $0.count, &out) }
         precondition(ok == 1, "OpenSSL provides this digest")
         return out
-    }
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(2 * bytes.count)
-        for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
-        return String(decoding: text, as: UTF8.self)
     }
 }

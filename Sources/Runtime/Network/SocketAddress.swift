@@ -32,14 +32,8 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// `10.0.0.1:8300`, `[::1]:8300`; no names.
     public init?(text: String) {
-        guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")), let port = Int(text[text.index(after: colon)...]) else { return nil }
-        var host = text[..<colon]
-        if host.utf8.first == UInt8(ascii: "["), host.utf8.last == UInt8(ascii: "]") {
-            host = host.dropFirst().dropLast()
-        } else if host.utf8.contains(UInt8(ascii: ":")) {
-            return nil
-        }
-        self.init(ip: String(host), port: port)
+        guard let (host, port) = try? HostPort.split(text), let port = Int(port) else { return nil }
+        self.init(ip: host, port: port)
     }
 
     /// Reads what the system filled in; nil for families that nobody here asks for.
@@ -124,8 +118,7 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     /// `127.0.0.1:8500`, `[::1]:8500`, `/run/consul.sock`.
     public var description: String {
         switch kind {
-        case .v4: "\(host):\(port)"
-        case .v6: host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .v4, .v6: HostPort.join(host, port)
         case .unix(let path): path
         }
     }

@@ -96,22 +96,16 @@ class DialingProbe: Probe {
         func failure(_ text: String) -> Result<(host: String, port: Int), ProbeFailure> {
             .failure(ProbeFailure(description: "dial tcp: address \(address): \(text)"))
         }
-        let bytes = Array(address.utf8)
-        guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")) else { return failure("missing port in address") }
-        var host = bytes[..<colon]
-        if host.first == UInt8(ascii: "[") {
-            guard host.last == UInt8(ascii: "]") else { return failure("missing ']' in address") }
-            host = host.dropFirst().dropLast()
-        } else if host.contains(UInt8(ascii: ":")) {
-            return failure("too many colons in address")
+        let host: String, portText: String
+        do throws(GoError) { (host, portText) = try HostPort.split(address) } catch {
+            return .failure(ProbeFailure(description: "dial tcp: \(error.text)"))
         }
-        let portText = String(decoding: bytes[(colon + 1)...], as: UTF8.self)
         guard let port = Int(portText) else {
             return .failure(ProbeFailure(description: "dial tcp: lookup tcp/\(portText): Servname not supported for ai_socktype"))
         }
         guard port >= 0 && port <= 65535 else { return failure("invalid port") }
         // Go takes an empty host for this machine.
-        return .success((host.isEmpty ? "127.0.0.1" : String(decoding: host, as: UTF8.self), port))
+        return .success((host.isEmpty ? "127.0.0.1" : host, port))
     }
 }
 

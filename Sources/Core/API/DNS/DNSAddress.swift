@@ -79,18 +79,7 @@ enum DNSAddress: Hashable {
 
     /// Nil unless the label is 8 or 32 hexadecimal digits.
     init?(hexLabel label: ArraySlice<UInt8>) {
-        var bytes: [UInt8] = []
-        var high: UInt8?
-        for character in label {
-            guard let digit = hexValue(character) else { return nil }
-            if let first = high {
-                bytes.append(first << 4 | digit)
-                high = nil
-            } else {
-                high = digit
-            }
-        }
-        guard high == nil, let address = DNSAddress(bytes: bytes) else { return nil }
+        guard let bytes = Hex.bytes(label), let address = DNSAddress(bytes: bytes) else { return nil }
         self = address
     }
 
@@ -117,40 +106,9 @@ enum DNSAddress: Hashable {
 
     /// The usual text; IPv6 as RFC 5952 has it.
     var text: String {
-        var out: [UInt8] = []
         switch self {
-        case .v4(let value):
-            for shift: UInt32 in [24, 16, 8, 0] {
-                if shift < 24 { out.append(UInt8(ascii: ".")) }
-                out.append(decimal: UInt64(value >> shift & 255))
-            }
-        case .v6(let high, let low):
-            let groups = [high, low].flatMap { half in [48, 32, 16, 0].map { UInt16(truncatingIfNeeded: half >> UInt64($0)) } }
-            let zeros = DNSAddress.longestZeros(groups)
-            var at = 0
-            while at < 8 {
-                if at == zeros.lowerBound && zeros.count > 1 {
-                    out.append(text: "::")
-                    at = zeros.upperBound
-                    continue
-                }
-                if at > 0 && at != zeros.upperBound || at > 0 && zeros.count < 2 { out.append(UInt8(ascii: ":")) }
-                out.append(text: String(groups[at], radix: 16))
-                at += 1
-            }
+        case .v4(let value): IPAddress(high: 0, low: 0xFFFF << 32 | UInt64(value)).text
+        case .v6(let high, let low): IPAddress(high: high, low: low).text
         }
-        return String(decoding: out, as: UTF8.self)
-    }
-
-    /// The first of the longest runs of zero groups.
-    private static func longestZeros(_ groups: [UInt16]) -> Range<Int> {
-        var best = 0..<0
-        var start = 0
-        for at in 0...groups.count {
-            if at < groups.count && groups[at] == 0 { continue }
-            if at - start > best.count { best = start..<at }
-            start = at + 1
-        }
-        return best
     }
 }

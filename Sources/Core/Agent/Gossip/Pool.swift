@@ -92,9 +92,7 @@ final class Pool {
 
     var deadline: Instant? {
         var earliest = serf.deadline
-        for schedule in schedules {
-            if let due = schedule.deadline { earliest = min(earliest ?? due, due) }
-        }
+        for schedule in schedules { earliest.bringForward(to: schedule.deadline) }
         return earliest
     }
 

@@ -354,14 +354,7 @@ extension RegexParser {
 
     /// What follows `\x`; nil, with the offending character consumed, if it is no number.
     private mutating func hexadecimal() -> UInt32? {
-        func digit(_ scalar: Unicode.Scalar) -> UInt32? {
-            switch scalar {
-            case "0"..."9": scalar.value - 0x30
-            case "a"..."f": scalar.value - 0x57
-            case "A"..."F": scalar.value - 0x37
-            default: nil
-            }
-        }
+        func digit(_ scalar: Unicode.Scalar) -> UInt32? { UInt8(exactly: scalar.value).flatMap { hexValue($0) }.map { UInt32($0) } }
         guard let first = peek(0) else { return nil }
         at += 1
         guard first == "{" else {

@@ -91,11 +91,7 @@ public struct ServerTags: Hashable, Sendable {
 
     /// `host:port` or `[host]:port` with an integer for a port.
     private static func isHostAndPort(_ text: String) -> Bool {
-        guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")) else { return false }
-        let host = text.utf8[..<colon]
-        let isBracketed = host.first == UInt8(ascii: "[") && host.last == UInt8(ascii: "]")
-        if !isBracketed && host.contains(UInt8(ascii: ":")) { return false }
-        return number(String(text[text.utf8.index(after: colon)...])) != nil
+        (try? HostPort.split(text)).map { number($0.port) != nil } ?? false
     }
 }
 

@@ -31,12 +31,7 @@ public struct NodeAddress: Hashable, Sendable {
 
     /// Reads `10.0.0.1:8301` or `[fd00::1]:8301`.
     public init?(_ text: Address) {
-        guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")), let port = UInt16(text[text.utf8.index(after: colon)...]) else {
-            return nil
-        }
-        var host = text[..<colon]
-        if host.utf8.first == UInt8(ascii: "["), host.utf8.last == UInt8(ascii: "]") { host = host.dropFirst().dropLast() }
-        guard let ip = IPAddress(String(host)) else { return nil }
+        guard let (host, port) = try? HostPort.split(text), let port = UInt16(port), let ip = IPAddress(host) else { return nil }
         self.init(ip, port: port)
     }
 
@@ -62,7 +57,7 @@ public struct NodeAddress: Hashable, Sendable {
 
     /// `10.0.0.1:8301` or `[fd00::1]:8301`.
     public var text: Address {
-        guard ip.isIPv4 else { return hostPort(ip.text, Int(port)) }
+        guard ip.isIPv4 else { return HostPort.join(ip.text, Int(port)) }
         var text = dotted(reserving: 21)
         text.append(UInt8(ascii: ":"))
         text.append(decimal: UInt64(port))

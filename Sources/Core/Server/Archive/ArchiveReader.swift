@@ -234,7 +234,7 @@ public struct ArchiveReader {
         var seen: [String] = []
         for line in sums.split(separator: UInt8(ascii: "\n")) {
             let fields = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") }
-            guard fields.count >= 2, let sum = Self.bytes(hex: fields[0]) else { throw refusal("input does not match format") }
+            guard fields.count >= 2, let sum = Hex.bytes(fields[0]) else { throw refusal("input does not match format") }
             let name = String(decoding: fields[1], as: UTF8.self)
             guard let member = expected.first(where: { $0.0 == name }) else {
                 throw refusal("list missing hash for \(GoQuote.quote(name))")
@@ -243,21 +243,5 @@ public struct ArchiveReader {
             seen.append(name)
         }
         for (name, _) in expected where !seen.contains(name) { throw refusal("file missing for \(GoQuote.quote(name))") }
-    }
-
-    private static func bytes(hex: ArraySlice<UInt8>) -> [UInt8]? {
-        guard hex.count % 2 == 0 else { return nil }
-        var bytes: [UInt8] = []
-        var high: UInt8?
-        for digit in hex {
-            guard let value = hexValue(digit) else { return nil }
-            if let half = high {
-                bytes.append(half << 4 | value)
-                high = nil
-            } else {
-                high = value
-            }
-        }
-        return bytes
     }
 }

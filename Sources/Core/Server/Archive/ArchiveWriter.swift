@@ -33,10 +33,7 @@ struct ArchiveWriter {
     }
 
     private mutating func list(_ digest: any DigestStream, _ name: String) {
-        for byte in digest.finish() {
-            sums.append(hexDigit(byte >> 4))
-            sums.append(hexDigit(byte & 15))
-        }
+        for byte in digest.finish() { sums.append(hex: byte) }
         sums += Array("  \(name)\n".utf8)
     }
 

@@ -97,8 +97,7 @@ extension Upstream {
     }
 
     fileprivate var bindAddress: String {
-        let address = localBindAddress.isEmpty ? "127.0.0.1" : localBindAddress
-        return address.utf8.contains(UInt8(ascii: ":")) ? "[\(address)]:\(localBindPort)" : "\(address):\(localBindPort)"
+        HostPort.join(localBindAddress.isEmpty ? "127.0.0.1" : localBindAddress, localBindPort)
     }
 }
 
