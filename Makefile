@@ -7,9 +7,14 @@ FLAGS ?=
 SEEDS ?= 1..2000
 JOBS ?= $(shell nproc)
 SOAK_SECONDS ?= 1800
+# Of fuzzing with bytes.
+MINUTES ?= 2
+TARGET ?=
+# Suites of whole runs and of many random cases: `make check` leaves them to `make test`.
+SLOW := (Simulation|AgentRun|RaftRun|RaftSafety|StoreProperty|RandomInput|Study|Linearizability|MemberlistNetwork|Scenario)Tests\.
 RELEASE := .build/release
 
-.PHONY: help dev deps build test soak format lint fuzz bench release clean
+.PHONY: help dev deps build test check sanitize soak format lint fuzz fuzz-input bench release clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,8 +39,17 @@ test: deps build ## Run all tests: unit, simulator, and the agent as its users r
 	$(SWIFT) test $(FLAGS) --skip-build
 	Tests/EndToEnd/run $(RELEASE)/consul $(RELEASE)/consul-sim
 
-soak: build ## Disturb a cluster of real processes for half an hour: make soak SOAK_SECONDS=1800
+check: lint ## Check what most changes can break, in three minutes: debug build, quick tests, 50 seeds
+	$(SWIFT) build $(FLAGS) --build-tests
+	$(SWIFT) test $(FLAGS) --skip-build --skip '$(SLOW)'
+	.build/debug/consul-sim fuzz --seeds 1..50 --jobs $(JOBS)
+
+sanitize: ## Run tests with AddressSanitizer (Wire, Store, Raft, Gossip) and ThreadSanitizer (Runtime)
+	Tools/sanitize
+
+soak: build ## Disturb real processes for half an hour, then fuzz as long: make soak SOAK_SECONDS=1800
 	SOAK_SECONDS=$(SOAK_SECONDS) Tests/EndToEnd/run $(RELEASE)/consul $(RELEASE)/consul-sim -k "disturbed cluster"
+	Tools/fuzz-input --minutes $$(( $(SOAK_SECONDS) / 60 ))
 
 format: ## Reformat all sources
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
@@ -47,6 +61,9 @@ lint: ## Check formatting, and the purity and layers of Sources/Core
 
 fuzz: build ## Run the simulator over a range of seeds: make fuzz SEEDS=1..2000
 	$(RELEASE)/consul-sim fuzz --seeds $(SEEDS) --jobs $(JOBS)
+
+fuzz-input: ## Send mutated bytes to everything that reads those of strangers: make fuzz-input MINUTES=2 TARGET=raft,dns
+	Tools/fuzz-input --minutes $(MINUTES) $(if $(TARGET),--target $(TARGET))
 
 bench: build ## Measure the simulator and the agent (needs wrk and dnsperf for the agent)
 	$(RELEASE)/consul-sim bench
