@@ -200,6 +200,8 @@ enum Answer {
         if text.utf8.contains("RPC rate limit exceeded") { return HTTPResponse(status: 429) }
         if text == "Rate limit reached, try again later" { return plain(429, text) }
         if text == "ACL support disabled" { return plain(401, text) }
+        // An archive whose numbers no cluster reaches: the reference takes it and panics.
+        if text.utf8.contains(RaftLimits.beyondSuffix) { return plain(400, text) }
         return plain(text.utf8.contains("Permission denied") || text.utf8.contains("ACL not found") ? 403 : 500, text)
     }
 

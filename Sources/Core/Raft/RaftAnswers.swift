@@ -35,10 +35,10 @@ extension AppendEntriesResponse: WireFields {
 
     mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
         switch key {
-        case "LastLog": lastLog = try reader.uint64()
+        case "LastLog": lastLog = try reader.raftIndex()
         case "NoRetryBackoff": noRetryBackoff = try reader.bool()
         case "Success": success = try reader.bool()
-        case "Term": term = try reader.uint64()
+        case "Term": term = try reader.raftTerm()
         default: return false
         }
         return true
@@ -60,7 +60,7 @@ extension VoteResponse: WireFields {
         switch key {
         case "Granted": granted = try reader.bool()
         case "PreVote": knowsPreVote = try reader.bool()
-        case "Term": term = try reader.uint64()
+        case "Term": term = try reader.raftTerm()
         default: return false
         }
         return true
@@ -80,9 +80,12 @@ extension InstallSnapshotResponse: WireFields {
 
     mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
         switch key {
-        case "Offset": offset = try reader.int()
+        case "Offset":
+            let value = try reader.int()
+            guard value >= 0 else { throw .invalid("negative offset in a snapshot") }
+            offset = value
         case "Success": success = try reader.bool()
-        case "Term": term = try reader.uint64()
+        case "Term": term = try reader.raftTerm()
         default: return false
         }
         return true

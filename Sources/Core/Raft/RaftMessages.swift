@@ -123,7 +123,7 @@ enum RaftRequest {
             while let key = try reader.nextKey(&left) {
                 switch key {
                 case "ProtocolVersion": version = try reader.int64()
-                case "Term": term = try reader.uint64()
+                case "Term": term = try reader.raftTerm()
                 default: try reader.skip()
                 }
             }
@@ -147,11 +147,11 @@ extension AppendEntriesRequest {
                 entries.reserveCapacity(count)
                 for _ in 0..<count { entries.append(try LogEntry(&reader)) }
             case "Leader": leader = try reader.bytes()
-            case "LeaderCommitIndex": commitIndex = try reader.uint64()
-            case "PrevLogEntry": previousIndex = try reader.uint64()
-            case "PrevLogTerm": previousTerm = try reader.uint64()
+            case "LeaderCommitIndex": commitIndex = try reader.raftIndex()
+            case "PrevLogEntry": previousIndex = try reader.raftIndex()
+            case "PrevLogTerm": previousTerm = try reader.raftTerm()
             case "ProtocolVersion": version = try reader.int64()
-            case "Term": term = try reader.uint64()
+            case "Term": term = try reader.raftTerm()
             default: try reader.skip()
             }
         }
@@ -198,8 +198,8 @@ extension LogEntry {
             switch key {
             case "Data": data = try reader.bytes()
             case "Extensions": extensions = try reader.bytes()
-            case "Index": index = try reader.uint64()
-            case "Term": term = try reader.uint64()
+            case "Index": index = try reader.raftIndex()
+            case "Term": term = try reader.raftTerm()
             case "Type":
                 guard let kind = LogKind(rawValue: UInt8(clamping: try reader.uint64())) else {
                     throw .invalid("unknown type of log entry")
@@ -207,6 +207,9 @@ extension LogEntry {
                 self.kind = kind
             default: try reader.skip()
             }
+        }
+        guard data.count + extensions.count <= RaftLimits.entryPayloadMax else {
+            throw .invalid("an entry is larger than \(RaftLimits.entryPayloadMax) bytes")
         }
     }
 
@@ -228,11 +231,11 @@ extension VoteRequest {
         while let key = try reader.nextKey(&left) {
             switch key {
             case "Candidate": candidate = try reader.bytes()
-            case "LastLogIndex": lastIndex = try reader.uint64()
-            case "LastLogTerm": lastTerm = try reader.uint64()
+            case "LastLogIndex": lastIndex = try reader.raftIndex()
+            case "LastLogTerm": lastTerm = try reader.raftTerm()
             case "LeadershipTransfer": isTransfer = try reader.bool()
             case "ProtocolVersion": version = try reader.int64()
-            case "Term": term = try reader.uint64()
+            case "Term": term = try reader.raftTerm()
             default: try reader.skip()
             }
         }
@@ -261,10 +264,10 @@ extension InstallSnapshotRequest {
             switch key {
             case "Checksum": checksum = try reader.uint64()
             case "Configuration": encodedConfiguration = try reader.bytes()
-            case "ConfigurationIndex": configurationIndex = try reader.uint64()
+            case "ConfigurationIndex": configurationIndex = try reader.raftIndex()
             case "Data": data = try reader.bytes()
-            case "LastLogIndex": lastIndex = try reader.uint64()
-            case "LastLogTerm": lastTerm = try reader.uint64()
+            case "LastLogIndex": lastIndex = try reader.raftIndex()
+            case "LastLogTerm": lastTerm = try reader.raftTerm()
             case "Leader": leader = try reader.bytes()
             case "Offset": offset = try reader.int()
             case "Peers": peers = try reader.bytes()
@@ -273,11 +276,13 @@ extension InstallSnapshotRequest {
             case "Size": size = try reader.int()
             case "SnapshotID": snapshotID = try reader.bytes()
             case "SnapshotVersion": snapshotVersion = try reader.int64()
-            case "Term": term = try reader.uint64()
+            case "Term": term = try reader.raftTerm()
             default: try reader.skip()
             }
         }
         guard size >= 0, offset >= 0 else { throw .invalid("negative size of a snapshot") }
+        guard size <= RaftLimits.snapshotSizeMax, offset <= size else { throw .invalid("size or offset of a snapshot is too large") }
+        guard lastTerm <= term, configurationIndex <= lastIndex else { throw .invalid("a snapshot that is newer than its leader") }
         if snapshotVersion > 0 {
             configuration = try RaftConfiguration(encoded: encodedConfiguration)
         } else {

@@ -29,7 +29,7 @@ extension RaftNode {
 
     /// Only voters stand. One that an uncommitted entry removes still may: it can be the only one whose log lets it win.
     private var mayStand: Bool {
-        if storage.isFull || log.lastTerm < storage.vote.forgotIn { return false }
+        if storage.isFull || log.lastTerm < storage.vote.forgotIn || term >= RaftLimits.termMax { return false }
         if configuration.isVoter(identity.id) { return true }
         guard configurationIndex > commitIndex, configurations.count > 1 else { return false }
         return configurations[configurations.count - 2].configuration.isVoter(identity.id)
@@ -78,7 +78,7 @@ extension RaftNode {
             canvass.grant(call.server)
             preVotesChanged(canvass, &out)
         } else if response.term > term {
-            becomeFollower(response.term, &out)
+            becomeFollower(reachable(response.term), &out)
         } else {
             hastenPreVote()
         }
@@ -124,7 +124,7 @@ extension RaftNode {
         guard case .candidate(let canvass) = state else { return }
         if response.term > term {
             out.append(.log(.debug, "newer term discovered, fallback to follower"))
-            becomeFollower(response.term, &out)
+            becomeFollower(reachable(response.term), &out)
         } else if response.granted, call.term == canvass.term, response.term == canvass.term {
             canvass.grant(call.server)
             if canvass.hasQuorum(of: configuration) { becomeLeader(&out) }
@@ -155,8 +155,12 @@ extension RaftNode {
 
     /// Whether a leader is heard, or may count on a lease that this node confirmed before it was restarted.
     private func heedsLeader(otherThan candidate: [UInt8]) -> Bool {
-        if now < voteBlockedUntil { return true }
-        guard let leader, Array(leader.address.utf8) != candidate else { return false }
+        now < voteBlockedUntil || hearsLeader(otherThan: candidate)
+    }
+
+    /// Whether this node leads, or heard lately from a leader with another address.
+    func hearsLeader(otherThan address: [UInt8]) -> Bool {
+        guard let leader, !leader.address.utf8.elementsEqual(address) else { return false }
         if isLeader { return true }
         guard let lastContact else { return false }
         return now - lastContact < loyalty
@@ -180,7 +184,8 @@ extension RaftNode {
     }
 
     private func decideVote(_ request: VoteRequest, _ out: inout [RaftEffect]) -> Bool {
-        if !request.isTransfer, heedsLeader(otherThan: request.candidate) {
+        let isTransfer = request.isTransfer && isKnown(request.candidate)
+        if !isTransfer, heedsLeader(otherThan: request.candidate) {
             out.append(
                 .log(
                     .warn, "rejecting vote request since we have a leader: from=\(String(decoding: request.candidate, as: UTF8.self))"
@@ -188,7 +193,13 @@ extension RaftNode {
             return false
         }
         if request.term < term || request.candidate.count > VoteRecord.candidateMax { return false }
-        if request.term > term { becomeFollower(request.term, &out) }
+        if let why = strangeness(request.term, request.candidate) {
+            logRefusal(of: "a vote request", from: request.candidate, why, &out)
+            return false
+        }
+        if request.term > term { becomeFollower(reachable(request.term), &out) }
+        // The rest of the way is left to the next request.
+        if request.term > term { return false }
         if storage.vote.votedTerm == term { return storage.vote.candidate == request.candidate }
         guard isUpToDate(request) else { return false }
         storage.setVote(term: term, votedTerm: term, candidate: request.candidate)

@@ -1,20 +1,19 @@
 // Following: taking entries from a leader (§5.3), and giving committed ones to the state machine.
 
 extension RaftNode {
-    /// Takes note of a leader's message. False if its term is over.
+    /// Takes note of a leader's message. False if its term is over, or if it changes nothing for another reason.
     func follows(_ messageTerm: UInt64, _ leaderAddress: [UInt8], _ out: inout [RaftEffect]) -> Bool {
         if messageTerm < term { return false }
         var isFollower = false
         if case .follower = state { isFollower = true }
-        if messageTerm == term, isLeader {
-            guard isMember(leaderAddress) else {
-                refuseStranger(leaderAddress, &out)
-                return false
-            }
-            fail("raft: another server, \(String(decoding: leaderAddress, as: UTF8.self)), leads in the same term \(term)", &out)
+        let second = messageTerm == term && isLeader ? "this server leads in term \(term) itself" : nil
+        if let why = second ?? strangeness(messageTerm, leaderAddress) {
+            logRefusal(of: "a leader", from: leaderAddress, why, &out)
             return false
         }
-        if messageTerm > term || !isFollower { becomeFollower(messageTerm, &out) }
+        if messageTerm > term || !isFollower { becomeFollower(reachable(messageTerm), &out) }
+        // The rest of the way is left to the next message.
+        if messageTerm > term { return false }
         if leader.map({ !$0.address.utf8.elementsEqual(leaderAddress) }) ?? true { setLeader(server(at: leaderAddress), &out) }
         lastContact = now
         heardLeader()
@@ -22,33 +21,29 @@ extension RaftNode {
         return true
     }
 
-    private func isMember(_ address: [UInt8]) -> Bool { configuration.servers.contains { $0.address.utf8.elementsEqual(address) } }
-
-    /// The leader of another cluster has got hold of an address of this one: nothing is wrong here.
-    private func refuseStranger(_ address: [UInt8], _ out: inout [RaftEffect]) {
-        let text = String(decoding: address, as: UTF8.self)
-        out.append(.log(.error, "\(LogText.value(text)), which is no server of this cluster, wants to lead it: refused"))
-    }
-
     /// Spec: rpc-raft-wire §5.2.
     func appendEntries(_ call: CallID, _ request: AppendEntriesRequest, _ out: inout [RaftEffect]) {
         var response = AppendEntriesResponse(term: term, lastLog: log.lastIndex)
+        let isMatching: Bool
+        switch logMatch(request) {
+        case .malformed: return out.append(.reply(call, RaftFailure.encoded("log entries are malformed")))
+        case .match: isMatching = true
+        case .conflict: isMatching = false
+        }
+        let contradicted = request.term < term ? nil : contradiction(request)
+        if let index = contradicted, !isProvisional {
+            // No leader's log differs from what is committed: whoever sends this is none, and is not followed.
+            let text = "entry \(index) differs from the one that is committed here"
+            logRefusal(of: "a leader's entries", from: request.leader, text + "; remedy if it leads: " + RecoveryError.rejoin, &out)
+            return out.append(.reply(call, RaftFailure.encoded(text)))
+        }
         guard follows(request.term, request.leader, &out) else {
-            if !isStopped { reply(call, response.encoded, after: storage.voteSequence, &out) }
-            return
+            response.term = term
+            return reply(call, response.encoded, after: storage.voteSequence, &out)
         }
         response.term = term
-        guard let isMatching = matches(request) else {
-            return out.append(.reply(call, RaftFailure.encoded("log entries are malformed")))
-        }
-        if let index = contradiction(request) {
-            guard startOver(&out) else {
-                if !isMember(request.leader) {
-                    refuseStranger(request.leader, &out)
-                    return reply(call, response.encoded, after: storage.voteSequence, &out)
-                }
-                return fail("raft: entry \(index) is committed, but differs from the leader's; remedy: \(RecoveryError.rejoin)", &out)
-            }
+        if contradicted != nil {
+            startOver(&out)
             response = AppendEntriesResponse(term: term, lastLog: 0, noRetryBackoff: true)
             return reply(call, response.encoded, after: storage.writeSequence, &out)
         }
@@ -73,20 +68,31 @@ extension RaftNode {
         reply(call, response.encoded, after: sequence, &out)
     }
 
-    /// Whether the log agrees with the leader's before the new entries; nil if these are no sequence, or hold what is no configuration.
-    private func matches(_ request: AppendEntriesRequest) -> Bool? {
+    private enum LogMatch {
+        /// The entries are no sequence, or hold what is no configuration.
+        case malformed
+        /// The log disagrees with the leader's before the new entries.
+        case conflict
+        case match
+    }
+
+    private func logMatch(_ request: AppendEntriesRequest) -> LogMatch {
         var index = request.previousIndex
         var previousTerm = request.previousTerm
         for entry in request.entries {
-            guard entry.index == index &+ 1, entry.term >= previousTerm, entry.term <= request.term else { return nil }
-            if entry.kind.changesConfiguration, (try? RaftConfiguration(entry: entry)) == nil { return nil }
+            guard entry.index == index &+ 1, entry.term >= previousTerm, entry.term <= request.term else { return .malformed }
+            if entry.kind.changesConfiguration {
+                guard let configuration = try? RaftConfiguration(entry: entry), (try? configuration.validate()) != nil else {
+                    return .malformed
+                }
+            }
             index = entry.index
             previousTerm = entry.term
         }
-        if request.previousIndex == 0 { return true }
-        if let known = log.term(at: request.previousIndex) { return known == request.previousTerm }
+        if request.previousIndex == 0 { return .match }
+        if let known = log.term(at: request.previousIndex) { return known == request.previousTerm ? .match : .conflict }
         // What was compacted away is committed, so every leader has the same there.
-        return request.previousIndex < log.baseIndex
+        return request.previousIndex < log.baseIndex ? .match : .conflict
     }
 
     /// A committed entry that is of another term in the leader's log. Every leader has every committed entry (§5.4.3), so there is

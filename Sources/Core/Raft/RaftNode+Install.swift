@@ -99,7 +99,7 @@ extension RaftNode {
 
     func installAnswered(_ call: Call, _ peer: Peer, _ install: Install, _ response: InstallSnapshotResponse, _ out: inout [RaftEffect]) {
         guard case .leader = state else { return }
-        if response.term > term { return becomeFollower(response.term, &out) }
+        if response.term > term { return becomeFollower(reachable(response.term), &out) }
         peer.lastContact = now
         guard case .snapshot(let current) = peer.mode, current === install else { return }
         install.isBusy = false
@@ -142,7 +142,8 @@ extension RaftNode {
         }
         var response = InstallSnapshotResponse(term: term, offset: isPiecemeal ? 0 : nil)
         guard follows(request.term, request.leader, &out) else {
-            if !isStopped { reply(call, response.encoded, after: storage.voteSequence, &out) }
+            response.term = term
+            reply(call, response.encoded, after: storage.voteSequence, &out)
             return false
         }
         // Everything in it is committed here too: nothing to do.

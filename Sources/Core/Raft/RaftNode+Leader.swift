@@ -67,7 +67,7 @@ extension RaftNode {
         if storage.isFull { return refuse(batch[...], .noSpace, &out) }
         for (at, proposal) in batch.enumerated() {
             let size = proposal.data.count + proposal.extensions.count
-            guard leadership.uncommittedBytes + size <= config.uncommittedBytesMax, size < SegmentFormat.entrySizeMax / 2 else {
+            guard leadership.uncommittedBytes + size <= config.uncommittedBytesMax, size <= RaftLimits.entryPayloadMax else {
                 return refuse(batch[at...], .overloaded, &out)
             }
             let entry = LogEntry(

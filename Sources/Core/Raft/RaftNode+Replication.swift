@@ -161,7 +161,7 @@ extension RaftNode {
         guard case .leader = state else { return false }
         guard responseTerm > term else { return true }
         out.append(.log(.error, "peer has newer term, stopping replication: peer=\(peer.id)"))
-        becomeFollower(responseTerm, &out)
+        becomeFollower(reachable(responseTerm), &out)
         return false
     }
 

@@ -245,6 +245,7 @@ extension RaftNode {
             guard case .local = sink.purpose else { return refuse(.snapshot("another snapshot is in progress")) }
             abandonSink(.snapshot("a snapshot is being restored"), &out)
         }
+        guard index <= RaftLimits.archiveIndexMax else { return refuse(.snapshot(RaftLimits.beyond("index", index))) }
         leadership.isRestoring = true
         // One index is left out of the log: followers lack it, so they are sent the snapshot.
         let last = max(log.lastIndex, index) + 1
@@ -281,9 +282,9 @@ extension RaftNode {
     var certainCommit: UInt64 { isProvisional ? commitIndex - 1 : commitIndex }
 
     /// A newer leader does not have the snapshot that this server restored, or took over: it was never committed. What is left is
-    /// nothing; the leader sends everything again. False if this server has no such snapshot, so that something is very wrong.
-    func startOver(_ out: inout [RaftEffect]) -> Bool {
-        guard isProvisional, let last = snapshots.last else { return false }
+    /// nothing; the leader sends everything again.
+    func startOver(_ out: inout [RaftEffect]) {
+        guard isProvisional, let last = snapshots.last else { return }
         out.append(.log(.warn, "the restored snapshot \(last.id) was never committed; starting over without it"))
         abandonSink(.snapshot("the snapshot before it was never committed"), &out)
         storage.setForgotten(in: term)
@@ -297,7 +298,6 @@ extension RaftNode {
         lastCommand = (0, 0)
         out.append(.configurationChanged(configuration))
         out.append(.resetState)
-        return true
     }
 
     /// A durable snapshot takes the place of the log up to its index, and of all of it if it went another way.

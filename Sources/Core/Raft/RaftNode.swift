@@ -69,6 +69,8 @@ public final class RaftNode {
 
     var sink: SnapshotSink?
     var nextSnapshot: UInt64 = 0
+    /// When a message was last logged as refused.
+    var refusalLoggedAt: Instant?
     var snapshotCheckAt: Instant
     var isStopped = false
 

@@ -105,10 +105,12 @@ enum SegmentFormat {
     static func header(_ bytes: UnsafeRawBufferPointer) -> Header? {
         guard bytes.count >= headerSize, load(bytes, 0, UInt64.self) == magic else { return nil }
         guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<60])) == load(bytes, 60, UInt32.self) else { return nil }
-        return Header(first: load(bytes, 8, UInt64.self), previousTerm: load(bytes, 16, UInt64.self), salt: load(bytes, 24, UInt32.self))
+        let header = Header(
+            first: load(bytes, 8, UInt64.self), previousTerm: load(bytes, 16, UInt64.self), salt: load(bytes, 24, UInt32.self))
+        return header.first > 0 && header.first <= RaftLimits.indexMax && header.previousTerm <= RaftLimits.termMax ? header : nil
     }
 
-    /// The intact record at `offset`, or nil.
+    /// The intact record at `offset`, or nil. One with an index or a term that no cluster reaches is none.
     static func record(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Record? {
         guard bytes.count - offset >= recordHeaderSize else { return nil }
         let length = Int(load(bytes, offset + 4, UInt32.self))
@@ -118,8 +120,10 @@ enum SegmentFormat {
         let checksum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[(offset + 4)..<(offset + length)]))
         guard checksum == load(bytes, offset, UInt32.self) else { return nil }
         let payload = offset + recordHeaderSize
+        let (index, term) = (load(bytes, offset + 8, UInt64.self), load(bytes, offset + 16, UInt64.self))
+        guard index <= RaftLimits.indexMax, term <= RaftLimits.termMax else { return nil }
         return Record(
-            index: load(bytes, offset + 8, UInt64.self), term: load(bytes, offset + 16, UInt64.self),
+            index: index, term: term,
             salt: load(bytes, offset + 24, UInt32.self), synced: load(bytes, offset + 28, UInt32.self), kind: kind,
             extensions: payload..<(payload + extensions), data: (payload + extensions)..<(offset + length), end: offset + (length + 7) & ~7)
     }

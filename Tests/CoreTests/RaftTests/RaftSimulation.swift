@@ -151,6 +151,7 @@ final class RaftSimulation {
     }
 
     /// Runs until something holds; false if it does not within the time.
+    @discardableResult
     func run(until condition: () -> Bool, within limit: Duration) -> Bool {
         let end = now + limit
         while violations.isEmpty {
@@ -196,6 +197,14 @@ final class RaftSimulation {
         nextCall += 1
         open[local] = (from, incarnation, id)
         give(host, .call(local, from: from.server.address, bytes))
+    }
+
+    /// Hands a host a message of nobody; the answer is lost.
+    func inject(_ bytes: [UInt8], into host: Host) {
+        let local = CallID(nextCall)
+        nextCall += 1
+        open[local] = (host, -1, local)
+        give(host, .call(local, from: "10.9.9.9:1234", bytes))
     }
 
     private func sendBack(_ host: Host, _ call: CallID, _ bytes: [UInt8]?) {

@@ -125,7 +125,16 @@ import Testing
         #expect(
             refusal(try pack(good, size: Int(wrong)!)) == raft + "failed to write snapshot, size didn't match (\(good.count) != \(wrong))")
         #expect(refusal(try pack(Array(good.dropLast(2))))?.hasPrefix(raft + "failed to restore snapshot: ") == true)
+        let beyond: [(UInt64, UInt64)] = [(.max, 2), (.max - 1, 2), (.max - 20, 2), (RaftLimits.archiveIndexMax + 1, 2), (7, .max)]
+        for (index, term) in beyond {
+            (meta.index, meta.term) = (index, term)
+            let what = index == 7 ? "Term \(term)" : "Index \(index)"
+            let text = "failed to read snapshot file: failed to decode snapshot metadata: \(what) is beyond any that a cluster reaches"
+            for name in [leader, follower] { #expect(refusal(try pack(good), name) == text) }
+            #expect(Answer.failure(text).status == 400)
+        }
         #expect(cluster.server(leader).store.digest == digest && cluster.server(leader).brought == nil)
+        (meta.index, meta.term) = (7, 2)
         #expect(refusal(try pack(good)) == nil)
     }
 

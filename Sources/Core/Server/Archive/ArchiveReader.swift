@@ -12,26 +12,30 @@ public struct ArchiveDescription: Hashable, Sendable {
 
     init() {}
 
+    private static let refusal = "failed to decode snapshot metadata: "
+
     /// Reads `meta.json`.
     init(encoded bytes: [UInt8]) throws(ArchiveError) {
         let document: DynamicValue
         do throws(JSONError) {
             document = try JSON.parseDocument(bytes)
         } catch {
-            throw ArchiveError("failed to decode snapshot metadata: \(error.documentText)")
+            throw ArchiveError(Self.refusal + "\(error.documentText)")
         }
         func number(_ name: String) throws(ArchiveError) -> UInt64 {
             switch document[name] {
             case .int(let value)? where value >= 0: return UInt64(value)
             case .uint(let value)?: return value
             case nil, .null?: return 0
-            default: throw ArchiveError("failed to decode snapshot metadata: \(name) is not a number of the right size")
+            default: throw ArchiveError(Self.refusal + "\(name) is not a number of the right size")
             }
         }
-        guard case .map = document else { throw ArchiveError("failed to decode snapshot metadata: it is no object") }
+        guard case .map = document else { throw ArchiveError(Self.refusal + "it is no object") }
         if case .string(let text)? = document["ID"] { id = text }
         index = try number("Index")
         term = try number("Term")
+        if index > RaftLimits.archiveIndexMax { throw ArchiveError(Self.refusal + RaftLimits.beyond("Index", index)) }
+        if term > RaftLimits.termMax { throw ArchiveError(Self.refusal + RaftLimits.beyond("Term", term)) }
         version = Int64(clamping: try number("Version"))
         size = Int64(clamping: try number("Size"))
     }
