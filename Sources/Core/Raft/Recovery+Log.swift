@@ -50,8 +50,21 @@ extension RaftRecovery {
             configurations += scanned.configurations
         }
         if let log, log.baseIndex > snapshotIndex { throw gap(before: log, headless, snapshotIndex) }
+        try checkDamaged(state, log)
         try removeHeadless(disk, headless, after: log, snapshotIndex, &state)
         try combine(disk, log, configurations, good, &state)
+    }
+
+    /// A damaged snapshot that is newer than the good one must be made up for by the log: all that it held was acknowledged.
+    private static func checkDamaged(_ state: RecoveredRaftState, _ log: RaftLog?) throws(RecoveryError) {
+        for damaged in state.damagedSnapshots {
+            guard let name = SnapshotName(damaged.name), name.index > state.snapshot?.index ?? 0 else { continue }
+            if let log, log.term(at: name.index) == name.term { continue }
+            var error = damaged.error
+            error.what += ": entries up to \(name.index) are lost, the log does not hold them"
+            error.remedy = RecoveryError.rejoin
+            throw error
+        }
     }
 
     private static func scan(_ disk: RecoveryDisk<some Disk>, _ first: UInt64) throws(RecoveryError) -> ScannedSegment {
@@ -68,7 +81,8 @@ extension RaftRecovery {
         guard let header = SegmentFormat.header(bytes) else { return nil }
         var found = ScannedSegment(header: header, fileSize: bytes.count)
         var term = header.previousTerm
-        while let record = SegmentFormat.record(bytes, at: found.end) {
+        // Offsets are kept in 32 bits; no segment that is written gets nearly as long.
+        while found.end <= Int(UInt32.max), let record = SegmentFormat.record(bytes, at: found.end) {
             guard record.salt == header.salt, record.index == found.next, record.term >= term else { break }
             if found.runs.isEmpty || record.term != term { found.runs.append(RaftLog.Run(first: record.index, term: record.term)) }
             term = record.term

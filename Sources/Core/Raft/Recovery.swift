@@ -53,6 +53,8 @@ public struct RecoveredRaftState: Sendable {
     var configurations: [ConfigurationPoint] = []
     /// All that have a `meta.json`, oldest first, up to `snapshot`.
     var snapshots: [SnapshotMeta] = []
+    /// Those that cannot be read, by the names of their folders.
+    var damagedSnapshots: [(name: String, error: RecoveryError)] = []
 
     /// The newest good snapshot: the state that the log goes on from.
     public internal(set) var snapshot: SnapshotMeta?
@@ -83,6 +85,7 @@ public enum RaftRecovery {
         let disk = RecoveryDisk(disk)
         var state = RecoveredRaftState()
         let names = try disk.list("raft")
+        try DataFolder.refuseForeign(names)
         try settle(disk, names)
         let isVoteIntact = try recoverVote(disk, names, &state)
         try recoverSnapshots(disk, names, &state)
@@ -140,6 +143,12 @@ public enum RaftRecovery {
             state.vote = second
             state.voteSlot = 0
         }
+        let term = max(state.vote.term, state.vote.votedTerm, state.vote.forgotIn)
+        guard term <= RaftLimits.termMax else {
+            throw RecoveryError(
+                file: VoteRecord.file, offset: 0, what: RaftLimits.beyond("term", term),
+                remedy: "remove the server's raft folder and let it join again")
+        }
         return true
     }
 
@@ -158,12 +167,12 @@ public enum RaftRecovery {
             state.notes.append("removed what an unfinished snapshot left: \(leftovers.joined(separator: ", "))")
         }
         var found: [SnapshotMeta] = []
-        var problems: [RecoveryError] = []
+        func note(_ name: String, _ error: RecoveryError) { state.damagedSnapshots.append((name, error)) }
         for folder in complete {
             do throws(RecoveryError) {
                 found.append(try readMeta(disk, folder))
             } catch {
-                problems.append(error)
+                note(String(folder.dropFirst(SnapshotMeta.root.count + 1)), error)
             }
         }
         found.sort(by: SnapshotMeta.precedes)
@@ -176,12 +185,12 @@ public enum RaftRecovery {
                 state.configurations = [ConfigurationPoint(index: newest.configurationIndex, configuration: newest.configuration)]
                 break
             } catch {
-                problems.append(error)
+                note(newest.id, error)
                 found.removeLast()
             }
         }
-        for problem in problems { state.notes.append("failed to open snapshot: \(problem)") }
-        if state.snapshot == nil, let problem = problems.first {
+        for damaged in state.damagedSnapshots { state.notes.append("failed to open snapshot: \(damaged.error)") }
+        if state.snapshot == nil, let problem = state.damagedSnapshots.first?.error {
             throw RecoveryError(
                 file: problem.file, offset: problem.offset, what: "failed to load any existing snapshots: \(problem.what)",
                 remedy: RecoveryError.rejoin)
@@ -195,7 +204,7 @@ public enum RaftRecovery {
         for name in names where name.hasPrefix(SnapshotMeta.root + "/") {
             let parts = name.split(separator: "/")
             let folder = parts.dropLast().joined(separator: "/")
-            if parts.count == 4, names.contains(folder + "/meta.json") {
+            if parts.count == 4, !parts[2].hasSuffix(".tmp"), names.contains(folder + "/meta.json") {
                 if parts[3] == "meta.json" { complete.append(folder) }
                 if parts[3] == "meta.json.tmp" { leftovers.append(name) }
             } else if parts.count == 4 {
@@ -211,6 +220,7 @@ public enum RaftRecovery {
         do throws(RaftError) {
             var meta = try SnapshotMeta(encoded: bytes)
             meta.id = String(folder.dropFirst(SnapshotMeta.root.count + 1))
+            guard SnapshotMeta.isIntact(bytes, name: meta.id, meta) else { throw .snapshot("the description is damaged") }
             return meta
         } catch {
             throw RecoveryError(file: file, offset: 0, what: error.text, remedy: "remove the folder \(folder)")

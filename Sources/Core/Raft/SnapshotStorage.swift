@@ -48,7 +48,7 @@ public struct SnapshotMeta: Hashable, Sendable {
 
     // MARK: meta.json
 
-    /// The contents of `meta.json`; without `CRC` for archives (§8.3).
+    /// The contents of `meta.json`; without `CRC` and the file's own checksum for archives (§8.3).
     public func encoded(withChecksum: Bool = true) -> [UInt8] {
         var writer = JSONWriter(reservingCapacity: 512)
         writer.beginObject()
@@ -92,7 +92,7 @@ public struct SnapshotMeta: Hashable, Sendable {
             }
         }
         writer.endObject()
-        return writer.finish() + [UInt8(ascii: "\n")]
+        return withChecksum ? Self.sealed(writer.finish()) : writer.finish() + [UInt8(ascii: "\n")]
     }
 
     /// Reads `meta.json`; the error says what is wrong with it.
@@ -132,6 +132,10 @@ public struct SnapshotMeta: Hashable, Sendable {
             id: text("ID"), index: try number("Index"), term: try number("Term"), configuration: configuration,
             configurationIndex: try number("ConfigurationIndex"), size: size,
             checksum: crc.reduce(0) { $0 << 8 | UInt64($1) })
+        guard index <= RaftLimits.indexMax, configurationIndex <= RaftLimits.indexMax else {
+            throw .snapshot(RaftLimits.beyond("index", max(index, configurationIndex)))
+        }
+        guard term <= RaftLimits.termMax else { throw .snapshot(RaftLimits.beyond("term", term)) }
         isRestored = document["Restored"] == .bool(true)
     }
 
