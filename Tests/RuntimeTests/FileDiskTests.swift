@@ -50,10 +50,10 @@ final class TemporaryFolder {
         #expect(try mode("/a/b") == 0o700)
         #expect(try mode("/a/b/c") == 0o600)
         #expect(try mode("/serf") == 0o755)
-        #expect(try mode("/serf/local.snapshot") == 0o644)
+        #expect(try mode("/serf/local.snapshot") == 0o600)
         #expect(try mode("/serf/local.keyring") == 0o600)
         #expect(try mode("/raft") == 0o700)
-        #expect(try mode("/raft/peers.info") == 0o755)
+        #expect(try mode("/raft/peers.info") == 0o644)
     }
 
     @Test func `a second agent cannot use the directory`() throws {

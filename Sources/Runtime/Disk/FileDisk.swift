@@ -168,7 +168,8 @@ public final class FileDisk: BatchDisk {
             }
         }
         for file in files { try sync(file) }
-        for folder in folders { try syncDirectory(folder) }
+        // A folder may have gone with its last file.
+        for folder in folders where folder.isEmpty || size(ifAny: folder) != nil { try syncDirectory(folder) }
     }
 
     public func perform(_ operation: DiskOperation) throws(DiskError) -> [UInt8]? {
@@ -252,7 +253,12 @@ public final class FileDisk: BatchDisk {
         try Self.check(file)
         forget(file)
         guard unlinkat(directory.raw, file, 0) == 0 else { throw Self.error("remove", file) }
+        let folder = Self.folder(of: file)
+        // A snapshot has a folder of its own, which goes with its last file; it fails while there are others.
+        if folder.hasPrefix(Self.snapshotFolders) { _ = unlinkat(directory.raw, folder, AT_REMOVEDIR) }
     }
+
+    private static let snapshotFolders = "raft/snapshots/"
 
     func syncDirectory(_ folder: String) throws(DiskError) {
         try Self.check(folder, allowsEmpty: true)
@@ -300,8 +306,8 @@ public final class FileDisk: BatchDisk {
 
     /// What a file, and the folder that is made for it, is created with; the process's mask applies. Spec: config §20.
     private static func mode(of file: String) -> (file: mode_t, folder: mode_t) {
-        if file == "raft/peers.info" { return (0o755, 0o700) }
-        if folder(of: file) == "serf", file.contains(".snapshot") { return (0o644, 0o755) }
+        if file == "raft/peers.info" { return (0o644, 0o700) }
+        if folder(of: file) == "serf", file.contains(".snapshot") { return (0o600, 0o755) }
         return (0o600, 0o700)
     }
 
