@@ -52,6 +52,7 @@ extension RaftNode {
             switch call.purpose {
             case .preVote(let canvass): preVoteAnswered(call, canvass, try VoteResponse(from: &reader), &out)
             case .probe(let canvass): probeAnswered(call, canvass, try VoteResponse(from: &reader), &out)
+            case .identify(let peer): identified(call, peer, try VoteResponse(from: &reader))
             case .vote: voteAnswered(call, try VoteResponse(from: &reader), &out)
             case .heartbeat(let peer, let round): heartbeatAnswered(call, peer, round, try AppendEntriesResponse(from: &reader), &out)
             case .append(let peer, let epoch, let previous, let last, let bytes):
@@ -74,6 +75,7 @@ extension RaftNode {
         switch call.purpose {
         case .preVote(let canvass): preVoteFailed(call, canvass, &out)
         case .probe: break
+        case .identify(let peer): identifyFailed(peer)
         case .knock: knockFailed(call, text, &out)
         case .vote: out.append(.log(.debug, "failed to make requestVote RPC: target=\(call.server) error=\(LogText.value(text))"))
         case .heartbeat(let peer, _): heartbeatFailed(peer, text, &out)

@@ -1,9 +1,12 @@
 // Elections (§5.2, §5.4.1; dissertation §4.2.3, §9.6).
 //
-// Pre-votes and peers of the reference. A peer of the reference closes the connection when it is asked for a pre-vote, which looks like
-// a peer that is unreachable. So the asker sends it a vote request in term 0, which every Raft server denies without any effect:
-// whoever answers that is reachable, and does not know pre-votes unless the answer says so. It counts as agreeing, since nothing more
-// can be learnt from it; a node that is cut off gets no answer to either and never raises its term.
+// Pre-votes and peers of the reference. A peer of the reference closes the connection when it is asked for a pre-vote, and logs it as an
+// error. So a peer that is not known to understand pre-votes is sent a vote request in term 0, which every Raft server denies without
+// any effect: the answer tells whether it understands them. If it does, it is asked; if not, it counts as agreeing, since nothing more can
+// be learnt from it. A node that is cut off gets no answer to either and never raises its term.
+//
+// A peer of the reference refuses votes as long as it hears a leader, and then stands for election itself, often in the very term for which
+// this node has voted for itself. Instead of a split vote, this node stands in the next term at once: by then the peer hears no leader.
 
 extension RaftNode {
     // MARK: Standing for election
@@ -36,20 +39,20 @@ extension RaftNode {
     }
 
     private func startPreVote(_ out: inout [RaftEffect]) {
-        preVoteRounds += 1
         electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
         let canvass = Canvass(term: term + 1)
         state = .preCandidate(canvass)
         canvass.grant(identity.id)
         for server in configuration.voters where server.id != identity.id {
-            // Peers of the reference are asked for a pre-vote now and then: they may have been replaced.
-            if peerKinds[server.id] == .reference, preVoteRounds % 8 != 0 {
-                probe(server, canvass, &out)
-            } else {
-                call(server.id, server.address, voteRequest(term: term + 1).encoded(.requestPreVote), .preVote(canvass), &out)
-            }
+            if peerKinds[server.id] == .extended { askPreVote(server, canvass, &out) } else { probe(server, canvass, &out) }
         }
         preVotesChanged(canvass, &out)
+    }
+
+    /// Asks a server for its pre-vote, once per round.
+    private func askPreVote(_ server: RaftServer, _ canvass: Canvass, _ out: inout [RaftEffect]) {
+        guard canvass.ask(server.id) else { return }
+        call(server.id, server.address, voteRequest(term: canvass.term).encoded(.requestPreVote), .preVote(canvass), &out)
     }
 
     private func probe(_ server: RaftServer, _ canvass: Canvass, _ out: inout [RaftEffect]) {
@@ -93,8 +96,10 @@ extension RaftNode {
         peerKinds[call.server] = response.knowsPreVote ? .extended : .reference
         guard isCurrent(canvass) else { return }
         if response.term > term {
-            becomeFollower(response.term, &out)
-        } else if !response.knowsPreVote {
+            becomeFollower(reachable(response.term), &out)
+        } else if response.knowsPreVote {
+            if case .preCandidate = state, let server = configuration[call.server] { askPreVote(server, canvass, &out) }
+        } else {
             canvass.grant(call.server)
             preVotesChanged(canvass, &out)
         }
@@ -200,11 +205,23 @@ extension RaftNode {
         if request.term > term { becomeFollower(reachable(request.term), &out) }
         // The rest of the way is left to the next request.
         if request.term > term { return false }
-        if storage.vote.votedTerm == term { return storage.vote.candidate == request.candidate }
+        if storage.vote.votedTerm == term {
+            if isSplitVote(request) { startElection(isTransfer: false, &out) }
+            return storage.vote.candidate == request.candidate
+        }
         guard isUpToDate(request) else { return false }
         storage.setVote(term: term, votedTerm: term, candidate: request.candidate)
         armElection(config.heartbeatTimeout)
         return true
+    }
+
+    /// Whether a server that knows no pre-votes stands in the term in which this node stands too, with a log that is no better.
+    private func isSplitVote(_ request: VoteRequest) -> Bool {
+        guard case .candidate = state, storage.vote.candidate == addressBytes, storage.isDurable(storage.voteSequence), mayStand else {
+            return false
+        }
+        guard peerKinds[server(at: request.candidate).id] == .reference else { return false }
+        return (log.lastTerm, log.lastIndex) >= (request.lastTerm, request.lastIndex)
     }
 
     func requestPreVote(_ call: CallID, _ request: VoteRequest, _ out: inout [RaftEffect]) {

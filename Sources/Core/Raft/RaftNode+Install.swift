@@ -1,8 +1,9 @@
 // Snapshots from leader to follower (§7; rpc-raft-wire §5.1, §8.4).
 //
 // The reference sends a snapshot in one call. Servers of this kind send it to each other in pieces, so that neither needs memory for
-// all of it; a peer of which nothing is known is tried both ways in turn. A follower writes the state to disk, reads it back, lets its
-// owner decode it, makes it durable, and only then replaces its log and answers: until then nothing has changed.
+// all of it; a peer of which nothing is known is asked first, with a vote in term 0 (see RaftNode+Election.swift). A follower writes the
+// state to disk, reads it back, lets its owner decode it, makes it durable, and only then replaces its log and answers: until then nothing
+// has changed.
 
 /// What a follower knows of a snapshot that it is receiving.
 final class SnapshotReceipt {
@@ -36,10 +37,30 @@ extension RaftNode {
             peer.retryAt = .distantFuture
             return
         }
-        let isWhole = peerKinds[peer.id] == .reference
+        guard let kind = peerKinds[peer.id] else { return identify(peer, &out) }
+        let isWhole = kind == .reference
         peer.reset(next: meta.index + 1)
         peer.mode = .snapshot(Install(meta: meta, isWhole: isWhole))
         out.append(.log(.info, "sending snapshot to: peer=\(peer.id) snapshot=\(meta.id)"))
+    }
+
+    /// Finds out what kind of server a peer is before it gets anything that the reference does not know.
+    private func identify(_ peer: Peer, _ out: inout [RaftEffect]) {
+        peer.retryAt = .distantFuture
+        guard !peer.isBeingIdentified else { return }
+        peer.isBeingIdentified = true
+        call(peer.id, peer.address, voteRequest(term: 0).encoded(.requestVote), .identify(peer), &out)
+    }
+
+    func identified(_ call: Call, _ peer: Peer, _ response: VoteResponse) {
+        peer.isBeingIdentified = false
+        peer.retryAt = nil
+        peerKinds[peer.id] = response.knowsPreVote ? .extended : .reference
+    }
+
+    func identifyFailed(_ peer: Peer) {
+        peer.isBeingIdentified = false
+        backOff(peer)
     }
 
     /// Reads what is to be sent next.
@@ -126,8 +147,9 @@ extension RaftNode {
         install.isBusy = false
         install.data = []
         backOff(peer)
-        // What is known of a peer may be out of date, after it was replaced: now and then the other way is tried.
-        if peerKinds[peer.id] == nil || peer.failures % 4 == 0 { install.isWhole.toggle() }
+        // What is known of the peer may be out of date, after it was replaced: it is asked again.
+        peerKinds.removeValue(forKey: peer.id)
+        peer.reset(next: peer.match + 1)
     }
 }
 

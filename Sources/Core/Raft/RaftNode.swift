@@ -56,7 +56,6 @@ public final class RaftNode {
     /// Until then no votes are granted: this node may have confirmed a lease before it was restarted.
     var voteBlockedUntil: Instant
     var peerKinds = LookupTable<String, PeerKind>()
-    var preVoteRounds: UInt64 = 0
 
     var calls = LookupTable<CallID, Call>()
     var callCounter = CallCounter(.raft)
@@ -69,17 +68,19 @@ public final class RaftNode {
 
     var sink: SnapshotSink?
     var nextSnapshot: UInt64 = 0
+    var snapshotCheckAt: Instant
     /// When a message was last logged as refused.
     var refusalLoggedAt: Instant?
-    var snapshotCheckAt: Instant
     var isStopped = false
 
     /// What a call of ours was about.
     struct Call {
         enum Purpose {
             case preVote(Canvass)
-            /// A vote in term 0: does the server, which did not understand a pre-vote, answer at all?
+            /// A vote in term 0: is the server there, and does it know pre-votes?
             case probe(Canvass)
+            /// The same of a peer that needs a snapshot: does it take one in pieces?
+            case identify(Peer)
             case vote
             /// Is anybody still there where the leader was?
             case knock

@@ -25,6 +25,8 @@ final class Canvass {
     let isTransfer: Bool
     /// Who granted.
     private(set) var granted: [String] = []
+    /// Who was asked for a pre-vote.
+    private var asked: [String] = []
 
     init(term: UInt64, isTransfer: Bool = false) {
         self.term = term
@@ -33,6 +35,13 @@ final class Canvass {
 
     func grant(_ server: String) {
         if !granted.contains(server) { granted.append(server) }
+    }
+
+    /// Takes down that a server is asked; false if it was before.
+    func ask(_ server: String) -> Bool {
+        if asked.contains(server) { return false }
+        asked.append(server)
+        return true
     }
 
     func hasQuorum(of configuration: RaftConfiguration) -> Bool {
@@ -135,6 +144,8 @@ final class Peer {
     /// Old entries that were read back from disk for it, from `next` on.
     var staged: [LogEntry] = []
     var isReading = false
+    /// Whether it is being asked what kind it is.
+    var isBeingIdentified = false
     /// No longer in the configuration: it is dropped once it knows, or at the instant.
     var leaving: (index: UInt64, deadline: Instant)?
 
@@ -163,7 +174,7 @@ final class Peer {
 final class Install {
     let meta: SnapshotMeta
     /// In one call, as the reference does; otherwise in pieces.
-    var isWhole: Bool
+    let isWhole: Bool
     /// Bytes that the follower has, when it gets pieces.
     var offset = 0
     /// The whole state, as far as it was read.
