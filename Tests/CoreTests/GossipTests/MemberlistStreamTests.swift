@@ -273,7 +273,29 @@ import Testing
         #expect(bench.logs.last == "error: Failed to decompress packet: decompressed message is too large from=10.0.0.9:8301")
         let many = MessageWrappers.compound([[UInt8]](repeating: MessageWrappers.compressed(zeros), count: 100)[...])
         bench.packet(many)
-        #expect(bench.logs.last == "error: Failed to decompress packet: decompressed message is too large from=10.0.0.9:8301")
+        #expect(bench.logs.last == "error: Failed to decompress packet: too much to decompress within a second from=10.0.0.9:8301")
+    }
+
+    @Test func `a source's bombs cost a bounded number of bytes per second and hold up nobody else`() {
+        let bomb = MessageWrappers.compressed([UInt8](repeating: 0, count: 60_000))
+        func news(_ name: String) -> [UInt8] { MessageWrappers.compressed(MemberlistBench.alive(name, at: 7).encoded) }
+        func hand(_ bytes: [UInt8], from: Address) {
+            bench.machine.handle(.packet(from: from, bytes), at: bench.now, into: &bench.effects)
+        }
+        for port in 1...2_000 { hand(bomb, from: "10.0.0.9:\(port)") }
+        let limits = DecompressionBudget.Limits.packets
+        #expect(bench.machine.packetBudget.allowance(of: "10.0.0.9", at: bench.now) == 0)
+        #expect(bench.machine.packetBudget.allowance(of: "10.0.0.8", at: bench.now) == limits.message)
+        #expect(bench.logs.count { $0.contains("too much to decompress") } == 1)
+        hand(news("refused"), from: "10.0.0.9:8301")
+        hand(news("other"), from: "10.0.0.8:8301")
+        #expect(bench.state("refused") == nil && bench.state("other") == .alive)
+        // Forged addresses use up what all may, and no more.
+        for source in 0..<5_000 { hand(bomb, from: "10.1.\(source / 250).\(source % 250):8301") }
+        #expect(bench.machine.packetBudget.allowance(of: "10.0.0.7", at: bench.now) == 0)
+        bench.pass(.seconds(1))
+        hand(news("later"), from: "10.0.0.9:8301")
+        #expect(bench.state("later") == .alive)
     }
 
     @Test func `noise never stops a member`() throws {

@@ -3,11 +3,8 @@
 /// What one packet may cost. The nesting and the sizes of honest packets are far below.
 private struct PacketBudget {
     static let depthLimit = 8
-    static let decompressedLimit = 1 << 20
     static let partLimit = 4_096
 
-    /// Bytes out of decompression.
-    var bytes = Self.decompressedLimit
     /// Messages of any kind.
     var parts = Self.partLimit
     /// Messages that change what is known, or go to the delegate.
@@ -48,12 +45,11 @@ extension Memberlist {
         switch type {
         case .compound: dispatchParts(body, from, depth: depth, &budget)
         case .compress:
-            do throws(MessageWrappers.DecompressionError) {
-                let inner = try MessageWrappers.decompressed(body, limit: budget.bytes)
-                budget.bytes -= inner.count
+            do throws(StreamFailure) {
+                let inner = try decompress(body, from, \.packetBudget)
                 dispatch(inner[...], from, depth: depth + 1, &budget)
             } catch {
-                log(.error, "Failed to decompress packet: \(error.text) from=\(from)")
+                if case .other(let text) = error { log(.error, "Failed to decompress packet: \(text) from=\(from)") }
             }
         case .alive, .suspect, .dead, .user:
             guard budget.handoffs > 0 else {
@@ -65,6 +61,26 @@ extension Memberlist {
             handle(type, body, from)
         case .pushPull, .encrypt, .checksum, .error:
             log(.error, "msg type (\(first)) not supported from=\(from)")
+        }
+    }
+
+    /// Within the budget of the source. The error is `ended` if the message is passed over and that was logged in this second.
+    mutating func decompress(
+        _ body: ArraySlice<UInt8>, _ from: Address, _ budget: WritableKeyPath<Self, DecompressionBudget>
+    ) throws(StreamFailure) -> [UInt8] {
+        let source = DecompressionBudget.source(from)
+        let limit = self[keyPath: budget].allowance(of: source, at: now)
+        guard limit > 0 else {
+            throw self[keyPath: budget].exhaust() ? .other("too much to decompress within a second") : .ended
+        }
+        do throws(MessageWrappers.DecompressionError) {
+            let message = try MessageWrappers.decompressed(body, limit: limit)
+            self[keyPath: budget].spend(message.count, by: source)
+            return message
+        } catch {
+            // How far it came is not known.
+            if case .lzw = error { self[keyPath: budget].spend(limit, by: source) }
+            throw .other(error.text)
         }
     }
 

@@ -33,8 +33,8 @@ extension Memberlist {
 
     // MARK: Reading
 
-    /// Type and body of the message that a stream brought (§6.1).
-    func openStream(_ bytes: [UInt8]) throws(StreamFailure) -> (type: UInt8, body: ArraySlice<UInt8>) {
+    /// Type and body of the message that a stream brought (§6.1); `from` is empty for the answer to a call of this member.
+    mutating func openStream(_ bytes: [UInt8], from: Address = "") throws(StreamFailure) -> (type: UInt8, body: ArraySlice<UInt8>) {
         var message = bytes[...]
         if message.isEmpty { throw .ended }
         if message.first == MessageType.encrypt.rawValue {
@@ -52,11 +52,7 @@ extension Memberlist {
             throw .other("Encryption is configured but remote state is not encrypted")
         }
         if message.first == MessageType.compress.rawValue {
-            do throws(MessageWrappers.DecompressionError) {
-                message = try MessageWrappers.decompressed(message.dropFirst(), limit: GossipStream.decompressedLimit)[...]
-            } catch {
-                throw .other(error.text)
-            }
+            message = try decompress(message.dropFirst(), from, \.streamBudget)[...]
         }
         guard let type = message.first else { throw .other("unexpected EOF") }
         return (type, message.dropFirst())
@@ -69,7 +65,7 @@ extension Memberlist {
         counters.tcpAccept += 1
         let (type, body): (UInt8, ArraySlice<UInt8>)
         do throws(StreamFailure) {
-            (type, body) = try openStream(bytes)
+            (type, body) = try openStream(bytes, from: from)
         } catch {
             guard case .other(let text) = error else { return output.append(.refuse(id)) }
             log(.error, "failed to receive: \(text) from=\(from)")

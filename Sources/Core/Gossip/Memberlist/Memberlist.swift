@@ -46,6 +46,8 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
     /// Pings for others, by the sequence number that they went out under.
     var relays = LookupTable<UInt32, Relay>()
     var relayDeadlines = DeadlineQueue<UInt32>()
+    var packetBudget = DecompressionBudget(.packets)
+    var streamBudget = DecompressionBudget(.streams)
 
     var calls = LookupTable<CallID, Call>()
     var callCounter: CallCounter
