@@ -62,7 +62,9 @@ final class TranscriptCluster {
         let words = line.split(separator: " ").map(String.init)
         switch words[0] {
         case "cluster": start(Int(words[1]) ?? 1, voters: words.count > 2 ? Int(words[2]) ?? 1 : Int(words[1]) ?? 1)
-        case "reference": reference.insert(words[1])
+        case "reference":
+            reference.insert(words[1])
+            for server in servers { _ = server.node?.peerKinds.removeValue(forKey: words[1]) }
         case "heartbeats": showsHeartbeats = words[1] == "shown"
         case "trailing": config.trailingLogs = UInt64(words[1]) ?? 0
         case "batch": (config.appendEntriesMax, config.appendEntriesMaxExtended) = (Int(words[1]) ?? 1, Int(words[1]) ?? 1)
@@ -143,6 +145,8 @@ final class TranscriptCluster {
             let identity = RaftIdentity(id: server.name, address: server.server.address)
             server.node = RaftNode(
                 config: config, identity: identity, recovered: recovered, seed: UInt64(server.name.utf8.last ?? 0), now: now)
+            // The servers have met before.
+            for peer in servers where !reference.contains(peer.name) { server.node?.peerKinds[peer.name] = .extended }
             for note in recovered.notes { lines.append("\(server.name) recovery: \(note)") }
         } catch {
             lines.append("\(server.name) does not start: \(error)")
