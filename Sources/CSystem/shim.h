@@ -1,10 +1,11 @@
-// What glibc's Swift overlay leaves out: epoll, eventfd, timerfd, accept4, signalfd, recvmmsg, pidfd, malloc_trim, statfs.
+// What glibc's Swift overlay leaves out: backtrace, epoll, eventfd, timerfd, accept4, signalfd, recvmmsg, pidfd, malloc_trim, statfs.
 //
 // Several of these are declared for GNU sources only. Defining that here would make structures differ from those of the overlay,
 // so they are declared again inside inline functions. Nothing here does more than call the function it is named after.
 #ifndef CSYSTEM_SHIM_H
 #define CSYSTEM_SHIM_H
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <netinet/in.h>
