@@ -152,14 +152,23 @@ struct IntentBuffer {
     }
 
     private var intents = SortedMap<String, Intent>()
+    private(set) var byteCount = 0
 
     /// Of the oldest intent.
     var oldest: Instant? { intents.lazy.map(\.value.arrived).min() }
     var isEmpty: Bool { intents.isEmpty }
 
-    /// Whether that was news.
+    private static func cost(_ name: String) -> Int { name.utf8.count + SerfLimits.intentOverhead }
+
+    /// Whether that was news, and there was room for it.
     mutating func add(_ name: String, isLeave: Bool, time: UInt64, at now: Instant) -> Bool {
-        if let known = intents[name], time <= known.time { return false }
+        if let known = intents[name] {
+            if time <= known.time { return false }
+        } else {
+            let cost = Self.cost(name)
+            if byteCount + cost > SerfLimits.intentsSizeMax { return false }
+            byteCount += cost
+        }
         intents[name] = Intent(isLeave: isLeave, time: time, arrived: now)
         return true
     }
@@ -169,6 +178,7 @@ struct IntentBuffer {
     mutating func removeAll(before limit: Instant) {
         if intents.contains(where: { $0.value.arrived < limit }) {
             intents = SortedMap(intents.filter { $0.value.arrived >= limit }.map { ($0.key, $0.value) })
+            byteCount = intents.reduce(0) { $0 + Self.cost($1.key) }
         }
     }
 }

@@ -9,6 +9,8 @@ public struct SerfSnapshot: Hashable, Sendable {
     public var size = 0
     /// Whether there is such a line.
     public var isTorn = false
+    /// Of a line that nobody understands, so many bytes are shown, of so many such lines as there are warnings at most.
+    static let shownMax = 256
     /// Lines that nobody understands.
     public var warnings: [String] = []
 
@@ -58,7 +60,7 @@ public struct SerfSnapshot: Hashable, Sendable {
     }
 
     private mutating func warn(_ reason: String, _ line: ArraySlice<UInt8>) {
-        if warnings.count < 16 { warnings.append("\(reason): \(String(repairing: line))") }
+        if warnings.count < 16 { warnings.append("\(reason): \(String(repairing: line.prefix(Self.shownMax)))") }
     }
 }
 
@@ -70,6 +72,8 @@ struct SnapshotWriter {
     static let compactionSizeMin = 128 << 10
     /// nor below twice this for every member.
     static let bytesPerMember = 128
+    /// Members with longer names are not written down.
+    static let nameSizeMax = 1_024
     /// After a failure the file is written anew, no sooner than this after the last attempt.
     static let recoveryInterval: Duration = .seconds(30)
 
@@ -104,17 +108,22 @@ struct SnapshotWriter {
     mutating func record(_ kind: MemberEventKind, _ member: Member, clock: UInt64) {
         if isLeaving { return }
         switch kind {
-        case .joined:
+        case .joined where Self.fitsLine(member.name):
             let address = NodeAddress(member.address, port: member.port)?.text ?? ""
             alive[member.name] = address
             append("alive: \(member.name) \(address)")
-        case .left, .failed:
+        case .left where Self.fitsLine(member.name), .failed where Self.fitsLine(member.name):
             alive[member.name] = nil
             append("not-alive: \(member.name)")
-        case .updated, .reaped:
+        case .joined, .left, .failed, .updated, .reaped:
             break
         }
         record(clock: clock)
+    }
+
+    /// Whether a name stays within its line: anybody can choose one, and a line end in it would make lines of its own.
+    private static func fitsLine(_ name: String) -> Bool {
+        name.utf8.count <= nameSizeMax && !name.utf8.contains { $0 < 0x20 || $0 == 0x7F }
     }
 
     mutating func recordEvent(_ time: UInt64) {
@@ -144,6 +153,8 @@ struct SnapshotWriter {
     }
 
     private mutating func append(_ line: String) {
+        // A broken file is written anew as a whole: what waits for it need not be kept.
+        if isBroken { return }
         lines.append(text: line)
         lines.append(UInt8(ascii: "\n"))
     }

@@ -68,6 +68,7 @@ extension SerfState: MemberlistDelegate {
     }
 
     private mutating func merge(_ state: PushPullState, join: Bool, at now: Instant) {
+        // `witness` passes over what is out of reach.
         if state.ltime > 0 { clock.witness(state.ltime - 1) }
         if state.eventLTime > 0 { eventClock.witness(state.eventLTime - 1) }
         if state.queryLTime > 0 { queryClock.witness(state.queryLTime - 1) }
@@ -89,7 +90,7 @@ extension SerfState: MemberlistDelegate {
             }
         }
 
-        if join, joinsIgnoringOldEvents > 0 { eventTimeMin = max(eventTimeMin, state.eventLTime) }
+        if join, joinsIgnoringOldEvents > 0, eventClock.isReachable(state.eventLTime) { eventTimeMin = max(eventTimeMin, state.eventLTime) }
         for slot in state.events {
             guard let slot else { continue }
             for event in slot.events {

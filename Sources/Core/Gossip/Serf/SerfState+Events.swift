@@ -3,6 +3,8 @@
 extension SerfState {
     /// Whether the message is to be passed on.
     mutating func handle(_ event: UserEventMessage, at now: Instant) -> Bool {
+        guard eventClock.isReachable(event.ltime) else { return refuse("event", event.name, event.ltime) }
+        if event.name.utf8.count + (event.payload?.count ?? 0) > SerfLimits.eventSizeMax { return false }
         eventClock.witness(event.ltime)
         guard event.ltime >= eventTimeMin else { return false }
         let current = eventClock.time
@@ -11,12 +13,20 @@ extension SerfState {
             return false
         }
         guard recentEvents.insert(PushPullState.Event(name: event.name, payload: event.payload), at: event.ltime) else { return false }
+        // What is forgotten for want of room is not delivered a second time.
+        eventTimeMin = max(eventTimeMin, recentEvents.timeMin)
         counters.events += 1
         output.append(
             .userEvent(UserEvent(ltime: event.ltime, name: event.name, payload: event.payload ?? [], coalesce: event.coalesce)))
         snapshot?.recordEvent(event.ltime)
         armSnapshot(at: now)
         return true
+    }
+
+    /// A message of a time that no pool can have come to: it is logged, and not passed on.
+    mutating func refuse(_ what: StaticString, _ name: String, _ time: UInt64) -> Bool {
+        log(.warn, "received \(what) \(name) of a time that is out of reach: \(time)")
+        return false
     }
 
     /// Whether what was seen at a time is forgotten already.

@@ -3,6 +3,7 @@
 extension SerfState {
     /// Whether the message is to be passed on.
     mutating func handle(_ intent: JoinIntent, at now: Instant) -> Bool {
+        guard clock.isReachable(intent.ltime) else { return refuse("join intent of", intent.node, intent.ltime) }
         clock.witness(intent.ltime)
         guard let place = members.place(intent.node) else { return buffer(intent.node, isLeave: false, intent.ltime, at: now) }
         guard intent.ltime > members[place].statusTime else { return false }
@@ -21,6 +22,7 @@ extension SerfState {
     /// Whether the message is to be passed on. One that is not the member's own but `told` with a state is as old as the leaving that it
     /// is about, and weighs more than a return of the same time: whoever has not heard of the leaving tells it as a return.
     mutating func handle(_ intent: LeaveIntent, told: Bool = false, at now: Instant) -> Bool {
+        guard clock.isReachable(intent.ltime) else { return refuse("leave intent of", intent.node, intent.ltime) }
         clock.witness(intent.ltime)
         guard let place = members.place(intent.node) else { return buffer(intent.node, isLeave: true, intent.ltime, at: now) }
         let known = members[place].statusTime
@@ -68,6 +70,7 @@ extension SerfState {
 
     /// What a state says of our own return. A time that we never gave comes from a leaving that somebody else holds against us.
     mutating func heardOfOurReturn(_ time: UInt64, at now: Instant) {
+        guard clock.isReachable(time) else { return }
         clock.witness(time)
         guard lifecycle == .alive, time > members[config.name]?.statusTime ?? .max else { return }
         refute(at: now)

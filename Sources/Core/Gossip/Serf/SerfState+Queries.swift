@@ -35,6 +35,7 @@ extension SerfState {
 
     /// Whether the message is to be passed on.
     mutating func handle(_ query: QueryMessage, at now: Instant) -> Bool {
+        guard queryClock.isReachable(query.ltime) else { return refuse("query", query.name, query.ltime) }
         queryClock.witness(query.ltime)
         guard query.ltime >= queryTimeMin else { return false }
         let current = queryClock.time
@@ -77,13 +78,14 @@ extension SerfState {
     private mutating func send(_ message: [UInt8], for query: ReceivedQuery) {
         guard let address = query.address else { return log(.error, "failed to respond to query: no address") }
         requests.append(.send(message, to: address))
-        guard query.relayFactor > 0, members.count >= Int(query.relayFactor) + 1 else { return }
+        let relayFactor = min(Int(query.relayFactor), SerfLimits.relayFactorMax)
+        guard relayFactor > 0, members.count >= relayFactor + 1 else { return }
         let relayed = RelayMessage.encode(address: address.bytes, port: address.port, name: query.from, message: message)
         guard relayed.count <= config.queryResponseSizeLimit else {
             return log(.error, "relayed response exceeds limit of \(config.queryResponseSizeLimit) bytes")
         }
         let own = config.name
-        let helpers = members.choose(Int(query.relayFactor), &random) {
+        let helpers = members.choose(relayFactor, &random) {
             $0.status == .alive && $0.versions.protocolMax >= 5 && $0.name != own
         }
         for helper in helpers { requests.append(.send(relayed, to: helper.address)) }
@@ -139,6 +141,7 @@ extension SerfState {
     // MARK: Answers to our queries
 
     mutating func handle(_ response: QueryResponseMessage, at now: Instant) {
+        if (response.payload?.count ?? 0) > SerfLimits.responseSizeMax { return }
         guard collectors[response.ltime] != nil else {
             return log(.warn, "reply for non-running query (LTime: \(response.ltime), ID: \(response.id) From: \(response.from))")
         }

@@ -78,8 +78,8 @@ struct SerfState {
         clock.witness(recovered.clock)
         eventClock.witness(recovered.eventClock)
         queryClock.witness(recovered.queryClock)
-        eventTimeMin = recovered.eventClock &+ 1
-        queryTimeMin = recovered.queryClock &+ 1
+        if recovered.eventClock < eventClock.time { eventTimeMin = recovered.eventClock + 1 }
+        if recovered.queryClock < queryClock.time { queryTimeMin = recovered.queryClock + 1 }
         snapshot = SnapshotWriter(file: file, continuing: recovered, keepsMembersOnLeave: config.rejoinAfterLeave)
     }
 
@@ -107,8 +107,12 @@ struct SerfState {
     mutating func broadcast(
         _ message: [UInt8], on queue: WritableKeyPath<SerfState, BroadcastQueue>, token: UInt64 = 0, at now: Instant
     ) {
+        // What no packet has room for would never be sent.
+        if message.count > config.memberlist.udpBufferSize { return }
         self[keyPath: queue].enqueue(message, token: token)
-        if self[keyPath: queue].count > queueLimit { arm(.queues, at: tick(config.queueCheckInterval, atOrAfter: now)) }
+        let count = self[keyPath: queue].count
+        if count > queueLimit { arm(.queues, at: tick(config.queueCheckInterval, atOrAfter: now)) }
+        if count > SerfLimits.queueGrowthMax * queueLimit { self[keyPath: queue].prune(to: queueLimit) }
     }
 
     var queueLimit: Int { max(config.minQueueDepth, 2 * members.count) }
