@@ -21,8 +21,9 @@ extension [UInt8] {
 
     /// Appends that part of `bytes`.
     @inline(__always)
-    mutating func append(_ range: Range<Int>, of bytes: UnsafeRawBufferPointer) {
-        append(raw: UnsafeRawBufferPointer(rebasing: bytes[range]).assumingMemoryBound(to: UInt8.self))
+    mutating func append(_ range: Range<Int>, of bytes: Span<UInt8>) {
+        // The range is checked where the part is taken out.
+        bytes.extracting(range).withUnsafeBufferPointer { append(raw: $0) }
     }
 
     /// Appends the text's UTF-8 without an intermediate copy.

@@ -26,7 +26,7 @@ public struct MessagePackScanner: Sendable {
     /// Passes over what there is from `at` on; true when the last value has ended, right before `at`.
     ///
     /// `sizeMax` bounds what may still be to come, including these bytes: a count or length beyond it is refused as soon as it is seen.
-    public mutating func scan(_ bytes: UnsafeRawBufferPointer, _ at: inout Int, sizeMax: Int) throws(MessagePackError) -> Bool {
+    public mutating func scan(_ bytes: Span<UInt8>, _ at: inout Int, sizeMax: Int) throws(MessagePackError) -> Bool {
         while true {
             if raw > 0 {
                 let count = min(raw, bytes.count - at)

@@ -9,6 +9,8 @@ public enum Yamux {
     static let unacknowledgedMax = 256
     /// No longer than this goes into one frame, so that streams get their turns.
     static let payloadMax = 65_536
+    /// What a stream costs beside its bytes, as far as budgets are concerned.
+    public static let streamOverhead = 512
     static let keepAliveInterval = Duration.seconds(30)
     static let keepAliveTimeout = Duration.seconds(10)
 
@@ -51,13 +53,14 @@ public enum Yamux {
         }
 
         /// `bytes` has at least 12.
-        init(_ bytes: UnsafeRawBufferPointer) throws(YamuxError) {
+        init(_ bytes: Span<UInt8>) throws(YamuxError) {
             guard bytes[0] == 0 else { throw .invalidVersion }
             guard let kind = Kind(rawValue: bytes[1]) else { throw .invalidType }
             self.kind = kind
-            flags = Flags(rawValue: UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
-            stream = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
-            length = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
+            let raw = bytes.bytes
+            flags = Flags(rawValue: UInt16(bigEndian: raw.unsafeLoadUnaligned(fromByteOffset: 2, as: UInt16.self)))
+            stream = UInt32(bigEndian: raw.unsafeLoadUnaligned(fromByteOffset: 4, as: UInt32.self))
+            length = UInt32(bigEndian: raw.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt32.self))
         }
 
         @inline(__always)

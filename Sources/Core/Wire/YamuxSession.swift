@@ -57,23 +57,32 @@ public struct YamuxSession: Sendable {
     private var pingID: UInt32 = 0
     /// A ping is not answered yet; until when it must be.
     private var pongBy: Instant?
+    /// Until when the peer must open the windows of the streams that wait for that.
+    private var windowsBy = DeadlineQueue<UInt32>()
+    private let windowTimeout: Duration
+    /// Of the last tick.
+    private var now: Instant
     public private(set) var isOver = false
     /// Frames for the peer.
     public var output = OutputQueue()
 
-    public init(_ role: Role, streamsMax: Int = 16_384, at now: Instant) {
+    public init(_ role: Role, streamsMax: Int = 16_384, windowTimeout: Duration = .seconds(60), at now: Instant) {
         self.role = role
         self.streamsMax = streamsMax
+        self.windowTimeout = windowTimeout
+        self.now = now
         nextStream = role == .client ? 1 : 2
         pingAt = now + Yamux.keepAliveInterval
     }
 
     public var streamCount: Int { streams.count }
+    /// What the windows of the peer have no room for, all streams together.
+    public private(set) var pendingSize = 0
 
     // MARK: Receiving
 
     /// The next thing that the input from `at` on tells; nil when all of it is read.
-    public mutating func next(_ input: UnsafeRawBufferPointer, _ at: inout Int) throws(YamuxError) -> Event? {
+    public mutating func next(_ input: Span<UInt8>, _ at: inout Int) throws(YamuxError) -> Event? {
         while !isOver {
             if let event = followUp {
                 followUp = nil
@@ -101,11 +110,11 @@ public struct YamuxSession: Sendable {
         return nil
     }
 
-    private mutating func readHeader(_ input: UnsafeRawBufferPointer, _ at: inout Int) throws(YamuxError) -> Yamux.Header? {
+    private mutating func readHeader(_ input: Span<UInt8>, _ at: inout Int) throws(YamuxError) -> Yamux.Header? {
         let available = input.count - at
         if partialHeader.isEmpty, available >= Yamux.headerSize {
             defer { at += Yamux.headerSize }
-            return try Yamux.Header(UnsafeRawBufferPointer(rebasing: input[at..<at + Yamux.headerSize]))
+            return try Yamux.Header(input.extracting(at..<at + Yamux.headerSize))
         }
         let count = min(available, Yamux.headerSize - partialHeader.count)
         partialHeader.append(at..<at + count, of: input)
@@ -113,7 +122,7 @@ public struct YamuxSession: Sendable {
         if partialHeader.count < Yamux.headerSize { return nil }
         let whole = partialHeader
         partialHeader.removeAll(keepingCapacity: true)
-        return try whole.withUnsafeBytes { bytes in Result { () throws(YamuxError) in try Yamux.Header(bytes) } }.get()
+        return try Yamux.Header(whole.span)
     }
 
     private mutating func fail(_ error: YamuxError) -> YamuxError {
@@ -204,6 +213,9 @@ public struct YamuxSession: Sendable {
     private mutating func forget(_ id: UInt32) {
         guard let stream = streams.removeValue(forKey: id) else { return }
         if !stream.isAcknowledged { unacknowledged -= 1 }
+        guard !stream.pending.isEmpty else { return }
+        pendingSize -= stream.pending.count - stream.sent
+        windowsBy[id] = nil
     }
 
     /// So many bytes of the stream need no room any more.
@@ -242,14 +254,17 @@ public struct YamuxSession: Sendable {
         guard let stream = streams[id], !stream.isClosing, !bytes.isEmpty else { return }
         guard stream.pending.isEmpty else {
             streams[id]?.pending.append(contentsOf: bytes)
+            pendingSize += bytes.count
             return
         }
         let count = min(bytes.count, stream.sendWindow)
-        bytes.withUnsafeBytes { writeData(id, UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+        writeData(id, bytes.span.extracting(first: count))
         streams[id]?.sendWindow -= count
         if count < bytes.count {
             streams[id]?.pending = bytes
             streams[id]?.sent = count
+            pendingSize += bytes.count - count
+            windowsBy[id] = now + windowTimeout
         }
     }
 
@@ -259,17 +274,21 @@ public struct YamuxSession: Sendable {
     private mutating func sendPending(_ id: UInt32) {
         guard var stream = streams[id], !stream.pending.isEmpty, stream.sendWindow > 0 else { return }
         let count = min(stream.pending.count - stream.sent, stream.sendWindow)
-        stream.pending.withUnsafeBytes { writeData(id, UnsafeRawBufferPointer(rebasing: $0[stream.sent..<stream.sent + count])) }
+        writeData(id, stream.pending.span.extracting(stream.sent..<stream.sent + count))
         stream.sent += count
         stream.sendWindow -= count
+        pendingSize -= count
         if stream.sent == stream.pending.count {
             (stream.pending, stream.sent) = ([], 0)
+            windowsBy[id] = nil
+        } else {
+            windowsBy[id] = now + windowTimeout
         }
         streams[id] = stream
         if stream.isClosing { finish(id) }
     }
 
-    private mutating func writeData(_ id: UInt32, _ bytes: UnsafeRawBufferPointer) {
+    private mutating func writeData(_ id: UInt32, _ bytes: Span<UInt8>) {
         var at = 0
         while at < bytes.count {
             let end = min(bytes.count, at + Yamux.payloadMax)
@@ -306,14 +325,25 @@ public struct YamuxSession: Sendable {
         forget(id)
     }
 
+    /// Ends the session in our turn; the peer is told that the fault is not its.
+    public mutating func goAway() {
+        if isOver { return }
+        isOver = true
+        write(Yamux.Header(.goAway, length: Yamux.GoAwayCode.internalError.rawValue))
+    }
+
     // MARK: Time
 
     /// When `tick` wants to be called.
     public var deadline: Instant { min(pingAt, pongBy ?? .distantFuture) }
 
+    /// A stream whose window the peer has not opened in time, each once: to be reset.
+    public mutating func stalledStream(at now: Instant) -> UInt32? { windowsBy.popExpired(at: now) }
+
     /// Sends pings, and notices when they are not answered.
     public mutating func tick(at now: Instant) throws(YamuxError) {
         if isOver { return }
+        self.now = max(self.now, now)
         if let pongBy, now >= pongBy { throw fail(.keepAliveTimeout) }
         guard now >= pingAt else { return }
         pingAt = now + Yamux.keepAliveInterval

@@ -23,6 +23,10 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
     let logger: Logger
     let pool: PeerPool
     let clients: ClientCounter
+    private let gossipClients: ClientCounter
+    private let budget: PortBudget
+    /// Of connections that are closed, by their numbers: the calls that are still to be answered.
+    private var orphans: [UInt32: (client: String, calls: Int)] = [:]
     /// Connections that we dialed, by the pool's number for them.
     var dialed: [PeerSocket?] = []
     /// Connections of those who dialed us, by a number that is never used again.
@@ -64,8 +68,6 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
     }
 
     static let receiveSize = 128 << 10
-    /// Streams of gossip that others have opened; more are closed at once.
-    static let gossipStreamsMax = 512
     static let sweepInterval = Duration.seconds(1)
 
     /// Binds the ports, so that it fails before anything runs: `ListeningSocket.Failure`, whose text is the reference's.
@@ -76,6 +78,8 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
         waker = try Waker()
         pool = PeerPool(limits: configuration.limits, boundAddress: configuration.origin.host)
         clients = ClientCounter(max: configuration.connectionsPerClientMax)
+        gossipClients = ClientCounter(max: configuration.limits.acceptedGossipStreamsPerSourceMax)
+        budget = PortBudget(configuration.limits)
         received = .allocate(byteCount: Self.receiveSize, alignment: 64)
         resolver = Resolver { [weak self] token, found in self?.resolved(token, found) }
         try waker.attach(to: events)
@@ -239,8 +243,8 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
             switch message {
             case .call(let id, let address, let channel, let bytes, let timeout):
                 pool.call(id, to: address, channel, bytes, timeout: timeout, at: now, into: &effects)
-            case .reply(let id, let bytes): accepted[UInt32(truncatingIfNeeded: id.number >> 32)]?.reply(id, bytes)
-            case .refuse(let id): accepted[UInt32(truncatingIfNeeded: id.number >> 32)]?.refuse(id)
+            case .reply(let id, let bytes): if let socket = caller(id) { socket.reply(id, bytes) }
+            case .refuse(let id): if let socket = caller(id) { socket.refuse(id) }
             case .packet(let bytes, let address, let pool):
                 if let target = addresses.parse(address) { gossip[Int(pool.rawValue)]?.add(bytes, to: target) }
             }
@@ -287,15 +291,30 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
 
     /// Takes a connection that was accepted, unless there are too many.
     func adopt(_ fd: Int32, from address: SocketAddress, _ port: InboundConnection.Port) {
-        guard port == .server ? clients.add(address.host) : gossipStreams < Self.gossipStreamsMax else {
+        guard isWelcome(address.host, port) else {
             close(fd)
             return
         }
         if port == .server { outgoing.append(.measured(RequestMeasures(connections: 1))) } else { gossipStreams += 1 }
         lastAccepted &+= 1
-        let connection = InboundConnection(port, limits: configuration.limits, at: now)
+        let connection = InboundConnection(port, limits: configuration.limits, client: address.host, budget: budget, at: now)
         accepted[lastAccepted] = PeerSocket.adopt(fd, from: address, connection, lastAccepted, of: self)
         if nextSweep == .distantFuture { nextSweep = now + Self.sweepInterval }
+    }
+
+    private func isWelcome(_ client: String, _ port: InboundConnection.Port) -> Bool {
+        if port == .server { return clients.add(client) }
+        return gossipStreams < configuration.limits.acceptedGossipStreamsMax && gossipClients.add(client)
+    }
+
+    /// Who waits for the answer to a call; nil if the connection is gone.
+    private func caller(_ id: CallID) -> PeerSocket? {
+        let number = UInt32(truncatingIfNeeded: id.number >> 32)
+        if let socket = accepted[number] { return socket }
+        guard let orphan = orphans[number] else { return nil }
+        budget.endCalls(of: orphan.client)
+        orphans[number] = orphan.calls == 1 ? nil : (orphan.client, orphan.calls - 1)
+        return nil
     }
 
     /// Flushes the socket at the end of the turn.
@@ -315,8 +334,12 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
         for socket in sockets { socket.receive() }
     }
 
-    func released(_ port: InboundConnection.Port, _ client: String) {
-        if port == .server { clients.remove(client) } else { gossipStreams -= 1 }
+    func released(_ connection: InboundConnection, _ number: UInt32, _ client: String) {
+        let calls = connection.closed()
+        if calls > 0 { orphans[number] = (client, calls) }
+        if connection.port == .server { return clients.remove(client) }
+        gossipStreams -= 1
+        gossipClients.remove(client)
     }
 
     /// Connections that stand or are being made.

@@ -137,7 +137,7 @@ final class PeerSocket: EventSource {
             if count > 0 {
                 // Less than was asked for: nothing is left. If the peer is done, the end is, and no event will tell.
                 if count < buffer.count, !isPeerDone { isReadable = false }
-                take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                take(UnsafeRawBufferPointer(rebasing: buffer[..<count]).assumingMemoryBound(to: UInt8.self))
             } else if count < 0, errno == EAGAIN {
                 isReadable = false
             } else {
@@ -146,14 +146,14 @@ final class PeerSocket: EventSource {
         }
     }
 
-    private func take(_ input: UnsafeRawBufferPointer) {
+    private func take(_ input: UnsafeBufferPointer<UInt8>) {
         switch side {
         case .dialed(let id):
-            transport.tellPool { pool, effects in pool.received(id, input, at: transport.now, into: &effects) }
+            transport.tellPool { pool, effects in pool.received(id, input.span, at: transport.now, into: &effects) }
         case .accepted(let connection, let number, _):
             if lingerUntil != nil { return }
             var calls: [InboundCall] = []
-            connection.receive(input, at: transport.now, into: &calls)
+            connection.receive(input.span, at: transport.now, into: &calls)
             post(calls, number)
             settle(connection)
         }
@@ -285,6 +285,6 @@ final class PeerSocket: EventSource {
         if let key { transport.events.remove(key) }
         key = nil
         Glibc.close(fd)
-        if case .accepted(let connection, _, let client) = side { transport.released(connection.port, client) }
+        if case .accepted(let connection, let number, let client) = side { transport.released(connection, number, client) }
     }
 }

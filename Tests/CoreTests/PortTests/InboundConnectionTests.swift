@@ -9,7 +9,7 @@ import Testing
         var from = 0
         while from < bytes.count {
             let count = min(cut, bytes.count - from)
-            Array(bytes[from..<from + count]).withUnsafeBytes { connection.receive($0, at: .zero, into: &calls) }
+            connection.receive(bytes.span.extracting(from..<from + count), at: .zero, into: &calls)
             from += count
         }
         return calls
@@ -66,10 +66,8 @@ import Testing
             let all = answers.flatMap { $0 }
             for start in stride(from: 0, to: all.count, by: cut) {
                 let piece = Array(all[start..<min(all.count, start + cut)])
-                try piece.withUnsafeBytes { input in
-                    var at = 0
-                    while at < input.count { if let message = try assembler.take(input, &at) { found.append(message) } }
-                }
+                var at = 0
+                while at < piece.count { if let message = try assembler.take(piece.span, &at) { found.append(message) } }
             }
             #expect(found == answers)
         }
@@ -263,10 +261,9 @@ import Testing
         calls = reply(connection, calls[0].serial, PortSamples.reply(3))
         #expect(calls.isEmpty && connection.end == .open)
         var ended: [UInt32] = []
-        output(connection).withUnsafeBytes { input in
-            var at = 0
-            while let event = try? session.next(input, &at) { if case .ended(let id) = event { ended.append(id) } }
-        }
+        let input = output(connection)
+        var at = 0
+        while let event = try? session.next(input.span, &at) { if case .ended(let id) = event { ended.append(id) } }
         // The stream of an area's gossip is closed, the other one when all of it is answered.
         #expect(ended == [other, id])
     }

@@ -101,7 +101,7 @@ struct PortHarness {
             let piece = Array(wire.toServer.prefix(Int.random(in: 1...pieceMax, using: &random)))
             wires[id]!.toServer.removeFirst(piece.count)
             var calls: [InboundCall] = []
-            piece.withUnsafeBytes { wire.inbound.receive($0, at: now, into: &calls) }
+            wire.inbound.receive(piece.span, at: now, into: &calls)
             asked += calls.map { (id, $0) }
             isMoved = true
         }
@@ -122,7 +122,7 @@ struct PortHarness {
         }
         let piece = Array(toClient.prefix(Int.random(in: 1...pieceMax, using: &random)))
         wires[id]!.toClient.removeFirst(piece.count)
-        piece.withUnsafeBytes { pool.received(id, $0, at: now, into: &effects) }
+        pool.received(id, piece.span, at: now, into: &effects)
         return true
     }
 

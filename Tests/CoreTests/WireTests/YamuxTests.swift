@@ -17,22 +17,20 @@ struct YamuxEnd {
     init(_ role: YamuxSession.Role, streamsMax: Int = 100) { session = YamuxSession(role, streamsMax: streamsMax, at: .zero) }
 
     mutating func receive(_ bytes: [UInt8]) {
-        bytes.withUnsafeBytes { input in
-            var at = 0
-            do throws(YamuxError) {
-                while let event = try session.next(input, &at) {
-                    switch event {
-                    case .opened(let id): opened.append(id)
-                    case .data(let id, let range):
-                        received[id, default: []] += Array(input[range])
-                        if consumes { session.consumed(id, range.count) }
-                    case .ended(let id): ended.append(id)
-                    case .reset(let id): resets.append(id)
-                    }
+        var at = 0
+        do throws(YamuxError) {
+            while let event = try session.next(bytes.span, &at) {
+                switch event {
+                case .opened(let id): opened.append(id)
+                case .data(let id, let range):
+                    received[id, default: []] += Array(bytes[range])
+                    if consumes { session.consumed(id, range.count) }
+                case .ended(let id): ended.append(id)
+                case .reset(let id): resets.append(id)
                 }
-            } catch {
-                self.error = error
             }
+        } catch {
+            self.error = error
         }
     }
 
@@ -48,7 +46,7 @@ struct YamuxEnd {
         var headers: [Yamux.Header] = []
         var at = 0
         while at < bytes.count {
-            guard let header = bytes.withUnsafeBytes({ try? Yamux.Header(UnsafeRawBufferPointer(rebasing: $0[at...])) }) else { break }
+            guard let header = try? Yamux.Header(bytes.span.extracting(at..<bytes.count)) else { break }
             headers.append(header)
             at += 12 + (header.kind == .data ? Int(header.length) : 0)
         }
@@ -65,7 +63,7 @@ struct YamuxEnd {
         #expect(frames.count > 15)
         for frame in frames {
             let bytes = hex(frame["header_hex"] as? String ?? "")
-            let header = try bytes.withUnsafeBytes { try Yamux.Header($0) }
+            let header = try Yamux.Header(bytes.span)
             var encoded: [UInt8] = []
             header.append(to: &encoded)
             #expect(encoded == bytes)

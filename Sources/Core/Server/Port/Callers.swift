@@ -12,7 +12,7 @@ final class SequenceCaller {
 
     func start(_ call: CallID) { calls.append(call) }
 
-    func receive(_ input: UnsafeRawBufferPointer, _ at: inout Int, into results: inout [(CallID, CallResult)]) throws(PortError) {
+    func receive(_ input: Span<UInt8>, _ at: inout Int, into results: inout [(CallID, CallResult)]) throws(PortError) {
         while at < input.count {
             guard first < calls.count else { throw PortError("unexpected answer") }
             guard let bytes = try assembler.take(input, &at) else { return }
@@ -39,7 +39,7 @@ final class GossipCaller {
     /// What there is of an answer when the peer closes.
     var received: [UInt8] { assembler.partial }
 
-    func receive(_ input: UnsafeRawBufferPointer, into results: inout [(CallID, CallResult)]) {
+    func receive(_ input: Span<UInt8>, into results: inout [(CallID, CallResult)]) {
         guard let waiting = call else { return }
         var at = 0
         var answer: [UInt8]
@@ -64,9 +64,9 @@ final class SnapshotCaller {
 
     init(_ limits: PortLimits) { sizeMax = limits.snapshotSizeMax }
 
-    func receive(_ input: UnsafeRawBufferPointer) throws(PortError) {
+    func receive(_ input: Span<UInt8>) throws(PortError) {
         if received.count + input.count > sizeMax { throw PortError("snapshot is too large") }
-        received.append(contentsOf: input)
+        received.append(0..<input.count, of: input)
     }
 }
 
@@ -79,6 +79,8 @@ final class MuxCaller {
     private var streams = SortedMap<UInt32, Stream>()
     private var idle: [UInt32] = []
     private var streamOf = LookupTable<CallID, UInt32>()
+    /// Bytes of unfinished answers, all streams together.
+    private var assemblySize = 0
     /// Calls for which no stream may be opened yet.
     private var held: [(call: CallID, bytes: [UInt8])] = []
 
@@ -115,7 +117,7 @@ final class MuxCaller {
 
     func cancel(_ call: CallID) {
         if let id = streamOf.removeValue(forKey: call) {
-            streams.removeValue(forKey: id)
+            remove(id)
             session.reset(id)
         } else {
             held.removeAll { $0.call == call }
@@ -132,14 +134,14 @@ final class MuxCaller {
         held.removeFirst(started)
     }
 
-    func receive(_ input: UnsafeRawBufferPointer, _ at: inout Int, into results: inout [(CallID, CallResult)]) throws(PortError) {
+    func receive(_ input: Span<UInt8>, _ at: inout Int, into results: inout [(CallID, CallResult)]) throws(PortError) {
         do throws(YamuxError) {
             while let event = try session.next(input, &at) {
                 switch event {
                 case .opened(let id): session.reset(id)
                 case .data(let id, let range):
                     session.consumed(id, range.count)
-                    take(UnsafeRawBufferPointer(rebasing: input[range]), of: id, into: &results)
+                    take(input.extracting(range), of: id, into: &results)
                 case .ended(let id): lose(id, into: &results)
                 case .reset(let id): lose(id, into: &results)
                 }
@@ -150,13 +152,16 @@ final class MuxCaller {
         if !held.isEmpty { startHeld() }
     }
 
-    private func take(_ input: UnsafeRawBufferPointer, of id: UInt32, into results: inout [(CallID, CallResult)]) {
+    private func take(_ input: Span<UInt8>, of id: UInt32, into results: inout [(CallID, CallResult)]) {
         var at = 0
         var message: [UInt8]?
         var failure: PortError?
         let isKnown = streams.update(id) { stream in
+            assemblySize -= stream.assembler.partial.count
             do throws(PortError) { message = try stream.assembler.take(input, &at) } catch { failure = error }
+            assemblySize += stream.assembler.partial.count
         }
+        if assemblySize > limits.assemblySizeMax { failure = PortError("too many unfinished messages") }
         guard isKnown, let call = streams[id]?.call else { return lose(id, into: &results) }
         if let failure {
             finish(call, id, isReusable: false)
@@ -178,15 +183,22 @@ final class MuxCaller {
             streams.update(id) { $0.call = nil }
             idle.append(id)
         } else {
-            streams.removeValue(forKey: id)
+            remove(id)
             session.close(id)
         }
+    }
+
+    @discardableResult
+    private func remove(_ id: UInt32) -> Stream? {
+        guard let stream = streams.removeValue(forKey: id) else { return nil }
+        assemblySize -= stream.assembler.partial.count
+        return stream
     }
 
     /// The peer has closed the stream, or sent what nobody asked for.
     private func lose(_ id: UInt32, into results: inout [(CallID, CallResult)]) {
         session.close(id)
-        guard let stream = streams.removeValue(forKey: id) else { return }
+        guard let stream = remove(id) else { return }
         if let call = stream.call {
             streamOf.removeValue(forKey: call)
             results.append((call, .failed("EOF")))

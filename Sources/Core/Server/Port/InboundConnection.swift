@@ -39,16 +39,22 @@ public final class InboundConnection {
     public private(set) var end = End.open
     /// Nil: waits for as long as it takes.
     private var handshakeDeadline: Instant?
+    private let source: CallSource
+    private var kind = PortBudget.Kind.messages
+    /// What the budget counts for this connection.
+    private var counted = 0
 
-    public init(_ port: Port, limits: PortLimits, at now: Instant) {
+    /// `client` is the address of the peer, without its port.
+    public init(_ port: Port, limits: PortLimits, client: String = "", budget: PortBudget? = nil, at now: Instant) {
         self.port = port
         self.limits = limits
+        source = CallSource(client, budget ?? PortBudget(limits))
         switch port {
         case .server:
             mode = .unknown
             if limits.handshakeTimeout > .zero { handshakeDeadline = now + limits.handshakeTimeout }
         case .gossip(let pool):
-            mode = .whole(WholeServer(pool == .lan ? .lan : .wan, limits))
+            mode = .whole(WholeServer(pool == .lan ? .lan : .wan, limits, source, at: now))
             handshakeDeadline = now + streamTimeout
         }
     }
@@ -74,6 +80,7 @@ public final class InboundConnection {
     public func wrote(_ count: Int) {
         stall.moved()
         if case .mux(let server) = mode { server.session.output.removeFirst(count) } else { ownOutput.removeFirst(count) }
+        if counted > 0 { self.count() }
     }
 
     /// False while the peer is to be held back: it does not take its answers, or has asked for as much as it may.
@@ -86,7 +93,7 @@ public final class InboundConnection {
         }
     }
 
-    public func receive(_ input: UnsafeRawBufferPointer, at now: Instant, into calls: inout [InboundCall]) {
+    public func receive(_ input: Span<UInt8>, at now: Instant, into calls: inout [InboundCall]) {
         guard end == .open, input.count > 0 else { return }
         var at = 0
         if case .unknown = mode {
@@ -96,8 +103,8 @@ public final class InboundConnection {
         do throws(PortError) {
             switch mode {
             case .unknown: break
-            case .sequence(let server): try server.receive(input, &at, into: &calls)
-            case .mux(let server): try server.receive(input, &at, into: &calls)
+            case .sequence(let server): try server.receive(input, &at, at: now, into: &calls)
+            case .mux(let server): try server.receive(input, &at, at: now, into: &calls)
             case .whole(let server):
                 try server.receive(input, &at, into: &calls)
                 if !server.isWaiting { handshakeDeadline = nil }
@@ -105,6 +112,7 @@ public final class InboundConnection {
         } catch {
             fail(error.text)
         }
+        count()
     }
 
     private func fail(_ text: String) {
@@ -115,21 +123,61 @@ public final class InboundConnection {
     private func begin(_ byte: UInt8, at now: Instant) {
         handshakeDeadline = nil
         switch byte {
-        case 0: mode = .sequence(SequenceServer(.rpc, limits))
-        case 1: mode = .sequence(SequenceServer(.raft, limits))
-        case 4: mode = .mux(MuxServer(limits, at: now))
-        case 5: mode = .whole(WholeServer(.snapshot, limits))
+        case 0: mode = .sequence(SequenceServer(.rpc, limits, source))
+        case 1:
+            mode = .sequence(SequenceServer(.raft, limits, source))
+            kind = .states
+        case 4: mode = .mux(MuxServer(limits, source, at: now))
+        case 5:
+            mode = .whole(WholeServer(.snapshot, limits, source, at: now))
+            kind = .states
         default: end = .now("unrecognized RPC byte: byte=\(byte)")
         }
     }
 
     /// The peer sends no more.
     public func receivedEnd(at now: Instant, into calls: inout [InboundCall]) {
-        if case .whole(let server) = mode, server.receivedEnd(into: &calls) {
-            handshakeDeadline = nil
-        } else if end == .open {
-            end = .now("")
+        do throws(PortError) {
+            if case .whole(let server) = mode, try server.receivedEnd(into: &calls) {
+                handshakeDeadline = nil
+            } else if end == .open {
+                end = .now("")
+            }
+        } catch {
+            fail(error.text)
         }
+    }
+
+    // MARK: Budget
+
+    private var heldSize: Int {
+        switch mode {
+        case .unknown: 0
+        case .sequence(let server): server.heldSize + ownOutput.count
+        case .mux(let server): server.heldSize + server.session.output.count
+        case .whole(let server): server.heldSize + ownOutput.count
+        }
+    }
+
+    /// Counts what the connection holds now. One that holds more than the budget has is given up.
+    private func count() {
+        let held = heldSize / PortBudget.grain * PortBudget.grain
+        if held == counted { return }
+        if source.budget.change(kind, of: source.name, by: held - counted) {
+            counted = held
+        } else if case .mux(let server) = mode {
+            server.session.goAway()
+            fail("too much memory is held for this client")
+        } else {
+            end = .now("too much memory is held for this client")
+        }
+    }
+
+    /// The connection is closed: returns how many calls are still to be answered, for whom the budget is to be told by `endCalls`.
+    public func closed() -> Int {
+        if counted > 0 { _ = source.budget.change(kind, of: source.name, by: -counted) }
+        counted = 0
+        return source.callCount
     }
 
     // MARK: Answers
@@ -140,12 +188,13 @@ public final class InboundConnection {
             switch mode {
             case .unknown: break
             case .sequence(let server):
-                try server.reply(serial, bytes, &ownOutput, into: &calls)
+                try server.reply(serial, bytes, &ownOutput, at: now, into: &calls)
                 if server.channel == .rpc, end == .open, RPCReply.endsStream(bytes) {
+                    for call in calls { _ = server.refuse(call.serial) }
                     calls = []
                     end = .afterOutput
                 }
-            case .mux(let server): try server.reply(serial, bytes, into: &calls)
+            case .mux(let server): server.reply(serial, bytes, at: now, into: &calls)
             case .whole(let server):
                 guard server.takeReply(serial) else { return }
                 ownOutput.append(bytes)
@@ -154,15 +203,18 @@ public final class InboundConnection {
         } catch {
             fail(error.text)
         }
+        count()
     }
 
     /// The call gets no answer: its connection, or stream, is closed.
     public func refuse(_ serial: UInt32) {
-        if case .mux(let server) = mode {
-            server.refuse(serial)
-        } else {
-            end = .now("")
+        switch mode {
+        case .unknown: return
+        case .mux(let server): return server.refuse(serial)
+        case .sequence(let server): _ = server.refuse(serial)
+        case .whole(let server): _ = server.takeReply(serial)
         }
+        end = .now("")
     }
 
     // MARK: Time
@@ -170,9 +222,13 @@ public final class InboundConnection {
     /// Called about every second.
     public func tick(at now: Instant) {
         if let handshakeDeadline, now >= handshakeDeadline { end = .now("i/o timeout") }
-        if case .mux(let server) = mode {
-            do throws(YamuxError) { try server.session.tick(at: now) } catch { fail(error.text) }
+        switch mode {
+        case .unknown: break
+        case .mux(let server): do throws(YamuxError) { try server.tick(at: now) } catch { fail(error.text) }
+        case .sequence(let server): if server.isLate(at: now) { end = .now("i/o timeout") }
+        case .whole(let server): if server.isLate(at: now) { end = .now("i/o timeout") }
         }
+        count()
         if case .gossip = port {
             if stall.isStalled(output.count, for: streamTimeout, at: now) { end = .now("i/o timeout") }
         } else if stall.isStalled(output.count, for: limits.writeTimeout, at: now) {

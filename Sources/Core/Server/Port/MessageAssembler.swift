@@ -52,7 +52,7 @@ struct MessageAssembler {
     }
 
     /// Reads from `at` on; the message if it ends in this piece, right before `at`.
-    mutating func take(_ input: UnsafeRawBufferPointer, _ at: inout Int) throws(PortError) -> [UInt8]? {
+    mutating func take(_ input: Span<UInt8>, _ at: inout Int) throws(PortError) -> [UInt8]? {
         let start = at
         while true {
             switch phase {
@@ -141,12 +141,12 @@ struct MessageAssembler {
         }
     }
 
-    private mutating func keep(_ input: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> [UInt8]? {
+    private mutating func keep(_ input: Span<UInt8>, _ start: Int, _ end: Int) -> [UInt8]? {
         partial.append(start..<end, of: input)
         return nil
     }
 
-    private mutating func finish(_ input: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> [UInt8] {
+    private mutating func finish(_ input: Span<UInt8>, _ start: Int, _ end: Int) -> [UInt8] {
         var message: [UInt8] = []
         swap(&message, &partial)
         message.append(start..<end, of: input)

@@ -160,7 +160,7 @@ public final class PeerPool {
 
     public func wrote(_ id: Int, _ count: Int) { connection(id)?.wrote(count) }
 
-    public func received(_ id: Int, _ input: UnsafeRawBufferPointer, at now: Instant, into effects: inout [Effect]) {
+    public func received(_ id: Int, _ input: Span<UInt8>, at now: Instant, into effects: inout [Effect]) {
         guard let connection = connection(id), connection.state == .open else { return }
         var failure: PortError?
         do throws(PortError) { try connection.receive(input, at: now, into: &results) } catch { failure = error }

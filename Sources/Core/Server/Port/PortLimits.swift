@@ -4,10 +4,28 @@ public struct PortLimits: Sendable {
     public var messageSizeMax = 256 << 20
     /// The state that follows an InstallSnapshot, and the archive of a snapshot request.
     public var snapshotSizeMax = 2 << 30
-    /// Streams of one multiplexed connection that are open at a time; what goes over is reset.
+    /// Streams of one multiplexed connection that are open at a time, and calls of it that are not answered yet, those of streams that the
+    /// peer has reset included; what goes over is reset.
     public var streamsMax = 16_384
-    /// Unfinished messages on all streams of one connection.
+    /// Unfinished messages on all streams of one connection; a stream that goes over is reset.
     public var assemblySizeMax = 512 << 20
+    /// What follows calls that are not answered yet, on all streams of one connection; a stream that goes over is reset.
+    public var backlogSizeMax = 16 << 20
+    /// What all connections of others hold, and those of one address; a connection that goes over is closed (`PortBudget`).
+    public var heldMessagesMax = 1 << 30
+    public var heldMessagesPerSourceMax = 512 << 20
+    public var heldStatesMax = 4 << 30
+    public var heldStatesPerSourceMax = 2_304 << 20
+    /// Calls of others that are not answered yet, those of closed connections included, and those of one address; what goes over is
+    /// reset or closed.
+    public var callsMax = 262_144
+    public var callsPerSourceMax = 65_536
+    /// A message that is begun must come to its end within this, and more for each piece of `messageRateMin` bytes that has come.
+    public var messageTimeout = Duration.seconds(30)
+    /// Bytes a second.
+    public var messageRateMin = 64 << 10
+    /// A stream whose peer opens no window for its answer is reset after this.
+    public var windowTimeout = Duration.seconds(60)
     /// Calls of one Raft connection that are not answered yet; the reference's pipeline has 128. No more are read beyond.
     public var raftCallsMax = 1_024
     /// Answers that the peer has not taken; no more calls are read beyond.
@@ -17,6 +35,9 @@ public struct PortLimits: Sendable {
     public var idleRaftConnectionsMax = 3
     /// Calls to one peer that are not answered yet.
     public var callsPerPeerMax = 32_768
+    /// Streams of gossip that others have opened, and those of one address; more are closed at once.
+    public var acceptedGossipStreamsMax = 512
+    public var acceptedGossipStreamsPerSourceMax = 64
     /// Gossip streams that this agent has opened.
     public var gossipStreamsMax = 256
     /// Snapshot requests to other servers that are under way.
@@ -35,6 +56,9 @@ public struct PortLimits: Sendable {
     public var wanStreamTimeout = Duration.seconds(30)
 
     public init() {}
+
+    /// How long a message may take of which so much has come.
+    func messageTimeout(received: Int) -> Duration { messageTimeout + .seconds(received / max(1, messageRateMin)) }
 
     public static let server = PortLimits()
 
