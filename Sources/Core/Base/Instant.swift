@@ -16,7 +16,10 @@ public struct Instant: Hashable, Comparable, Sendable {
         let (sum, overflow) = a.nanoseconds.addingReportingOverflow(d.nanoseconds)
         return Instant(nanoseconds: overflow ? (d.nanoseconds > 0 ? .max : .min) : sum)
     }
-    public static func - (a: Instant, d: Duration) -> Instant { a + .nanoseconds(-d.nanoseconds) }
+    public static func - (a: Instant, d: Duration) -> Instant {
+        let (difference, overflow) = a.nanoseconds.subtractingReportingOverflow(d.nanoseconds)
+        return Instant(nanoseconds: overflow ? (d.nanoseconds > 0 ? .min : .max) : difference)
+    }
     public static func - (a: Instant, b: Instant) -> Duration { .nanoseconds(a.nanoseconds &- b.nanoseconds) }
     public static func += (a: inout Instant, d: Duration) { a = a + d }
 }
