@@ -156,6 +156,28 @@ import Testing
         if let found = try? read(archive) { #expect(found.state == state && found.description.index == 46) }
     }
 
+    @Test func `an archive that unpacks to far more than it is is refused on the way`() {
+        // A state of zeros, of which a mebibyte takes a kibibyte in the archive.
+        let zeros = [UInt8](repeating: 0, count: 1 << 20)
+        let gzip = Self.tools.makeGzip()
+        var bytes: [UInt8] = []
+        let header = member("meta.json", Self.meta) + Tar.header(name: "state.bin", size: 1 << 32, modified: 0)
+        gzip.compress(header, isLast: false, into: &bytes)
+        for _ in 0..<300 { gzip.compress(zeros, isLast: false, into: &bytes) }
+        gzip.compress([], isLast: true, into: &bytes)
+        #expect(bytes.count < 4 << 20)
+        var reader = ArchiveReader(bytes, tools: Self.tools)
+        var size = 0
+        var refusal = ""
+        do throws(ArchiveError) {
+            while true { if case .state(let piece) = try reader.next() { size += piece.count } }
+        } catch {
+            refusal = error.text
+        }
+        let most = max(ArchiveReader.unpackedSizeMin, ArchiveReader.ratioMax * bytes.count)
+        #expect(refusal == "failed to read snapshot file: it unpacks to more than \(most) bytes" && size <= most)
+    }
+
     @Test func `what grows without end when it is unpacked needs no memory`() {
         // 256 MiB of zeros behind the end: counted, not kept.
         let zeros = [UInt8](repeating: 0, count: 1 << 20)

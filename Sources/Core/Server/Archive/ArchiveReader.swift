@@ -75,6 +75,8 @@ public struct ArchiveReader {
     private var description = ArchiveDescription()
     private var stateSize = 0
     private var surplus = 0
+    /// All that came out of the archive.
+    private var unpackedSize = 0
     /// More may come out of what was taken in.
     private var hasMore = false
     private var isRead = false
@@ -83,6 +85,10 @@ public struct ArchiveReader {
     static let sliceSize = 256 << 10
     /// Of the description, and of the list of sums.
     static let textSizeMax = 4 << 20
+    /// An archive unpacks to this much, and to `ratioMax` times its own size: states are texts, which shrink to a tenth; what shrinks to a
+    /// thousandth was made to fill memory.
+    static let unpackedSizeMin = 256 << 20
+    static let ratioMax = 200
 
     public init(_ archive: [UInt8], tools: some ArchiveTools) {
         self.archive = archive
@@ -110,6 +116,9 @@ public struct ArchiveReader {
             }
         }
         hasMore = out.count == Self.sliceSize
+        unpackedSize += out.count
+        let most = max(Self.unpackedSizeMin, Self.ratioMax * archive.count)
+        if unpackedSize > most { throw self.failure("it unpacks to more than \(most) bytes") }
         var state: [UInt8] = []
         try take(out, &state)
         if let failure { throw try stopped(by: failure.text) }
