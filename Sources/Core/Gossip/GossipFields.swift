@@ -32,7 +32,7 @@ struct GossipFields {
         left -= 1
         defer { index += 1 }
         guard index < order.count else { return MessagePackKey() }
-        return MessagePackKey(order[index].utf8Start, order[index].utf8CodeUnitCount)
+        return MessagePackKey(order[index])
     }
 }
 

@@ -17,10 +17,10 @@ public enum Base64 {
 
     /// Appends the base64 of `bytes` to `out`.
     public static func append(_ bytes: [UInt8], to out: inout [UInt8]) {
-        bytes.withUnsafeBufferPointer { append($0, to: &out) }
+        append(bytes.span, to: &out)
     }
 
-    static func append(_ bytes: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
+    static func append(_ bytes: Span<UInt8>, to out: inout [UInt8]) {
         out.reserveCapacity(out.count + (bytes.count + 2) / 3 * 4)
         var at = 0
         while at + 3 <= bytes.count {

@@ -2,8 +2,7 @@
 public enum GoDuration {
     /// The length that the text spells. Throws Go's words for what is wrong with it.
     public static func parse(_ text: String) throws(GoError) -> Duration {
-        var text = text
-        let result: Result<Int64, Failure> = text.withUTF8 { nanoseconds($0) }
+        let result: Result<Int64, Failure> = nanoseconds(text.utf8.span)
         switch result {
         case .success(let nanoseconds): return .nanoseconds(nanoseconds)
         case .failure(.invalid): throw GoError("time: invalid duration \(GoQuote.quote(text))")
@@ -18,11 +17,11 @@ public enum GoDuration {
         case unknownUnit(String)
     }
 
-    private static func nanoseconds(_ bytes: UnsafeBufferPointer<UInt8>) -> Result<Int64, Failure> {
+    private static func nanoseconds(_ bytes: Span<UInt8>) -> Result<Int64, Failure> {
         var at = 0
         var negative = false
-        if let first = bytes.first, first == UInt8(ascii: "-") || first == UInt8(ascii: "+") {
-            negative = first == UInt8(ascii: "-")
+        if bytes.count > 0, bytes[0] == UInt8(ascii: "-") || bytes[0] == UInt8(ascii: "+") {
+            negative = bytes[0] == UInt8(ascii: "-")
             at = 1
         }
         if bytes.count - at == 1 && bytes[at] == UInt8(ascii: "0") { return .success(0) }
@@ -41,7 +40,7 @@ public enum GoDuration {
     }
 
     /// One number with its unit.
-    private static func component(_ bytes: UnsafeBufferPointer<UInt8>, _ at: inout Int) -> Result<Int64, Failure> {
+    private static func component(_ bytes: Span<UInt8>, _ at: inout Int) -> Result<Int64, Failure> {
         var whole: Int64 = 0, digits = 0
         while at < bytes.count, let digit = decimal(bytes[at]) {
             let (scaled, overflow) = whole.multipliedReportingOverflow(by: 10)
@@ -71,7 +70,7 @@ public enum GoDuration {
         let start = at
         while at < bytes.count && bytes[at] != UInt8(ascii: ".") && decimal(bytes[at]) == nil { at += 1 }
         if at == start { return .failure(.missingUnit) }
-        let name = String(repairing: bytes[start..<at])
+        let name = UTF8Text.repaired(bytes.extracting(start..<at))
         guard let unit = unit(name) else { return .failure(.unknownUnit(name)) }
         let (scaled, overflow) = whole.multipliedReportingOverflow(by: unit)
         let (sum, overflow2) = scaled.addingReportingOverflow(Int64(Double(fraction) * (Double(unit) / scale)))

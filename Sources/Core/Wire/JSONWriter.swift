@@ -255,7 +255,7 @@ public struct JSONWriter: Sendable {
                 escape(byte)
                 at &+= 1
             } else {
-                let length = UTF8Text.sequenceLength(text, at: at)
+                let length = UTF8Text.sequenceLength(text.span, at: at)
                 let separator = length == 3 && byte == 0xE2 && text[at + 1] == 0x80 && text[at + 2] & 0xFE == 0xA8
                 if length > 0 && !separator {
                     at &+= length

@@ -95,12 +95,8 @@ enum LZW {
 
     /// At most `limit` bytes; what follows the end code is ignored.
     static func decompress(_ input: ArraySlice<UInt8>, limit: Int) throws(Failure) -> [UInt8] {
-        let result = input.withUnsafeBufferPointer { input in
-            withUnsafeTemporaryAllocation(of: Entry.self, capacity: most) { table in
-                Result<[UInt8], Failure> { () throws(Failure) in try decompress(input, table, limit) }
-            }
-        }
-        return try result.get()
+        var table = [Entry](repeating: Entry(start: 0, length: 0), count: most)
+        return try decompress(input.span, table.mutableSpan, limit)
     }
 
     /// What a code stands for lies in the output already: where it began, and how long it is.
@@ -110,7 +106,7 @@ enum LZW {
     }
 
     private static func decompress(
-        _ input: UnsafeBufferPointer<UInt8>, _ table: UnsafeMutableBufferPointer<Entry>, _ limit: Int
+        _ input: Span<UInt8>, _ table: consuming MutableSpan<Entry>, _ limit: Int
     ) throws(Failure) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(min(limit, 4 * input.count))

@@ -60,21 +60,28 @@ public struct MessagePackKey: Sendable {
 
     /// Inlined so that the words of a literal become constants.
     @inline(__always)
-    init(_ start: UnsafeRawPointer, _ count: Int) {
-        self.count = count
+    init(_ bytes: RawSpan) {
+        // The loads are named for types that not every sequence of bits is a value of; their bounds are checked.
+        count = bytes.byteCount
         if count >= 8 {
-            first = start.loadUnaligned(as: UInt64.self)
-            last = start.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
-            if count > 16 { second = start.loadUnaligned(fromByteOffset: 8, as: UInt64.self) }
-            if count > 24 { third = start.loadUnaligned(fromByteOffset: 16, as: UInt64.self) }
+            first = bytes.unsafeLoadUnaligned(as: UInt64.self)
+            last = bytes.unsafeLoadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+            if count > 16 { second = bytes.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self) }
+            if count > 24 { third = bytes.unsafeLoadUnaligned(fromByteOffset: 16, as: UInt64.self) }
         } else if count >= 4 {
-            first = UInt64(start.loadUnaligned(as: UInt32.self))
-            last = UInt64(start.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
+            first = UInt64(bytes.unsafeLoadUnaligned(as: UInt32.self))
+            last = UInt64(bytes.unsafeLoadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
         } else if count >= 1 {
-            first = UInt64(start.loadUnaligned(as: UInt8.self))
-            second = UInt64(start.loadUnaligned(fromByteOffset: count / 2, as: UInt8.self))
-            last = UInt64(start.loadUnaligned(fromByteOffset: count &- 1, as: UInt8.self))
+            first = UInt64(bytes.unsafeLoadUnaligned(as: UInt8.self))
+            second = UInt64(bytes.unsafeLoadUnaligned(fromByteOffset: count / 2, as: UInt8.self))
+            last = UInt64(bytes.unsafeLoadUnaligned(fromByteOffset: count &- 1, as: UInt8.self))
         }
+    }
+
+    /// The bytes of a literal.
+    @inline(__always)
+    init(_ name: StaticString) {
+        self.init(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount).bytes)
     }
 
     @inline(__always)
@@ -83,7 +90,7 @@ public struct MessagePackKey: Sendable {
     @inline(__always)
     public static func == (key: MessagePackKey, name: StaticString) -> Bool {
         if key.count != name.utf8CodeUnitCount || key.count > 32 { return false }
-        let name = MessagePackKey(name.utf8Start, name.utf8CodeUnitCount)
+        let name = MessagePackKey(name)
         return key.first == name.first && key.last == name.last && key.second == name.second && key.third == name.third
     }
 }
@@ -269,9 +276,7 @@ public struct MessagePackReader: Sendable {
         guard let length = try rawLength() else { return "" }
         let start = position
         try advance(length)
-        return buffer.withUnsafeBufferPointer { bytes in
-            UTF8Text.repaired(UnsafeBufferPointer(rebasing: bytes[(start &- buffer.startIndex)..<(position &- buffer.startIndex)]))
-        }
+        return UTF8Text.repaired(buffer.span.extracting(start - buffer.startIndex..<position - buffer.startIndex))
     }
 
     /// Empty for nil.
@@ -330,9 +335,7 @@ public struct MessagePackReader: Sendable {
         guard let length = try rawLength() else { return MessagePackKey() }
         let start = position
         try advance(length)
-        return buffer.withUnsafeBytes { bytes in
-            MessagePackKey(bytes.baseAddress.unsafelyUnwrapped + (start &- buffer.startIndex), position &- start)
-        }
+        return MessagePackKey(buffer.span.extracting(start - buffer.startIndex..<position - buffer.startIndex).bytes)
     }
 
     /// nil for nil.
@@ -442,7 +445,7 @@ public struct MessagePackReader: Sendable {
             return .map(members)
         default:
             guard let raw = try rawSlice() else { return .null }
-            let isText = raw.withUnsafeBufferPointer { UTF8Text.isValid($0) }
+            let isText = UTF8Text.isValid(raw.span)
             return isText ? .string(String(decoding: raw, as: UTF8.self)) : .bytes(Array(raw))
         }
     }

@@ -2,7 +2,7 @@
 enum UTF8Text {
     /// Length in bytes of the valid sequence at `at`, or 0 if there is none.
     @inline(__always)
-    static func sequenceLength(_ bytes: UnsafeBufferPointer<UInt8>, at: Int) -> Int {
+    static func sequenceLength(_ bytes: Span<UInt8>, at: Int) -> Int {
         let first = bytes[at]
         if first < 0x80 { return 1 }
         if first < 0xC2 || first > 0xF4 { return 0 }
@@ -19,7 +19,7 @@ enum UTF8Text {
         return 4
     }
 
-    static func isValid(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    static func isValid(_ bytes: Span<UInt8>) -> Bool {
         var at = 0
         while at < bytes.count {
             if bytes[at] < 0x80 {
@@ -34,8 +34,8 @@ enum UTF8Text {
     }
 
     /// The bytes as text; every invalid byte becomes one U+FFFD.
-    static func repaired(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
-        if isValid(bytes) { return String(decoding: bytes, as: UTF8.self) }
+    static func repaired(_ bytes: Span<UInt8>) -> String {
+        if isValid(bytes) { return String(copying: UTF8Span(unchecked: bytes)) }
         var repaired: [UInt8] = []
         repaired.reserveCapacity(bytes.count + 16)
         var at = 0
@@ -45,7 +45,7 @@ enum UTF8Text {
                 repaired.append(text: "\u{FFFD}")
                 at += 1
             } else {
-                repaired.append(contentsOf: bytes[at..<at + length])
+                repaired.append(at..<at + length, of: bytes)
                 at += length
             }
         }
@@ -56,7 +56,7 @@ enum UTF8Text {
 extension String {
     /// Text from bytes of unknown origin; every invalid byte becomes one U+FFFD, as in Go.
     public init(repairing bytes: some Sequence<UInt8>) {
-        let text = bytes.withContiguousStorageIfAvailable { UTF8Text.repaired($0) }
-        self = text ?? Array(bytes).withUnsafeBufferPointer { UTF8Text.repaired($0) }
+        let text = bytes.withContiguousStorageIfAvailable { UTF8Text.repaired($0.span) }
+        self = text ?? UTF8Text.repaired(Array(bytes).span)
     }
 }

@@ -70,7 +70,7 @@ enum Tar {
 
     private static func text(_ field: ArraySlice<UInt8>) -> String {
         let bytes = field.prefix { $0 != 0 }
-        return bytes.withUnsafeBufferPointer { UTF8Text.repaired($0) }
+        return UTF8Text.repaired(bytes.span)
     }
 
     /// Octal digits between blanks, or binary if the highest bit is set.
