@@ -208,7 +208,7 @@ struct MessagePackTarget: Target {
     mutating func run(_ input: [UInt8]) {
         var scanner = MessagePackScanner()
         var end = 0
-        let whole = input.withUnsafeBytes { buffer in try? scanner.scan(buffer, &end, sizeMax: 1 << 20) }
+        let whole = try? scanner.scan(input.span, &end, sizeMax: 1 << 20)
         var reader = MessagePackReader(input)
         let passed = (try? reader.skip()) != nil
         check(whole != true || !passed || end <= input.count, "the scanner ends behind the input")

@@ -162,7 +162,7 @@ struct PortTarget: Target {
         var calls: [InboundCall] = []
         while at < input.count, connection.end == .open {
             let end = min(input.count, at + min(piece, input.count))
-            input.withUnsafeBytes { connection.receive(UnsafeRawBufferPointer(rebasing: $0[at..<end]), at: cluster.now, into: &calls) }
+            connection.receive(input.span.extracting(at..<end), at: cluster.now, into: &calls)
             at = end
             answer(&calls, connection, cluster)
         }
