@@ -35,13 +35,14 @@ final class LiveCluster {
     /// A member ended: nil after a graceful leave, otherwise the reason.
     private(set) var exits: [String?] = []
     /// What the members send each other, as seeds for mutation: raft and rpc calls, gossip packets and streams.
-    var record: ((Channel?, [UInt8]) -> Void)?
+    private let record: ((Channel?, [UInt8]) -> Void)?
     private var queue: [(member: Int, event: AgentEvent)] = []
     private var head = 0
     private var callers: [CallID: (member: Int, id: CallID)] = [:]
     private var nextID: UInt64 = 1
 
-    init(servers: Int, clients: Int = 0) throws {
+    init(servers: Int, clients: Int = 0, record: ((Channel?, [UInt8]) -> Void)? = nil) throws {
+        self.record = record
         let gossips = servers == 1
         let identities = (1...servers).map {
             ServerIdentity(id: "00000000-0000-4000-8000-00000000000\($0)", name: "s\($0)", address: "10.0.0.\($0):8300")

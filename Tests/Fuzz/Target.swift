@@ -88,16 +88,14 @@ struct ClusterOwner {
 
 /// What a new cluster sends around until it serves, chosen by `channel`.
 func recorded(servers: Int, clients: Int = 0, _ matches: @escaping (Channel?) -> Bool) -> [[UInt8]] {
-    guard let cluster = try? LiveCluster(servers: servers, clients: clients) else { return [] }
     var found: [[UInt8]] = []
     var shapes: Set<[UInt8]> = []
-    cluster.record = { channel, bytes in
+    func keep(_ channel: Channel?, _ bytes: [UInt8]) {
         // One of each size and beginning.
-        guard matches(channel), bytes.count < 4_000, shapes.insert(Array(bytes.prefix(24)) + [UInt8(bytes.count & 0xFF)]).inserted else {
-            return
-        }
-        if found.count < 40 { found.append(bytes) }
+        guard found.count < 40, matches(channel), bytes.count < 4_000 else { return }
+        if shapes.insert(Array(bytes.prefix(24)) + [UInt8(bytes.count & 0xFF)]).inserted { found.append(bytes) }
     }
+    guard let cluster = try? LiveCluster(servers: servers, clients: clients, record: keep) else { return [] }
     _ = cluster.ask(0, "PUT", "/v1/kv/a", "b", within: .seconds(5))
     _ = cluster.ask(cluster.members.count - 1, "PUT", "/v1/kv/a", "c", within: .seconds(5))
     _ = cluster.ask(cluster.members.count - 1, "GET", "/v1/kv/a?consistent", within: .seconds(5))

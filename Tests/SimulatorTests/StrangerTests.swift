@@ -53,4 +53,27 @@ import Testing
                 "call raft", "call rpc", "call snapshot", "call lan", "packet lan", "request", "question true", "question false",
             ])
     }
+
+    @Test func `a stranger stops nobody, and clients see nothing of it`() {
+        var options = RunOptions()
+        options.servers = 3
+        options.duration = .seconds(20)
+        options.clientTimeout = .seconds(3)
+        options.workloads = [WorkloadKind.register, .catalog, .agent].map {
+            WorkloadOptions(kind: $0, clients: 3, rate: 10, objects: 1)
+        }
+        options.gossip = true
+        options.agents = 1
+        options.expect.convergedWithin = .minutes(5)
+        options.faults = [
+            FaultRate(kind: .garbage, interval: .seconds(2), lasting: .seconds(10)...(.seconds(10))),
+            FaultRate(kind: .kill, interval: .seconds(8), lasting: .seconds(1)...(.seconds(2))),
+        ]
+        for seed in 1...5 as ClosedRange<UInt64> {
+            let report = Simulation<Product>(options, seed: seed).run()
+            #expect(report.violations == [], "seed \(seed)")
+            #expect(report.faults.contains { $0.name == "garbage" && $0.count > 3 })
+            #expect(report.answered > 100)
+        }
+    }
 }

@@ -54,7 +54,7 @@ enum Swarm {
         guard !random.chance(0.1) else { return }
         let likelihood = random.pick([0.15, 0.3, 0.5])
         for kind in FaultKind.allCases where random.chance(likelihood) {
-            if kind == .leave || kind == .membership || kind == .garbage { continue }
+            if kind == .leave || kind == .membership { continue }
             let typical = kind.typical
             options.faults.append(FaultRate(kind: kind, interval: random.duration(in: typical.interval), lasting: typical.lasting))
         }
