@@ -18,19 +18,27 @@ public enum APICall: Sendable {
     indirect case agent(AgentRequest, pretty: Bool)
 }
 
-extension WriteRequest {
-    /// As the client named it, or the agent's own; empty where nothing names one.
-    public var datacenter: String {
+extension APICall {
+    /// The secret that it names, empty for none; nil where that is left to the request.
+    var token: String? {
         switch self {
-        case .register(let request): request.datacenter
-        case .deregister(let request): request.datacenter
-        case .kv(let request): request.datacenter
-        case .session(let request): request.datacenter
-        case .txn(let request): request.datacenter
-        case .tombstone(let request): request.datacenter
-        case .autopilot(let request): request.datacenter
-        case .coordinates: ""
+        case .immediate, .datacenters: ""
+        case .read(_, let options, _), .sessionRenew(_, let options, _), .operation(_, let options, _): options.token
+        case .write(let request, _): request.token
+        case .txn(let request, _, _, _): request.token
+        case .agent(.fireEvent(_, let options), _): options.token
+        case .agent: nil
         }
+    }
+}
+
+/// A call with who made it.
+public struct RoutedCall: Sendable {
+    public let call: APICall
+    public let context: RequestContext
+    public init(_ call: APICall, _ context: RequestContext) {
+        self.call = call
+        self.context = context
     }
 }
 

@@ -18,6 +18,7 @@ public final class APIContext: Sendable {
     public let uiContentPath: String
     public let useCache: Bool
     public let enableDebug: Bool
+    public let access: AccessControl
     public let disableCoordinates: Bool
     /// `http_config.response_headers`, names canonical.
     public let configuredHeaders: [(name: String, value: String)]
@@ -39,6 +40,7 @@ public final class APIContext: Sendable {
         uiContentPath = config.uiContentPath
         useCache = config.httpUseCache
         enableDebug = config.enableDebug
+        access = config.access
         disableCoordinates = config.disableCoordinates
         configuredHeaders = config.responseHeaders.map { (name: HeaderName.canonical($0.key), value: $0.value) }
         commonHeaders = Self.commonHeaders(configuredHeaders, translates: config.translateWANAddresses)

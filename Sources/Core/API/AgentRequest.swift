@@ -28,6 +28,22 @@ public enum AgentRequest: Sendable {
     case events(name: String, index: UInt64, wait: Duration)
 }
 
+extension AgentRequest {
+    /// What a caller needs for it, of the agent on `node` (acl §13.1).
+    func permission(node: String) -> Permission {
+        switch self {
+        // Rows are left out that the caller must not see, and each change is judged by what it is about.
+        case .local, .members, .events: .openToEverybody
+        // Whoever broadcasts it asks.
+        case .fireEvent: .openToEverybody
+        case .selfDescription, .metrics, .monitor: .agentRead(node)
+        case .join, .leave, .reload: .agentWrite(node)
+        case .forceLeave: .operatorWrite
+        case .host: .operatorRead
+        }
+    }
+}
+
 /// What concerns the services and checks registered with this agent.
 public enum LocalRequest: Sendable {
     /// `GET services`

@@ -1,4 +1,27 @@
-/// Requests below `/v1/agent/`. Spec: http-1 §4.
+// Requests below `/v1/agent/`. Spec: http-1 §4.
+
+extension RouteTable {
+    static let agent: [Route] =
+        agent(["self", "metrics", "monitor"], .get, .needs(.agent))
+        + agent(["reload", "join/", "leave"], .put, .needs(.agent))
+        + agent(["host"], .get, .needs(.operator))
+        + agent(["force-leave/"], .put, .needs(.operator))
+        + agent(["members"], .get, .filters(.node))
+        + agent(["services", "checks"], .get, .filters(.service))
+        + agent(["service/", "health/service/id/", "health/service/name/"], .get, .needs(.service))
+        + agent(["service/register", "service/deregister/", "service/maintenance/"], .put, .needs(.service))
+        + agent(["maintenance"], .put, .needs(.node))
+        + agent(
+            ["check/register", "check/deregister/", "check/pass/", "check/warn/", "check/fail/", "check/update/"], .put, .needs(.node))
+        + agent(["connect/ca/roots", "connect/ca/leaf/"], .get, .answersNothing)
+        + agent(["token/"], .put, .answersNothing)
+        + agent(["connect/authorize"], .post, .answersNothing)
+
+    private static func agent(_ paths: [String], _ methods: AllowedMethods, _ permission: RoutePermission) -> [Route] {
+        Route.all(paths, below: "/v1/agent/", methods, permission) { (call) throws(Refusal) in try call.agent() }
+    }
+}
+
 extension APIRequest {
     func agent() throws(Refusal) -> APICall {
         let route = AgentRoute(path)

@@ -1,10 +1,25 @@
-/// `/v1/catalog/`. Spec: http-1 §5.
+// `/v1/catalog/`. Spec: http-1 §5.
+
+extension RouteTable {
+    static let catalog: [Route] = [
+        Route("/v1/catalog/register", .put, .needs(.node)) { (call) throws(Refusal) in try call.catalogRegister() },
+        Route("/v1/catalog/deregister", .put, .needs(.node)) { (call) throws(Refusal) in try call.catalogDeregister() },
+        Route("/v1/catalog/connect/", .get, .filters(.service)) { (call) throws(Refusal) in try call.catalogService(connect: true) },
+        Route("/v1/catalog/nodes", .get, .filters(.node)) { (call) throws(Refusal) in try call.catalogNodes() },
+        Route("/v1/catalog/services", .get, .filters(.service)) { (call) throws(Refusal) in try call.catalogServices() },
+        Route("/v1/catalog/service/", .get, .filters(.node)) { (call) throws(Refusal) in try call.catalogService(connect: false) },
+        Route("/v1/catalog/node/", .get, .filters(.node)) { (call) throws(Refusal) in try call.catalogNode(.nodeServices) },
+        Route("/v1/catalog/node-services/", .get, .filters(.node)) { (call) throws(Refusal) in try call.catalogNode(.nodeServiceList) },
+        Route("/v1/catalog/gateway-services/", .get, .needs(.service)) { (call) throws(Refusal) in try call.catalogGatewayServices() },
+    ]
+}
+
 extension APIRequest {
     func catalogNodes() throws(Refusal) -> APICall {
         var options = try readOptions()
         parseNear(&options)
         parseNodeMeta(&options)
-        return try read(.nodes, options, .nodes)
+        return try read(.catalog(.nodes), options, .nodes)
     }
 
     func catalogServices() throws(Refusal) -> APICall {
@@ -12,7 +27,7 @@ extension APIRequest {
         var (options, cache) = try readOptionsAndCache()
         options.filter = ""
         parseNodeMeta(&options)
-        return try read(.services, options, .services, cache)
+        return try read(.catalog(.services), options, .services, cache)
     }
 
     func catalogService(connect: Bool) throws(Refusal) -> APICall {
@@ -21,21 +36,22 @@ extension APIRequest {
         parseNear(&options)
         parseNodeMeta(&options)
         let service = try requiredArgument("Missing service name")
-        return try read(.serviceNodes(service: service, tags: connect ? [] : tags, connect: connect), options, .serviceNodes, cache)
+        return try read(
+            .catalog(.serviceNodes(service: service, tags: connect ? [] : tags, connect: connect)), options, .serviceNodes, cache)
     }
 
     func catalogNode(_ form: ReadShape.Form) throws(Refusal) -> APICall {
         try refuseNamespaces()
         let options = try readOptions()
         let node = try requiredArgument("Missing node name")
-        return try read(form == .nodeServices ? .nodeServices(node: node) : .nodeServiceList(node: node), options, form)
+        return try read(.catalog(form == .nodeServices ? .nodeServices(node: node) : .nodeServiceList(node: node)), options, form)
     }
 
     func catalogGatewayServices() throws(Refusal) -> APICall {
         try refuseNamespaces()
         var options = try readOptions()
         options.filter = ""
-        return try read(.gatewayServices(gateway: try requiredArgument("Missing gateway name")), options, .gatewayServices)
+        return try read(.catalog(.gatewayServices(gateway: try requiredArgument("Missing gateway name"))), options, .gatewayServices)
     }
 
     /// `?tag`, in lower case, as they are compared; none: no tag is asked for.

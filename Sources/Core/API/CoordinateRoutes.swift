@@ -1,4 +1,14 @@
-/// `/v1/coordinate/`. Spec: http-2 §9.
+// `/v1/coordinate/`. Spec: http-2 §9.
+
+extension RouteTable {
+    static let coordinates: [Route] = [
+        Route("/v1/coordinate/datacenters", .get, .openToEverybody) { (call) throws(Refusal) in try call.coordinateDatacenters() },
+        Route("/v1/coordinate/nodes", .get, .filters(.node)) { (call) throws(Refusal) in try call.coordinateNodes() },
+        Route("/v1/coordinate/node/", .get, .needs(.node)) { (call) throws(Refusal) in try call.coordinateNode() },
+        Route("/v1/coordinate/update", .put, .needs(.node)) { (call) throws(Refusal) in try call.coordinateUpdate() },
+    ]
+}
+
 extension APIRequest {
     private func refuseWhenDisabled() throws(Refusal) {
         if context.disableCoordinates { throw Refusal(401, "Coordinate support disabled") }
@@ -15,13 +25,13 @@ extension APIRequest {
     func coordinateNodes() throws(Refusal) -> APICall {
         try refuseWhenDisabled()
         let shape = ReadShape(.coordinates(segment: parameters.value("segment"), ofNode: false), pretty: pretty)
-        return .read(.coordinates, try readOptions(), shape)
+        return .read(.coordinate(.nodes), try readOptions(), shape)
     }
 
     func coordinateNode() throws(Refusal) -> APICall {
         try refuseWhenDisabled()
         let shape = ReadShape(.coordinates(segment: parameters.value("segment"), ofNode: true), pretty: pretty)
-        return .read(.nodeCoordinates(node: argumentText), try readOptions(), shape)
+        return .read(.coordinate(.node(argumentText)), try readOptions(), shape)
     }
 
     func coordinateUpdate() throws(Refusal) -> APICall {

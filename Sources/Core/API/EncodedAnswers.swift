@@ -11,8 +11,9 @@ struct EncodedAnswers {
 
     private var answers = LookupTable<ByteString, Answer>()
     private var size = 0
-    /// The state that all of them were read from.
+    /// The state that all of them were read from, and what those see of it who get them.
     private var state: PublishedState?
+    private var view = Authorizer.View.everything
 
     static let countMax = 512
     static let sizeMax = 2 << 20
@@ -20,8 +21,10 @@ struct EncodedAnswers {
     static let answerSizeMax = 128 << 10
 
     /// Appends the answer to the question `target` if there is one; what it is measured under, nil if there is none.
-    mutating func append(_ target: [UInt8], _ state: PublishedState, _ date: [UInt8], to out: inout [UInt8]) -> MeasuredSubject? {
-        guard self.state === state, let answer = answers[ByteString(target)] else { return nil }
+    mutating func append(
+        _ target: [UInt8], _ state: PublishedState, _ view: Authorizer.View, _ date: [UInt8], to out: inout [UInt8]
+    ) -> MeasuredSubject? {
+        guard self.state === state, self.view == view, let answer = answers[ByteString(target)] else { return nil }
         let start = out.count
         out.append(contentsOf: answer.bytes)
         if let at = answer.dateAt {
@@ -31,13 +34,15 @@ struct EncodedAnswers {
     }
 
     mutating func keep(
-        _ target: [UInt8], _ state: PublishedState, _ date: [UInt8], _ bytes: ArraySlice<UInt8>, _ subject: MeasuredSubject
+        _ target: [UInt8], _ state: PublishedState, _ view: Authorizer.View, _ date: [UInt8], _ bytes: ArraySlice<UInt8>,
+        _ subject: MeasuredSubject
     ) {
         guard bytes.count <= Self.answerSizeMax else { return }
-        if self.state !== state || answers.count >= Self.countMax || size + bytes.count > Self.sizeMax {
+        if self.state !== state || self.view != view || answers.count >= Self.countMax || size + bytes.count > Self.sizeMax {
             answers.removeAll(keepingCapacity: answers.count <= Self.countMax)
             size = 0
             self.state = state
+            self.view = view
         }
         answers[ByteString(target)] = Answer(
             bytes: Array(bytes), dateAt: position(of: date, in: bytes).map { $0 - bytes.startIndex }, subject: subject)

@@ -1,4 +1,12 @@
-/// `/v1/event/`. Spec: http-2 §8.
+// `/v1/event/`. Spec: http-2 §8.
+
+extension RouteTable {
+    static let events: [Route] = [
+        Route("/v1/event/fire/", .put, .needs(.event)) { (call) throws(Refusal) in try call.eventFire() },
+        Route("/v1/event/list", .get, .filters(.event)) { (call) throws(Refusal) in try call.eventList() },
+    ]
+}
+
 extension APIRequest {
     func eventFire() throws(Refusal) -> APICall {
         var options = QueryOptions()

@@ -5,6 +5,8 @@
 public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     private let router: Router
     private let datacenter: String
+    /// What callers without a token may do.
+    private let anybody: Authorizer
     private var dns: DNSResponder
     private let wallClockOffset: Int64
     private var gzip: Gzip
@@ -20,6 +22,7 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     public init(config: AgentConfig, gzip: Gzip, seed: UInt64) {
         router = Router(APIContext(from: config))
         datacenter = config.datacenter
+        anybody = config.access.context(token: "", source: "").authorizer
         dns = DNSResponder(config)
         wallClockOffset = config.wallClockOffset
         self.gzip = gzip
@@ -30,41 +33,49 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
     ) -> RequestAnswer {
         let cacheable = request.method == "GET" && !request.hasMeaningfulHeaders && framing.isPlain && state.answersDefault(at: now)
-        if cacheable, let known = answers.append(request.target, state, date, to: &out) {
+        if cacheable, let known = answers.append(request.target, state, anybody.view, date, to: &out) {
             subject = known
             measures.reads += 1
             return .written
         }
         let call = router.route(request)
-        guard let (response, isRead) = respond(to: call, state, now), !response.close else { return .routed(call) }
+        guard let (response, isRead) = respond(to: call.call, call.context.authorizer, state, now), !response.close else {
+            return .routed(call)
+        }
         subject = MeasuredSubject(request)
         if response.status >= 400 { error = response.loggedError }
         if isRead { measures.reads += 1 }
         let start = out.count
         let (isOpen, rest) = HTTPSerializer.begin(response, framing: framing, date: date, to: &out, compressor: &gzip)
         if let rest { return .begun(rest, isOpen: isOpen) }
-        if cacheable && isRead { answers.keep(request.target, state, date, out[start...], subject) }
+        // Kept are the answers that anybody gets: a token in the URL may come to mean something else.
+        if cacheable && isRead && call.context.token.isEmpty {
+            answers.keep(request.target, state, anybody.view, date, out[start...], subject)
+        }
         return .written
     }
 
     /// nil when the core loop must answer.
-    private func respond(to call: APICall, _ state: PublishedState, _ now: Instant) -> (HTTPResponse, isRead: Bool)? {
+    private func respond(
+        to call: APICall, _ authorizer: Authorizer, _ state: PublishedState, _ now: Instant
+    ) -> (HTTPResponse, isRead: Bool)? {
         switch call {
         case .immediate(let response): return (response, false)
         case .read(let query, let options, let shape):
             guard shape.cache == nil, options.datacenter.isEmpty || options.datacenter == datacenter else { return nil }
-            if case .txnRead = query { return nil }
+            if case .txn = query { return nil }
             guard state.answers(options, at: now) else { return nil }
             if let error = shape.filterError { return (Renderer.error(error.text, shape: shape, context: router.context), false) }
-            guard case .success((let result, let index)) = state.store.evaluate(query, options: options) else { return nil }
+            guard case .success((let result, let index)) = state.store.evaluate(query, options: options, authorizer: authorizer) else {
+                return nil
+            }
             if options.minQueryIndex > 0 && max(1, index) <= options.minQueryIndex { return nil }
             var meta = QueryMeta()
             meta.index = max(1, index)
             meta.knownLeader = state.knowsLeader
             meta.lastContact = state.isLeader ? .zero : state.lastLeaderContact.map { max(.zero, now - $0) } ?? .zero
             if shape.isRepeatedWhenOld, options.isTooOld(meta) { return nil }
-            let visible = Authorizer.allowAll.filter(result)
-            return (Renderer.render(visible, meta: meta, options: options, shape: shape, context: router.context), true)
+            return (Renderer.render(result, meta: meta, options: options, shape: shape, context: router.context), true)
         default: return nil
         }
     }
@@ -102,7 +113,8 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
 
     public mutating func answer(question: [UInt8], tcp: Bool, remote: String, state: PublishedState, now: Instant) -> QuestionAnswer {
         let config = dns.zone.config
-        var catalog = StoredCatalog(state, onlyPassing: config.onlyPassing, readable: state.answersQuestions(config, at: now))
+        var catalog = StoredCatalog(
+            state, authorizer: anybody, onlyPassing: config.onlyPassing, readable: state.answersQuestions(config, at: now))
         let unixSeconds = (now.nanoseconds &+ wallClockOffset) / 1_000_000_000
         let reply = dns.answer(question, tcp: tcp, from: &catalog, unixSeconds: unixSeconds, random: &random)
         subject = DNSZone.isPointerQuery(question) ? .pointerQuery : .domainQuery

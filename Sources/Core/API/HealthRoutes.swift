@@ -1,19 +1,31 @@
-/// `/v1/health/`. Spec: http-1 §6.
+// `/v1/health/`. Spec: http-1 §6.
+
+extension RouteTable {
+    static let health: [Route] = [
+        Route("/v1/health/node/", .get, .filters(.node)) { (call) throws(Refusal) in try call.healthNode() },
+        Route("/v1/health/checks/", .get, .filters(.node)) { (call) throws(Refusal) in try call.healthChecks() },
+        Route("/v1/health/state/", .get, .filters(.node)) { (call) throws(Refusal) in try call.healthState() },
+        Route("/v1/health/service/", .get, .filters(.node)) { (call) throws(Refusal) in try call.healthService() },
+        Route("/v1/health/connect/", .get, .filters(.service)) { (call) throws(Refusal) in try call.healthService(connect: true) },
+        Route("/v1/health/ingress/", .get, .filters(.service)) { (call) throws(Refusal) in try call.healthService(ingress: true) },
+    ]
+}
+
 extension APIRequest {
     func healthNode() throws(Refusal) -> APICall {
         try refuseNamespaces()
         let options = try readOptions()
-        return try read(.nodeChecks(node: try requiredArgument("Missing node name")), options, .checks)
+        return try read(.health(.nodeChecks(node: try requiredArgument("Missing node name"))), options, .checks)
     }
 
     func healthChecks() throws(Refusal) -> APICall {
         let options = try sortableOptions().options
-        return try read(.serviceChecks(service: try requiredArgument("Missing service name")), options, .checks)
+        return try read(.health(.serviceChecks(service: try requiredArgument("Missing service name"))), options, .checks)
     }
 
     func healthState() throws(Refusal) -> APICall {
         let options = try sortableOptions().options
-        return try read(.checksInState(state: try requiredArgument("Missing check state")), options, .checks)
+        return try read(.health(.checksInState(state: try requiredArgument("Missing check state"))), options, .checks)
     }
 
     /// `tag` makes an ordinary query of one for ingress gateways; queries for Connect do not know it.
@@ -21,7 +33,7 @@ extension APIRequest {
         let (options, cache) = try sortableOptions()
         let service = try requiredArgument("Missing service name")
         let tags = connect ? [] : self.tags
-        let query = ReadQuery.healthServiceNodes(service: service, tags: tags, connect: connect, ingress: ingress && tags.isEmpty)
+        let query = ReadQuery.health(.serviceNodes(service: service, tags: tags, connect: connect, ingress: ingress && tags.isEmpty))
         return try read(query, options, .healthNodes(passing), cache)
     }
 

@@ -1,4 +1,11 @@
-/// `/v1/kv/`. Spec: http-2 §2.
+// `/v1/kv/`. Spec: http-2 §2.
+
+extension RouteTable {
+    static let keys: [Route] = [
+        Route("/v1/kv/", .getPutDelete, .needs(.key)) { (call) throws(Refusal) in try call.kv() }
+    ]
+}
+
 extension APIRequest {
     func kv() throws(Refusal) -> APICall {
         try refuseNamespaces()
@@ -20,12 +27,12 @@ extension APIRequest {
         if parameters.contains("keys") {
             let separator = parameters.nonEmpty("separator") ?? parameters.value("seperator") ?? ""
             return .read(
-                .kvKeys(prefix: key, separator: ByteString(separator)), options,
+                .kv(.keys(prefix: key, separator: ByteString(separator))), options,
                 ReadShape(.kvKeys(emptyPrefix: argument.isEmpty), pretty: pretty))
         }
-        if parameters.contains("recurse") { return .read(.kvList(prefix: key), options, ReadShape(.kvEntries, pretty: pretty)) }
+        if parameters.contains("recurse") { return .read(.kv(.list(prefix: key)), options, ReadShape(.kvEntries, pretty: pretty)) }
         try requireKey()
-        return .read(.kvGet(key: key), options, ReadShape(parameters.contains("raw") ? .kvRaw : .kvEntries, pretty: pretty))
+        return .read(.kv(.get(key: key)), options, ReadShape(parameters.contains("raw") ? .kvRaw : .kvEntries, pretty: pretty))
     }
 
     private func kvPut(_ options: QueryOptions) throws(Refusal) -> APICall {

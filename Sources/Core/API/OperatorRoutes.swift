@@ -1,4 +1,18 @@
-/// `/v1/operator/`. Spec: http-2 §10.
+// `/v1/operator/`. Spec: http-2 §10.
+
+extension RouteTable {
+    static let operators: [Route] = [
+        Route("/v1/operator/raft/configuration", .get, .needs(.operator)) { (call) throws(Refusal) in try call.raftConfiguration() },
+        Route("/v1/operator/raft/peer", .delete, .needs(.operator)) { (call) throws(Refusal) in try call.raftPeer() },
+        Route("/v1/operator/keyring", .getPostPutDelete, .needs(.keyring)) { (call) throws(Refusal) in try call.keyring() },
+        Route("/v1/operator/autopilot/configuration", .getPut, .needs(.operator)) { (call) throws(Refusal) in
+            try call.autopilotConfiguration()
+        },
+        Route("/v1/operator/autopilot/health", .get, .needs(.operator)) { (call) throws(Refusal) in try call.autopilotHealth() },
+        Route("/v1/snapshot", .getPut, .always(.acl, .write)) { (call) throws(Refusal) in call.snapshot() },
+    ]
+}
+
 extension APIRequest {
     private func operation(_ operation: ServerOperation) -> APICall {
         var options = QueryOptions()
@@ -31,7 +45,7 @@ extension APIRequest {
 
     func autopilotConfiguration() throws(Refusal) -> APICall {
         if method == "GET" {
-            return .read(.autopilotConfiguration, try readOptions(), ReadShape(.autopilotConfiguration, pretty: pretty))
+            return .read(.operator(.autopilotConfiguration), try readOptions(), ReadShape(.autopilotConfiguration, pretty: pretty))
         }
         var write = AutopilotRequest()
         write.datacenter = datacenter

@@ -52,7 +52,7 @@ public enum RequestAnswer {
     /// The core loop must answer it: `AgentEvent.request`.
     case handOver
     /// Likewise, and this is what it asks for: `AgentEvent.routed`.
-    case routed(APICall)
+    case routed(RoutedCall)
 }
 
 /// What a front end makes of a DNS question.

@@ -17,7 +17,7 @@ public struct MeasuredSubject: Hashable, Sendable {
             return
         }
         let end = request.target.firstIndex(of: UInt8(ascii: "?")) ?? request.target.endIndex
-        guard let found = EndpointTable.shared.find(request.target[..<end]) else {
+        guard let found = RouteTable.shared.find(request.target[..<end]) else {
             self = .none
             return
         }
@@ -25,11 +25,11 @@ public struct MeasuredSubject: Hashable, Sendable {
     }
 
     /// How many numbers of endpoints and methods there are.
-    fileprivate static var count: Int { EndpointTable.shared.count * methods.count }
+    fileprivate static var count: Int { RouteTable.shared.count * methods.count }
 
     /// `http.GET.v1.kv._`: a final slash has become `_`.
     fileprivate static func name(_ number: Int) -> String {
-        let parts = EndpointTable.shared.path(number / methods.count).split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        let parts = RouteTable.shared.path(number / methods.count).split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         let texts = parts.dropFirst().map { $0.isEmpty ? "_" : String(decoding: $0, as: UTF8.self) }
         return (["http", methods[number % methods.count]] + texts).joined(separator: ".")
     }

@@ -4,7 +4,14 @@ public struct Router: Sendable {
 
     public init(_ context: APIContext) { self.context = context }
 
-    public func route(_ request: HTTPRequest) -> APICall {
+    public func route(_ request: HTTPRequest) -> RoutedCall {
+        var caller = context.access.context(token: "", source: request.remoteAddress)
+        let call = route(request, &caller)
+        return RoutedCall(call, caller)
+    }
+
+    /// `caller` is nobody in particular at first; the endpoints' requests may name a token.
+    private func route(_ request: HTTPRequest, _ caller: inout RequestContext) -> APICall {
         guard let target = RequestTarget(request.target) else {
             if request.method == "OPTIONS", request.target.elementsEqual("*".utf8) {
                 return .immediate(HTTPResponse(status: 200, wrapped: false))
@@ -16,7 +23,7 @@ public struct Router: Sendable {
         if !context.disableUnprintableFilter, target.hasUnprintable {
             return .immediate(HTTPResponse(status: 400, wrapped: false))
         }
-        let table = EndpointTable.shared
+        let table = RouteTable.shared
         let found = table.find(target.path)
         if request.method != "CONNECT" {
             let cleaned = target.cleaned
@@ -27,7 +34,7 @@ public struct Router: Sendable {
             if cleaned != nil { return .immediate(Answer.redirect(to: path, query: target.query, request)) }
         }
         guard let found else { return .immediate(index(target, request)) }
-        return endpoint(found, target, request)
+        return endpoint(found, target, request, &caller)
     }
 
     /// `/` itself, or no endpoint at all.
@@ -58,8 +65,10 @@ public struct Router: Sendable {
     }
 
     /// Steps 3 to 8 of http-1 §1.2; the headers of steps 1 and 2 are on every answer (`APIContext.finish`).
-    private func endpoint(_ found: EndpointPattern, _ target: RequestTarget, _ request: HTTPRequest) -> APICall {
-        if found.endpoint == .profiling { return .immediate(profiling()) }
+    private func endpoint(
+        _ found: Route, _ target: RequestTarget, _ request: HTTPRequest, _ caller: inout RequestContext
+    ) -> APICall {
+        if found.path.starts(with: "/debug/".utf8) { return .immediate(profiling()) }
         guard let parameters = target.query.map(QueryParameters.init) ?? QueryParameters() else {
             return .immediate(wrapped(HTTPResponse(status: 500)))
         }
@@ -82,60 +91,12 @@ public struct Router: Sendable {
         let call = APIRequest(
             context: context, request: request, path: target.path, argument: target.path[found.path.count...], parameters: parameters)
         do {
-            return try handler(found.endpoint, call)
+            let result = try found.handler(call)
+            let token = result.token ?? call.token
+            if !token.isEmpty { caller = context.access.context(token: token, source: request.remoteAddress) }
+            return result
         } catch {
             return .immediate(wrapped(error.response))
-        }
-    }
-
-    private func handler(_ endpoint: Endpoint, _ call: APIRequest) throws(Refusal) -> APICall {
-        switch endpoint {
-        case .kv: try call.kv()
-        case .txn: try call.txn()
-        case .sessionCreate: try call.sessionCreate()
-        case .sessionDestroy: try call.sessionDestroy()
-        case .sessionRenew: try call.sessionRenew()
-        case .sessionInfo: try call.sessionInfo()
-        case .sessionNode: try call.sessionNode()
-        case .sessionList: try call.sessionList()
-        case .uiNodes: try call.uiNodes()
-        case .uiNode: try call.uiNode()
-        case .uiServices: try call.uiServices()
-        case .uiGatewayServices: try call.uiGatewayServices()
-        case .statusLeader: try call.status(.leader)
-        case .statusPeers: try call.status(.peers)
-        case .raftConfiguration: try call.raftConfiguration()
-        case .raftPeer: try call.raftPeer()
-        case .keyring: try call.keyring()
-        case .autopilotConfiguration: try call.autopilotConfiguration()
-        case .autopilotHealth: try call.autopilotHealth()
-        case .coordinateDatacenters: try call.coordinateDatacenters()
-        case .coordinateNodes: try call.coordinateNodes()
-        case .coordinateNode: try call.coordinateNode()
-        case .coordinateUpdate: try call.coordinateUpdate()
-        case .catalogRegister: try call.catalogRegister()
-        case .catalogDeregister: try call.catalogDeregister()
-        case .catalogDatacenters: try call.datacenters()
-        case .catalogNodes: try call.catalogNodes()
-        case .catalogServices: try call.catalogServices()
-        case .catalogService: try call.catalogService(connect: false)
-        case .catalogConnect: try call.catalogService(connect: true)
-        case .catalogNode: try call.catalogNode(.nodeServices)
-        case .catalogNodeServices: try call.catalogNode(.nodeServiceList)
-        case .catalogGatewayServices: try call.catalogGatewayServices()
-        case .healthNode: try call.healthNode()
-        case .healthChecks: try call.healthChecks()
-        case .healthState: try call.healthState()
-        case .healthService: try call.healthService()
-        case .healthConnect: try call.healthService(connect: true)
-        case .healthIngress: try call.healthService(ingress: true)
-        // Without access control the reference's answer is the same for all of them.
-        case .acl: throw Refusal(401, "ACL support disabled")
-        case .agent: try call.agent()
-        case .snapshot: call.snapshot()
-        case .eventFire: try call.eventFire()
-        case .eventList: try call.eventList()
-        case .profiling, .unavailable: .immediate(HTTPResponse(status: 404, wrapped: false))
         }
     }
 

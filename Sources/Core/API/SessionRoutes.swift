@@ -1,4 +1,16 @@
-/// `/v1/session/`. Spec: http-2 §3.
+// `/v1/session/`. Spec: http-2 §3.
+
+extension RouteTable {
+    static let sessions: [Route] = [
+        Route("/v1/session/create", .put, .needs(.session)) { (call) throws(Refusal) in try call.sessionCreate() },
+        Route("/v1/session/destroy/", .put, .needs(.session)) { (call) throws(Refusal) in try call.sessionDestroy() },
+        Route("/v1/session/renew/", .put, .needs(.session)) { (call) throws(Refusal) in try call.sessionRenew() },
+        Route("/v1/session/info/", .get, .filters(.session)) { (call) throws(Refusal) in try call.sessionInfo() },
+        Route("/v1/session/node/", .get, .filters(.session)) { (call) throws(Refusal) in try call.sessionNode() },
+        Route("/v1/session/list", .get, .filters(.session)) { (call) throws(Refusal) in try call.sessionList() },
+    ]
+}
+
 extension APIRequest {
     func sessionCreate() throws(Refusal) -> APICall {
         try refuseNamespaces()
@@ -44,19 +56,19 @@ extension APIRequest {
     func sessionInfo() throws(Refusal) -> APICall {
         try refuseNamespaces()
         let options = try readOptions()
-        return .read(.sessionGet(id: try sessionID()), options, ReadShape(.sessions, pretty: pretty))
+        return .read(.session(.get(id: try sessionID())), options, ReadShape(.sessions, pretty: pretty))
     }
 
     func sessionList() throws(Refusal) -> APICall {
         try refuseNamespaces()
-        return .read(.sessionList, try readOptions(), ReadShape(.sessions, pretty: pretty))
+        return .read(.session(.list), try readOptions(), ReadShape(.sessions, pretty: pretty))
     }
 
     func sessionNode() throws(Refusal) -> APICall {
         try refuseNamespaces()
         let options = try readOptions()
         let node = try requiredArgument("Missing node name")
-        return .read(.nodeSessions(node: node), options, ReadShape(.sessions, pretty: pretty))
+        return .read(.session(.ofNode(node)), options, ReadShape(.sessions, pretty: pretty))
     }
 
     private func sessionID() throws(Refusal) -> String { try requiredArgument("Missing session") }

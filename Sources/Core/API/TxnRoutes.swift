@@ -1,4 +1,11 @@
-/// `/v1/txn`. Spec: http-2 §6.
+// `/v1/txn`. Spec: http-2 §6.
+
+extension RouteTable {
+    static let transactions: [Route] = [
+        Route("/v1/txn", .put, .always(.key, .write)) { (call) throws(Refusal) in try call.txn() }
+    ]
+}
+
 extension APIRequest {
     private static let operationLimit = 64
     private static let decodePrefix = "Failed to parse body: "

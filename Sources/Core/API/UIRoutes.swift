@@ -1,27 +1,37 @@
-/// `/v1/internal/ui/`: what the web page of the reference shows. Spec: http-2 §13.
+// `/v1/internal/ui/`: what the web page of the reference shows. Spec: http-2 §13.
+
+extension RouteTable {
+    static let internalUI: [Route] = [
+        Route("/v1/internal/ui/nodes", .get, .filters(.node)) { (call) throws(Refusal) in try call.uiNodes() },
+        Route("/v1/internal/ui/node/", .get, .filters(.node)) { (call) throws(Refusal) in try call.uiNode() },
+        Route("/v1/internal/ui/services", .get, .filters(.service)) { (call) throws(Refusal) in try call.uiServices() },
+        Route("/v1/internal/ui/gateway-services-nodes/", .get, .needs(.service)) { (call) throws(Refusal) in try call.uiGatewayServices() },
+    ]
+}
+
 extension APIRequest {
     func uiNodes() throws(Refusal) -> APICall {
         try refuseNamespaces()
-        return try read(.nodeDump(node: nil), try readOptions(), .nodeDump(single: false))
+        return try read(.internal(.nodeDump(node: nil)), try readOptions(), .nodeDump(single: false))
     }
 
     func uiServices() throws(Refusal) -> APICall {
         try refuseNamespaces()
-        return try read(.serviceDump(kind: nil), try readOptions(), .serviceSummaries)
+        return try read(.internal(.serviceDump(kind: nil)), try readOptions(), .serviceSummaries)
     }
 
     func uiNode() throws(Refusal) -> APICall {
         try refuseNamespaces()
         let options = try readOptions()
         let node = try requiredArgument("Missing node name")
-        return .read(.nodeDump(node: node), options, ReadShape(.nodeDump(single: true), pretty: pretty))
+        return .read(.internal(.nodeDump(node: node)), options, ReadShape(.nodeDump(single: true), pretty: pretty))
     }
 
     func uiGatewayServices() throws(Refusal) -> APICall {
         try refuseNamespaces()
         var options = try readOptions()
         options.filter = ""
-        return try read(.gatewayServices(gateway: try requiredArgument("Missing gateway name")), options, .serviceSummaries)
+        return try read(.catalog(.gatewayServices(gateway: try requiredArgument("Missing gateway name"))), options, .serviceSummaries)
     }
 }
 

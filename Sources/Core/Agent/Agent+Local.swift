@@ -3,8 +3,10 @@
 extension Agent {
     func perform(_ effect: LocalEffect, at now: Instant, into effects: inout [AgentEffect]) {
         switch effect {
-        case .read(let token, let query, let options): backend.execute(.read(query, options), for: .local(token), at: now)
-        case .write(let token, let request): backend.execute(.write(request), for: .local(token), at: now)
+        case .read(let token, let query, let options):
+            backend.execute(.read(query, options), ownContext(options.token), for: .local(token), at: now)
+        case .write(let token, let request):
+            backend.execute(.write(request), ownContext(request.token), for: .local(token), at: now)
         case .probe(let token, let probe, let timeout, let limit):
             effects.append(.probe(token, probe, timeout: timeout, outputLimit: limit))
         case .cancelProbe(let token): effects.append(.cancelProbe(token))
@@ -17,6 +19,9 @@ extension Agent {
         case .log(let level, let subsystem, let text): effects.append(.log(level, subsystem, text))
         }
     }
+
+    /// Of what the agent asks the servers for itself, with the token of a registration or its own.
+    func ownContext(_ token: String) -> RequestContext { config.access.context(token: token, source: "") }
 
     // MARK: Files
 
@@ -44,18 +49,24 @@ extension Agent {
 
     // MARK: /v1/agent
 
-    func execute(_ request: AgentRequest, pretty: Bool, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
+    func execute(
+        _ request: AgentRequest, _ caller: RequestContext, pretty: Bool, for id: RequestID, at now: Instant,
+        into effects: inout [AgentEffect]
+    ) {
+        guard caller.authorizer.allows(request.permission(node: config.nodeName)) else {
+            return effects.append(.respond(id, Renderer.error(Denied().text, context: context)))
+        }
         switch request {
         case .local(let local):
             pending[id] = .local
-            self.local.handle(.request(id, local, .allowAll, pretty: pretty), at: now, into: &localEffects)
+            self.local.handle(.request(id, local, caller.authorizer, pretty: pretty), at: now, into: &localEffects)
         case .leave:
             pending[id] = .leave
             leavers.append(id)
             leave(at: now, into: &effects)
         case .reload: askForReload(id, into: &effects)
-        case .selfDescription, .members: effects.append(.respond(id, describe(request, pretty: pretty, at: now)))
-        case .join, .forceLeave, .fireEvent, .events: executeInPools(request, pretty: pretty, for: id, at: now, into: &effects)
+        case .selfDescription, .members: effects.append(.respond(id, describe(request, caller, pretty: pretty, at: now)))
+        case .join, .forceLeave, .fireEvent, .events: executeInPools(request, caller, pretty: pretty, for: id, at: now, into: &effects)
         case .metrics(let prometheus):
             effects.append(.respond(id, showMetrics(prometheus: prometheus, pretty: pretty || config.devMode, at: now)))
         case .monitor(let level, let json): follow(id, LogStream(level: level, json: json), into: &effects)
@@ -79,7 +90,10 @@ extension Agent {
 
     // MARK: Datacenters
 
-    func answerDatacenters(_ cache: CacheOptions?, pretty: Bool, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
+    func answerDatacenters(
+        _ cache: CacheOptions?, _ caller: RequestContext, pretty: Bool, for id: RequestID, at now: Instant,
+        into effects: inout [AgentEffect]
+    ) {
         if let cache, let known = cached.freshDatacenters(cache, at: now) {
             let response = Renderer.datacenters(known.names, cache: .hit(age: known.age), pretty: pretty, context: context)
             return effects.append(.respond(id, response))
@@ -87,7 +101,7 @@ extension Agent {
         let isCached = cache != nil
         guard server != nil else {
             pending[id] = .datacenters(isCached: isCached, pretty: pretty)
-            return backend.execute(.operation(.datacenters, QueryOptions()), for: .client(id), at: now)
+            return backend.execute(.operation(.datacenters, QueryOptions()), caller, for: .client(id), at: now)
         }
         effects.append(.respond(id, fetchedDatacenters([config.datacenter], isCached: isCached, pretty: pretty, at: now)))
     }

@@ -10,15 +10,18 @@ struct PendingQuestion {
     /// What the read under way asks for.
     var query: ReadQuery?
     var allowsStale = true
+    let caller: RequestContext
 }
 
 extension Agent {
     /// More questions at a time fail at once.
     static let questionsMax = 10_000
 
-    func ask(_ id: RequestID, _ packet: [UInt8], tcp: Bool, at now: Instant, into effects: inout [AgentEffect]) {
-        let catalog = FetchedCatalog(onlyPassing: config.dns.onlyPassing, refusesAll: questions.count >= Self.questionsMax)
-        let question = PendingQuestion(packet: packet, tcp: tcp, catalog: catalog, random: Random(seed: random.next()))
+    func ask(_ id: RequestID, _ packet: [UInt8], tcp: Bool, from remote: String, at now: Instant, into effects: inout [AgentEffect]) {
+        let caller = config.access.context(token: "", source: remote)
+        let catalog = FetchedCatalog(
+            authorizer: caller.authorizer, onlyPassing: config.dns.onlyPassing, refusesAll: questions.count >= Self.questionsMax)
+        let question = PendingQuestion(packet: packet, tcp: tcp, catalog: catalog, random: Random(seed: random.next()), caller: caller)
         advance(question, id, at: now, into: &effects)
     }
 
@@ -42,7 +45,7 @@ extension Agent {
         var options = QueryOptions()
         options.datacenter = config.datacenter
         options.allowStale = question.allowsStale
-        backend.execute(.read(query, options), for: .question(id), at: now)
+        backend.execute(.read(query, options), question.caller, for: .question(id), at: now)
     }
 
     /// A server has answered, or none could.

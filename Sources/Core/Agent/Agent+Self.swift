@@ -1,7 +1,7 @@
 // What the agent tells of itself (http-1 §4.12-4.17).
 
 extension Agent {
-    func describe(_ request: AgentRequest, pretty: Bool, at now: Instant) -> HTTPResponse {
+    func describe(_ request: AgentRequest, _ caller: RequestContext, pretty: Bool, at now: Instant) -> HTTPResponse {
         switch request {
         case .selfDescription:
             let statistics = AgentStatistics.local(local.statistics) + backend.statistics(at: now) + poolStatistics + [runtimeStatistics]
@@ -10,15 +10,18 @@ extension Agent {
                     config, member: lan?.serf.localMember.map { AgentMember($0) } ?? AgentMember(of: config), statistics: statistics,
                     coordinate: config.disableCoordinates ? nil : lan?.serf.coordinate ?? .origin,
                     pretty: pretty || config.devMode))
-        case .members(let wan): return finished(AgentRenderer.members(members(wan: wan), pretty: pretty || config.devMode))
+        case .members(let wan):
+            return finished(AgentRenderer.members(members(wan: wan, caller.authorizer), pretty: pretty || config.devMode))
         default: preconditionFailure("answered elsewhere")
         }
     }
 
     /// Without gossip nobody but the agent itself.
-    private func members(wan isWAN: Bool) -> [AgentMember]? {
-        if !config.gossips { return [AgentMember(of: config, wan: isWAN)] }
-        return (isWAN ? wan : lan)?.serf.members.map { AgentMember($0) }
+    private func members(wan isWAN: Bool, _ authorizer: Authorizer) -> [AgentMember]? {
+        let all = config.gossips ? (isWAN ? wan : lan)?.serf.members.map { AgentMember($0) } : [AgentMember(of: config, wan: isWAN)]
+        guard var all else { return nil }
+        authorizer.filter(&all) { authorizer.allows(.nodeRead($0.name)) }
+        return all
     }
 
     private var poolStatistics: [AgentStatistics] {

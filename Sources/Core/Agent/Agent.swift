@@ -69,7 +69,7 @@ public final class Agent: AgentMachine {
     var leftAt: Instant?
 
     enum PendingRequest {
-        case read(ReadQuery, QueryOptions, ReadShape, CacheState?)
+        case read(ReadQuery, QueryOptions, ReadShape, CacheState?, RequestContext)
         case write(WriteShape)
         case renew(id: String, pretty: Bool)
         case txn(readOnly: Bool, pretty: Bool)
@@ -132,7 +132,7 @@ public final class Agent: AgentMachine {
         switch event {
         case .request(let id, let request): execute(router.route(request), for: id, at: now, into: &effects)
         case .routed(let id, let call): execute(call, for: id, at: now, into: &effects)
-        case .question(let id, let packet, let tcp, _): ask(id, packet, tcp: tcp, at: now, into: &effects)
+        case .question(let id, let packet, let tcp, let remote): ask(id, packet, tcp: tcp, from: remote, at: now, into: &effects)
         case .cancelled(let id): cancel(id, at: now)
         case .call(let id, let from, let channel, let bytes): called(id, from: from, channel, bytes, at: now, into: &effects)
         case .answered(let id, let bytes):
@@ -220,26 +220,29 @@ public final class Agent: AgentMachine {
 
     // MARK: Requests
 
-    private func execute(_ call: APICall, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
-        switch call {
+    private func execute(_ routed: RoutedCall, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
+        let caller = routed.context
+        switch routed.call {
         case .immediate(let response): effects.append(.respond(id, response))
         case .read(let query, let options, let shape):
-            pending[id] = .read(query, options, shape, shape.cache.map { cached.state($0, query, options) })
-            backend.execute(.read(query, options), for: .client(id), at: now)
+            let known = shape.cache.map { cached.state($0, query, options, caller.authorizer.view) }
+            pending[id] = .read(query, options, shape, known, caller)
+            backend.execute(.read(query, options), caller, for: .client(id), at: now)
         case .write(let request, let shape):
             pending[id] = .write(shape)
-            backend.execute(.write(request), for: .client(id), at: now)
+            backend.execute(.write(request), caller, for: .client(id), at: now)
         case .sessionRenew(let session, let options, let pretty):
             pending[id] = .renew(id: session, pretty: pretty)
-            backend.execute(.renew(session: session, options), for: .client(id), at: now)
+            backend.execute(.renew(session: session, options), caller, for: .client(id), at: now)
         case .txn(let request, let readOnly, let options, let pretty):
             pending[id] = .txn(readOnly: readOnly, pretty: pretty)
-            backend.execute(readOnly ? .read(.txnRead(request.ops), options) : .write(.txn(request)), for: .client(id), at: now)
+            let work = readOnly ? ServerWork.read(.txn(TxnQuery(request.ops)), options) : .write(.txn(request))
+            backend.execute(work, caller, for: .client(id), at: now)
         case .operation(let operation, let options, let pretty):
             pending[id] = .operation(operation, pretty: pretty)
-            backend.execute(.operation(operation, options), for: .client(id), at: now)
-        case .datacenters(let cache, let pretty): answerDatacenters(cache, pretty: pretty, for: id, at: now, into: &effects)
-        case .agent(let request, let pretty): execute(request, pretty: pretty, for: id, at: now, into: &effects)
+            backend.execute(.operation(operation, options), caller, for: .client(id), at: now)
+        case .datacenters(let cache, let pretty): answerDatacenters(cache, caller, pretty: pretty, for: id, at: now, into: &effects)
+        case .agent(let request, let pretty): execute(request, caller, pretty: pretty, for: id, at: now, into: &effects)
         }
     }
 
@@ -264,22 +267,23 @@ public final class Agent: AgentMachine {
     private func respond(to id: RequestID, _ result: Result<ReadAnswer, ServerError>, at now: Instant, into effects: inout [AgentEffect]) {
         guard let request = pending.removeValue(forKey: id) else { return }
         switch (request, result) {
-        case (.read(_, _, let shape, _), .success) where shape.filterError != nil:
+        case (.read(_, _, let shape, _, _), .success) where shape.filterError != nil:
             // Found only now, since whoever carries out the read finds it: any other server would have refused.
             effects.append(.respond(id, Renderer.error(shape.filterError?.text ?? "", shape: shape, context: context)))
-        case (.read(let query, var options, let shape, let cache), .success(let answer)):
+        case (.read(let query, var options, let shape, let cache, let caller), .success(let answer)):
             if shape.isRepeatedWhenOld, options.isTooOld(answer.meta) {
                 // Too old: asked once more, of the leader (http-1 §1.9).
                 options.allowStale = false
-                pending[id] = .read(query, options, shape, cache)
-                return backend.execute(.read(query, options), for: .client(id), at: now)
+                pending[id] = .read(query, options, shape, cache, caller)
+                return backend.execute(.read(query, options), caller, for: .client(id), at: now)
             }
             effects.append(.respond(id, render(answer, options, shape, cache)))
-        case (.read(let query, var options, let shape, let cache), .failure(.noLeader)) where shape.isRepeatedStale && !options.allowStale:
+        case (.read(let query, var options, let shape, let cache, let caller), .failure(.noLeader))
+        where shape.isRepeatedStale && !options.allowStale:
             options.allowStale = true
-            pending[id] = .read(query, options, shape, cache)
-            backend.execute(.read(query, options), for: .client(id), at: now)
-        case (.read(_, _, let shape, _), .failure(let error)):
+            pending[id] = .read(query, options, shape, cache, caller)
+            backend.execute(.read(query, options), caller, for: .client(id), at: now)
+        case (.read(_, _, let shape, _, _), .failure(let error)):
             effects.append(.respond(id, Renderer.error(error.text, shape: shape, context: context)))
         case (.renew(let session, let pretty), .success(let answer)):
             guard case .sessions(let found) = answer.result else { return }
@@ -335,8 +339,8 @@ public final class Agent: AgentMachine {
 
     /// A blocking request that the agent's cache could not answer at once is answered with what comes later (http-1 §1.12).
     private func noteWaiting(_ id: RequestID) {
-        if case .read(let query, let options, let shape, .hit) = pending[id], options.minQueryIndex > 0 {
-            pending[id] = .read(query, options, shape, .miss)
+        if case .read(let query, let options, let shape, .hit, let caller) = pending[id], options.minQueryIndex > 0 {
+            pending[id] = .read(query, options, shape, .miss, caller)
         }
     }
 

@@ -18,7 +18,7 @@ public enum AgentEvent: Sendable {
     /// A client's request; answered by exactly one `.respond` of that id, unless it is cancelled before.
     case request(RequestID, HTTPRequest)
     /// The same, of a request that a front end has taken apart already.
-    indirect case routed(RequestID, APICall)
+    indirect case routed(RequestID, RoutedCall)
     /// A DNS question in wire form; `tcp` answers may be long. Answered by `.answer`.
     case question(RequestID, [UInt8], tcp: Bool, from: String)
     /// The client of this request went away: forget it.

@@ -6,7 +6,8 @@ struct AnswerCache {
     private struct Question: Hashable {
         var query: ReadQuery
         var nodeMetaFilters: StringMap
-        var token: String
+        /// Who sees the same shares what is kept.
+        var view: Authorizer.View
         var filter: String
     }
 
@@ -20,9 +21,9 @@ struct AnswerCache {
     /// In seconds; larger ones mean the same, and do not overflow.
     private static let maxAgeMax: Int64 = 1 << 32
 
-    mutating func state(_ cache: CacheOptions, _ query: ReadQuery, _ options: QueryOptions) -> CacheState {
+    mutating func state(_ cache: CacheOptions, _ query: ReadQuery, _ options: QueryOptions, _ view: Authorizer.View) -> CacheState {
         if seen.count >= Self.questionsMax { seen.removeAll() }
-        let question = Question(query: query.keyed, nodeMetaFilters: options.nodeMetaFilters, token: options.token, filter: options.filter)
+        let question = Question(query: query.keyed, nodeMetaFilters: options.nodeMetaFilters, view: view, filter: options.filter)
         return seen.insert(question) ? .miss : .hit(age: .zero)
     }
 
@@ -42,9 +43,10 @@ extension ReadQuery {
     /// The same for all orders of the tags that are asked for.
     fileprivate var keyed: ReadQuery {
         switch self {
-        case .serviceNodes(let service, let tags, let connect): .serviceNodes(service: service, tags: tags.sorted(), connect: connect)
-        case .healthServiceNodes(let service, let tags, let connect, let ingress):
-            .healthServiceNodes(service: service, tags: tags.sorted(), connect: connect, ingress: ingress)
+        case .catalog(.serviceNodes(let service, let tags, let connect)):
+            .catalog(.serviceNodes(service: service, tags: tags.sorted(), connect: connect))
+        case .health(.serviceNodes(let service, let tags, let connect, let ingress)):
+            .health(.serviceNodes(service: service, tags: tags.sorted(), connect: connect, ingress: ingress))
         default: self
         }
     }

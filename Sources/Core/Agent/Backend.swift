@@ -12,10 +12,10 @@ enum Backend {
     }
 
     /// Ends in exactly one answer for `requester`, unless it is cancelled.
-    func execute(_ work: ServerWork, for requester: Requester, at now: Instant) {
+    func execute(_ work: ServerWork, _ context: RequestContext, for requester: Requester, at now: Instant) {
         switch self {
-        case .server(let server): server.execute(work, for: requester, at: now)
-        case .client(let client): client.execute(work, for: requester, at: now)
+        case .server(let server): server.execute(work, context, for: requester, at: now)
+        case .client(let client): client.execute(work, context, for: requester, at: now)
         }
     }
 

@@ -53,6 +53,6 @@ extension Agent {
         var options = QueryOptions()
         options.datacenter = config.datacenter
         let place = NodeCoordinate(node: config.nodeName, segment: "", coordinate: lan.serf.coordinate)
-        backend.execute(.operation(.updateCoordinate(place), options), for: .coordinate, at: now)
+        backend.execute(.operation(.updateCoordinate(place), options), ownContext(options.token), for: .coordinate, at: now)
     }
 }

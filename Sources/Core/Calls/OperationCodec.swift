@@ -1,22 +1,38 @@
 // Operations as calls of the server port. Spec: rpc-raft-wire §3, §4.4, §4.8.
 
 extension ServerOperation {
+    enum Method: String, CallMethod {
+        case ping = "Status.Ping"
+        case leader = "Status.Leader"
+        case peers = "Status.Peers"
+        case raftStatistics = "Status.RaftStats"
+        case datacenters = "Catalog.ListDatacenters"
+        case datacenterCoordinates = "Coordinate.ListDatacenters"
+        case updateCoordinate = "Coordinate.Update"
+        case keyring = "Internal.KeyringOperation"
+        case fireEvent = "Internal.EventFire"
+        case raftConfiguration = "Operator.RaftGetConfiguration"
+        case removePeerByID = "Operator.RaftRemovePeerByID"
+        case removePeerByAddress = "Operator.RaftRemovePeerByAddress"
+        case serverHealth = "Operator.ServerHealth"
+    }
+
     /// nil for what has no method.
-    var rpcMethod: String? {
+    var method: Method? {
         switch self {
-        case .ping: "Status.Ping"
-        case .leader: "Status.Leader"
-        case .peers: "Status.Peers"
-        case .raftStatistics: "Status.RaftStats"
-        case .datacenters: "Catalog.ListDatacenters"
-        case .datacenterCoordinates: "Coordinate.ListDatacenters"
-        case .keyring: "Internal.KeyringOperation"
-        case .fireEvent: "Internal.EventFire"
-        case .raftConfiguration: "Operator.RaftGetConfiguration"
-        case .removeRaftPeer(.id): "Operator.RaftRemovePeerByID"
-        case .removeRaftPeer(.address): "Operator.RaftRemovePeerByAddress"
-        case .serverHealth: "Operator.ServerHealth"
-        case .updateCoordinate: "Coordinate.Update"
+        case .ping: .ping
+        case .leader: .leader
+        case .peers: .peers
+        case .raftStatistics: .raftStatistics
+        case .datacenters: .datacenters
+        case .datacenterCoordinates: .datacenterCoordinates
+        case .keyring: .keyring
+        case .fireEvent: .fireEvent
+        case .raftConfiguration: .raftConfiguration
+        case .removeRaftPeer(.id): .removePeerByID
+        case .removeRaftPeer(.address): .removePeerByAddress
+        case .serverHealth: .serverHealth
+        case .updateCoordinate: .updateCoordinate
         case .transferLeadership, .restore, .saveSnapshot, .restoreSnapshot: nil
         }
     }
@@ -25,7 +41,7 @@ extension ServerOperation {
     func encodeRequest(_ options: QueryOptions) -> [UInt8] {
         switch self {
         case .ping, .raftStatistics, .datacenterCoordinates, .transferLeadership, .restore, .saveSnapshot, .restoreSnapshot: return [0x80]
-        case .leader, .peers, .raftConfiguration, .serverHealth: return ReadQuery.encodeDatacenter(options)
+        case .leader, .peers, .raftConfiguration, .serverHealth: return options.encodeDatacenter()
         case .removeRaftPeer, .updateCoordinate: return encodeWrite(options)
         case .datacenters:
             var writer = QueryWriter(options, fields: 0)
@@ -73,45 +89,29 @@ extension ServerOperation {
         return writer.bytes
     }
 
-    private static func isMethod(_ method: String) -> Bool {
-        switch method {
-        case "Status.Ping", "Status.Leader", "Status.Peers", "Status.RaftStats", "Catalog.ListDatacenters", "Coordinate.ListDatacenters",
-            "Coordinate.Update", "Internal.KeyringOperation", "Internal.EventFire", "Operator.RaftGetConfiguration",
-            "Operator.RaftRemovePeerByID", "Operator.RaftRemovePeerByAddress", "Operator.ServerHealth":
-            true
-        default: false
-        }
-    }
-
     /// nil for a method that is no operation.
     static func decodeRequest(
         method: String, body: ArraySlice<UInt8>
     ) throws(MessagePackError) -> (operation: ServerOperation, options: QueryOptions)? {
-        guard isMethod(method) else { return nil }
+        guard let method = Method(rawValue: method) else { return nil }
         var reader = MessagePackReader(body)
         let fields = try OperationFields(from: &reader)
-        let operation: ServerOperation
-        switch method {
-        case "Status.Ping": operation = .ping
-        case "Status.Leader": operation = .leader
-        case "Status.Peers": operation = .peers
-        case "Status.RaftStats": operation = .raftStatistics
-        case "Catalog.ListDatacenters": operation = .datacenters
-        case "Coordinate.ListDatacenters": operation = .datacenterCoordinates
-        case "Coordinate.Update": operation = .updateCoordinate(fields.coordinate)
-        case "Internal.EventFire": operation = .fireEvent(name: fields.name, payload: fields.payload)
-        case "Operator.RaftGetConfiguration": operation = .raftConfiguration
-        case "Operator.RaftRemovePeerByID": operation = .removeRaftPeer(.id(fields.id))
-        case "Operator.RaftRemovePeerByAddress": operation = .removeRaftPeer(.address(fields.address))
-        case "Operator.ServerHealth": operation = .serverHealth
-        default:
-            guard let kind = KeyringRequest.Operation(rawValue: fields.keyringOperation) else {
-                throw .invalid("unknown keyring operation")
+        let operation: ServerOperation =
+            switch method {
+            case .ping: .ping
+            case .leader: .leader
+            case .peers: .peers
+            case .raftStatistics: .raftStatistics
+            case .datacenters: .datacenters
+            case .datacenterCoordinates: .datacenterCoordinates
+            case .updateCoordinate: .updateCoordinate(fields.coordinate)
+            case .fireEvent: .fireEvent(name: fields.name, payload: fields.payload)
+            case .raftConfiguration: .raftConfiguration
+            case .removePeerByID: .removeRaftPeer(.id(fields.id))
+            case .removePeerByAddress: .removeRaftPeer(.address(fields.address))
+            case .serverHealth: .serverHealth
+            case .keyring: .keyring(try fields.keyringRequest)
             }
-            var request = fields.keyring
-            request.operation = kind
-            operation = .keyring(request)
-        }
         return (operation, fields.options)
     }
 
@@ -190,6 +190,15 @@ private struct OperationFields: WireFields {
     var payload: [UInt8] = []
     var coordinate = NodeCoordinate()
     var keyring = KeyringRequest()
+
+    var keyringRequest: KeyringRequest {
+        get throws(MessagePackError) {
+            guard let operation = KeyringRequest.Operation(rawValue: keyringOperation) else { throw .invalid("unknown keyring operation") }
+            var request = keyring
+            request.operation = operation
+            return request
+        }
+    }
 
     mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
         switch key {

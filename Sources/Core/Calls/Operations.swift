@@ -43,6 +43,68 @@ public enum ServerOperation: Hashable, Sendable {
     case restoreSnapshot([UInt8])
 }
 
+// What is true of each. None of these may have a default: an operation that is added says so itself, or does not compile.
+extension ServerOperation {
+    /// What a caller needs for it (acl §13).
+    var permission: Permission {
+        switch self {
+        case .ping, .leader, .peers, .raftStatistics, .datacenters, .datacenterCoordinates: .openToEverybody
+        case .keyring(let request): request.operation == .list ? .keyringRead : .keyringWrite
+        case .fireEvent(let name, _): .eventWrite(name)
+        case .raftConfiguration, .serverHealth: .operatorRead
+        case .removeRaftPeer, .transferLeadership: .operatorWrite
+        case .updateCoordinate(let update): .nodeWrite(update.node)
+        case .restore, .saveSnapshot, .restoreSnapshot: .aclWrite
+        }
+    }
+
+    /// What a caller without that permission is told.
+    var denial: String {
+        guard case .keyring(let request) = self else { return Denied().text }
+        return request.operation == .list ? "Reading keyring denied by ACLs" : "Modifying keyring denied due to ACLs"
+    }
+
+    /// Whether it may be done twice: what it changes, if anything, does not add up, and it takes little.
+    var isRepeatable: Bool {
+        switch self {
+        case .ping, .leader, .peers, .raftStatistics, .datacenters, .datacenterCoordinates, .keyring, .fireEvent, .raftConfiguration,
+            .serverHealth:
+            true
+        case .removeRaftPeer, .updateCoordinate, .transferLeadership, .restore, .saveSnapshot, .restoreSnapshot: false
+        }
+    }
+
+    /// Whether it is about the server that is asked, whichever that is: a call of it may leave out the datacenter.
+    var isOfAskedServer: Bool {
+        switch self {
+        case .ping, .leader, .peers, .raftStatistics, .datacenters, .datacenterCoordinates, .keyring: true
+        case .fireEvent, .raftConfiguration, .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership, .restore,
+            .saveSnapshot, .restoreSnapshot:
+            false
+        }
+    }
+
+    /// Who may answer it.
+    var place: Place {
+        switch self {
+        case .ping, .leader, .peers, .raftStatistics, .datacenters, .datacenterCoordinates, .keyring: .anyServer
+        case .fireEvent, .raftConfiguration: .anyServerInTouch
+        case .saveSnapshot, .restoreSnapshot: .anyServerIfStale
+        case .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership, .restore: .leader
+        }
+    }
+
+    enum Place {
+        /// Whichever is asked.
+        case anyServer
+        /// Whichever is asked, if the caller allows stale answers.
+        case anyServerIfStale
+        /// The same, but only a server that has heard from a leader.
+        case anyServerInTouch
+        case leader
+    }
+}
+
 /// How an operator names a server of the Raft configuration.
 public enum RaftPeer: Hashable, Sendable {
     case id(String)

@@ -41,13 +41,18 @@ extension ServerWork {
         "KVS", "Operator", "PreparedQuery", "Session", "Status", "Txn",
     ]
 
+    /// The names of all methods that servers answer.
+    static var methods: [String] {
+        ReadQuery.methods + WriteRequest.methods + [SessionRenewal.method] + ServerOperation.Method.allCases.map(\.rawValue)
+    }
+
     /// The method and its encoded request; nil for what a server proposes only itself.
     var encodedCall: (method: String, body: [UInt8])? {
         switch self {
         case .read(let query, let options): return (query.rpcMethod, query.encodeRequest(options))
         case .write(let request): return request.rpcMethod.map { ($0, request.encodeRequest()) }
-        case .renew(let session, let options): return ("Session.Renew", ReadQuery.encodeSession(session, options))
-        case .operation(let operation, let options): return operation.rpcMethod.map { ($0, operation.encodeRequest(options)) }
+        case .renew(let session, let options): return (SessionRenewal.method, SessionRenewal.encode(id: session, options))
+        case .operation(let operation, let options): return operation.method.map { ($0.rawValue, operation.encodeRequest(options)) }
         }
     }
 
@@ -55,8 +60,9 @@ extension ServerWork {
     init?(method: String, body: ArraySlice<UInt8>) throws(MessagePackError) {
         if let request = try WriteRequest.decodeRequest(method: method, body: body) {
             self = .write(request)
-        } else if method == "Session.Renew" {
-            let (id, options) = try ReadQuery.decodeSession(body)
+        } else if method == SessionRenewal.method {
+            var reader = MessagePackReader(body)
+            let (id, options) = try SessionRenewal.decode(&reader)
             self = .renew(session: id, options)
         } else if let (query, options) = try ReadQuery.decodeRequest(method: method, body: body) {
             self = .read(query, options)

@@ -64,16 +64,20 @@ public enum ServerWork: Sendable {
         }
     }
 
+    /// The secret that it names; empty: none.
+    var token: String {
+        switch self {
+        case .read(_, let options), .renew(_, let options), .operation(_, let options): options.token
+        case .write(let request): request.token
+        }
+    }
+
     /// Whether the leader must have finished taking up its duties, and says so if that takes too long.
     var requiresConsistency: Bool { if case .read(_, let options) = self { options.requireConsistent } else { false } }
 
     /// Whether a call of it may leave out the datacenter: it is about the server that is asked.
     var needsNoDatacenter: Bool {
-        guard case .operation(let operation, _) = self else { return false }
-        return switch operation {
-        case .ping, .leader, .peers, .raftStatistics, .datacenters, .datacenterCoordinates, .keyring: true
-        default: false
-        }
+        if case .operation(let operation, _) = self { operation.isOfAskedServer } else { false }
     }
 
     /// With the datacenter named that it is for, if it names none: other servers do not guess.
@@ -105,13 +109,11 @@ public enum ServerWork: Sendable {
     }
 
     /// Whether it may be done twice: what it changes, if anything, does not add up, and it takes little.
-    var isRead: Bool {
+    var isRepeatable: Bool {
         switch self {
         case .read, .renew: true
-        case .write, .operation(.removeRaftPeer, _), .operation(.updateCoordinate, _), .operation(.transferLeadership, _),
-            .operation(.restore, _), .operation(.saveSnapshot, _), .operation(.restoreSnapshot, _):
-            false
-        case .operation: true
+        case .write: false
+        case .operation(let operation, _): operation.isRepeatable
         }
     }
 }
@@ -138,17 +140,6 @@ extension WriteRequest {
             request.datacenter = datacenter
             return .autopilot(request)
         case .tombstone, .coordinates: return self
-        }
-    }
-}
-
-extension ReadQuery {
-    /// What is wrong with it, in the words of the servers; nil if nothing is. The API refuses such questions itself.
-    var problem: String? {
-        switch self {
-        case .nodeServices(""), .nodeServiceList(""): "Must provide node"
-        case .serviceNodes(service: "", _, _), .healthServiceNodes(service: "", _, _, _): "Must provide service name"
-        default: nil
         }
     }
 }

@@ -15,7 +15,7 @@ extension ServerWork {
             let (result, meta) = try query.decodeReply(body)
             return .read(result, meta)
         case .renew:
-            let (result, meta) = try ReadQuery.sessionList.decodeReply(body)
+            let (result, meta) = try ReadQuery.session(.list).decodeReply(body)
             return .read(result, meta)
         case .write(let request): return .write(try request.decodeReply(body))
         case .operation(let operation, _): return .operation(try operation.decodeReply(body))
@@ -26,7 +26,7 @@ extension ServerWork {
     func isWorthRepeating(after refusal: String) -> Bool {
         if isSnapshot { return false }
         if refusal.contains(ServerError.noLeader.text) { return true }
-        return isRead
+        return isRepeatable
             && (refusal.contains("stream closed") || refusal.contains("session shutdown") || refusal == "node is not the leader")
     }
 

@@ -10,12 +10,14 @@ struct BlockedQueries {
         /// From which results are sorted by distance.
         var sourceNode: String = ""
         var consistent: Bool
-        var token: String
+        /// Who sees the same is answered with the same.
+        var view: Authorizer.View
     }
 
     struct Waiter {
         var requester: Requester
         var options: QueryOptions
+        var context: RequestContext
     }
 
     struct Group {
@@ -37,14 +39,16 @@ struct BlockedQueries {
     var isEmpty: Bool { places.count == 0 && groups.isEmpty && groupOf.isEmpty && deadlines.isEmpty && registry.isEmpty }
 
     /// Lets `requester` wait until something under `topics` changes or `deadline` comes.
-    mutating func block(_ requester: Requester, _ question: Question, options: QueryOptions, topics: [WatchTopic], until deadline: Instant)
-    {
+    mutating func block(
+        _ requester: Requester, _ question: Question, options: QueryOptions, context: RequestContext, topics: [WatchTopic],
+        until deadline: Instant
+    ) {
         let group = groupOf[question] ?? open(question)
         // Topics follow the latest evaluation: what an answer depends on changes with the state.
         registry.register(group, topics)
         let waiter = nextID
         nextID += 1
-        groups.modify(group) { $0.waiters[waiter] = Waiter(requester: requester, options: options) }
+        groups.modify(group) { $0.waiters[waiter] = Waiter(requester: requester, options: options, context: context) }
         places[requester] = (group, waiter)
         requesters[waiter] = requester
         deadlines[waiter] = deadline

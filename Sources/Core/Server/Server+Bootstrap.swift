@@ -26,7 +26,7 @@ extension Server {
 
     /// Asks a server on this server's own behalf.
     func ask(_ purpose: OwnCall, _ operation: ServerOperation, _ options: QueryOptions, of address: Address, timeout: Duration) {
-        guard let method = operation.rpcMethod else { preconditionFailure("operations without a method are not asked of others") }
+        guard let method = operation.method?.rawValue else { preconditionFailure("operations without a method are not asked of others") }
         let id = callCounter.next()
         ownCalls[id] = (purpose, operation)
         let bytes = RPCRequest.encode(sequence: id.number, method: method, body: operation.encodeRequest(options))

@@ -2,10 +2,12 @@
 
 extension Server {
     /// Lets the leader carry out `work`.
-    func forward(_ work: ServerWork, for requester: Requester, to leader: Address, giveUpAt: Instant?, at now: Instant) {
+    func forward(
+        _ work: ServerWork, _ context: RequestContext, for requester: Requester, to leader: Address, giveUpAt: Instant?, at now: Instant
+    ) {
         let id = callCounter.next()
         guard let (channel, bytes) = work.message(sequence: id.number) else { return fail(work, requester, .noLeader, at: now) }
-        forwarded[id] = ForwardedWork(requester: requester, work: work, giveUpAt: giveUpAt)
+        forwarded[id] = ForwardedWork(requester: requester, work: work, context: context, giveUpAt: giveUpAt)
         effects.append(.call(id, to: leader, channel, bytes, timeout: work.answerTimeout(config, hops: 1)))
     }
 
@@ -35,7 +37,7 @@ extension Server {
         let error = call.work.failed(reason)
         if call.work.isSnapshot { return fail(call.work, call.requester, error, at: now) }
         // A write whose answer was lost may have happened: only its caller may decide to repeat it.
-        call.work.isRead || ServerError.isUnsent(reason)
+        call.work.isRepeatable || ServerError.isUnsent(reason)
             ? again(call, error, at: now) : fail(call.work, call.requester, error, at: now)
     }
 
@@ -53,7 +55,7 @@ extension Server {
             if now >= giveUpAt {
                 fail(call.work, call.requester, error, at: now)
             } else {
-                route(call.work, for: call.requester, giveUpAt: giveUpAt, at: now)
+                route(call.work, call.context, for: call.requester, giveUpAt: giveUpAt, at: now)
             }
         }
     }
@@ -64,13 +66,13 @@ extension Server {
         let waiting = retries.map(\.value)
         retries.removeAll()
         retryDeadlines.removeAll()
-        for (call, giveUpAt, _) in waiting { route(call.work, for: call.requester, giveUpAt: giveUpAt, at: now) }
+        for (call, giveUpAt, _) in waiting { route(call.work, call.context, for: call.requester, giveUpAt: giveUpAt, at: now) }
     }
 
     // MARK: From others
 
     /// Carries out what another server asks for; the answer goes back under the same id.
-    func callArrived(_ id: CallID, _ bytes: [UInt8], at now: Instant) {
+    func callArrived(_ id: CallID, from address: Address, _ bytes: [UInt8], at now: Instant) {
         let request: RPCRequest
         do {
             request = try RPCRequest(decoding: bytes)
@@ -83,7 +85,7 @@ extension Server {
                 return reply(id, request, error: AbsentMethods.refusal(of: request.method) ?? unknownMethod(request.method))
             }
             if let problem = problem(with: work) { return reply(id, request, error: problem) }
-            take(work, request, id, at: now)
+            take(work, request, id, from: address, at: now)
         } catch {
             reply(id, request, error: error.text)
         }
@@ -96,7 +98,7 @@ extension Server {
         return nil
     }
 
-    private func take(_ work: ServerWork, _ request: RPCRequest, _ id: CallID, at now: Instant) {
+    private func take(_ work: ServerWork, _ request: RPCRequest, _ id: CallID, from address: Address, at now: Instant) {
         var work = work
         var call = IncomingCall(sequence: request.sequence, method: request.method, work: work)
         do throws(FilterError) {
@@ -107,7 +109,7 @@ extension Server {
             work = work.withoutWaiting
         }
         incoming[id] = call
-        route(work, for: .peer(id), giveUpAt: nil, at: now)
+        route(work, config.access.context(token: work.token, source: address), for: .peer(id), giveUpAt: nil, at: now)
     }
 
     private func unknownMethod(_ method: String) -> String {
@@ -139,7 +141,7 @@ extension Server {
                     return query.encodeReply(call.filter.map { answer.result.filtered(by: $0) } ?? answer.result, answer.meta)
                 }
                 guard case .sessions(let found) = answer.result else { preconditionFailure("a renewal is answered with a session") }
-                return ReadQuery.encodeRenewed(found.first, answer.meta)
+                return SessionRenewal.encodeReply(found.first, answer.meta)
             })
     }
 

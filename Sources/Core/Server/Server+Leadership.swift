@@ -32,7 +32,7 @@ extension Server: LeadingServer {
         let id = nextID
         nextID += 1
         duties.add(id, request, for: duty, at: now)
-        propose(request, for: .duty(id), at: now)
+        propose(request, .ownWork, for: .duty(id), at: now)
     }
 
     func measure(_ measure: ServerMeasure) { measures.add(measure) }

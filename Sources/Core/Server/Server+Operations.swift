@@ -3,11 +3,11 @@
 extension ServerOperation {
     /// Whether the server answers this itself, leader or not.
     func isAnswered(by server: Server, _ options: QueryOptions) -> Bool {
-        switch self {
-        case .ping, .leader, .peers, .raftStatistics, .datacenters, .datacenterCoordinates, .keyring: true
-        case .fireEvent, .raftConfiguration: options.allowStale && (server.raft.isLeader || server.raft.lastContact != nil)
-        case .saveSnapshot, .restoreSnapshot: options.allowStale
-        case .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership, .restore: false
+        switch place {
+        case .anyServer: true
+        case .anyServerIfStale: options.allowStale
+        case .anyServerInTouch: options.allowStale && (server.raft.isLeader || server.raft.lastContact != nil)
+        case .leader: false
         }
     }
 }

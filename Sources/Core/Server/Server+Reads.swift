@@ -2,57 +2,70 @@
 
 extension Server {
     /// Carries out what this agent wants, here, at the leader, or once there is one. Ends in exactly one answer for `requester`.
-    public func execute(_ work: ServerWork, for requester: Requester, at now: Instant) {
+    public func execute(_ work: ServerWork, _ context: RequestContext, for requester: Requester, at now: Instant) {
         guard limiter?.allows(at: now) ?? true else { return fail(work, requester, .rateLimited, at: now) }
-        route(work.addressed(to: config.datacenter), for: requester, giveUpAt: nil, at: now)
+        route(work.addressed(to: config.datacenter), context, for: requester, giveUpAt: nil, at: now)
     }
 
     /// `giveUpAt` is set once a first attempt has failed for want of a leader.
-    func route(_ work: ServerWork, for requester: Requester, giveUpAt: Instant?, at now: Instant) {
+    func route(_ work: ServerWork, _ context: RequestContext, for requester: Requester, giveUpAt: Instant?, at now: Instant) {
         let datacenter = work.datacenter
         if !datacenter.isEmpty && datacenter != config.datacenter { return fail(work, requester, .noPath, at: now) }
         let work = work.localized(config.datacenter)
         if case .read(let query, let options) = work, options.allowStale, state.isReadable, raft.isLeader || raft.lastContact != nil {
-            evaluate(query, options, for: requester, deadline: nil, at: now)
+            evaluate(query, options, context, for: requester, deadline: nil, at: now)
             return
         }
         if case .operation(let operation, let options) = work, operation.isAnswered(by: self, options) {
+            guard context.authorizer.allows(operation.permission) else {
+                return fail(work, requester, ServerError(operation.denial), at: now)
+            }
             return perform(operation, options, for: requester, at: now)
         }
         if isLeaving { return fail(work, requester, .noLeader, at: now) }
         if raft.isLeader {
-            if isEstablished && (raft.isSoleVoter || now < raft.leaseExpiry ?? .zero) { return lead(work, for: requester, at: now) }
+            if isEstablished && (raft.isSoleVoter || now < raft.leaseExpiry ?? .zero) {
+                return lead(work, context, for: requester, at: now)
+            }
         } else if let leader = raft.leaderAddress, leader != raft.identity.address {
-            return forward(work, for: requester, to: leader, giveUpAt: giveUpAt, at: now)
+            return forward(work, context, for: requester, to: leader, giveUpAt: giveUpAt, at: now)
         } else if work.isSnapshot {
             return fail(work, requester, .noLeader, at: now)
         }
         hold(
-            work, for: requester, error: raft.isLeader && work.requiresConsistency ? .notReady : .noLeader,
+            work, context, for: requester, error: raft.isLeader && work.requiresConsistency ? .notReady : .noLeader,
             until: giveUpAt ?? now + config.rpcHoldTimeout, at: now)
     }
 
     /// This server leads and may answer.
-    private func lead(_ work: ServerWork, for requester: Requester, at now: Instant) {
+    private func lead(_ work: ServerWork, _ context: RequestContext, for requester: Requester, at now: Instant) {
         switch work {
         case .read(let query, let options):
             if options.requireConsistent {
-                verify(VerifiedRead(requester: requester, since: now, query: query, options: options, deadline: nil), at: now)
+                let read = VerifiedRead(requester: requester, since: now, query: query, options: options, context: context, deadline: nil)
+                verify(read, at: now)
             } else {
-                evaluate(query, options, for: requester, deadline: nil, at: now)
+                evaluate(query, options, context, for: requester, deadline: nil, at: now)
             }
-        case .write(let request): propose(request, for: requester, at: now)
-        case .renew(let session, let options): renew(session, options, for: requester, at: now)
-        case .operation(let operation, let options): lead(operation, options, for: requester, at: now)
+        case .write(let request): propose(request, context, for: requester, at: now)
+        case .renew(let session, let options): renew(session, options, context, for: requester, at: now)
+        case .operation(let operation, let options):
+            guard context.authorizer.allows(operation.permission) else {
+                return fail(work, requester, ServerError(operation.denial), at: now)
+            }
+            lead(operation, options, for: requester, at: now)
         }
     }
 
     // MARK: Without a leader
 
     /// Waits for a leader, until the hold time is over.
-    func hold(_ work: ServerWork, for requester: Requester, error: ServerError, until giveUpAt: Instant, at now: Instant) {
+    func hold(
+        _ work: ServerWork, _ context: RequestContext, for requester: Requester, error: ServerError, until giveUpAt: Instant,
+        at now: Instant
+    ) {
         guard now < giveUpAt else { return fail(work, requester, error, at: now) }
-        held[nextID] = HeldWork(requester: requester, work: work, error: error)
+        held[nextID] = HeldWork(requester: requester, work: work, context: context, error: error)
         heldDeadlines[nextID] = giveUpAt
         nextID += 1
     }
@@ -63,7 +76,7 @@ extension Server {
         let waiting = held.map { ($0.value, heldDeadlines[$0.key]) }
         held.removeAll()
         heldDeadlines.removeAll()
-        for (work, giveUpAt) in waiting { route(work.work, for: work.requester, giveUpAt: giveUpAt, at: now) }
+        for (work, giveUpAt) in waiting { route(work.work, work.context, for: work.requester, giveUpAt: giveUpAt, at: now) }
     }
 
     func expireHeld(at now: Instant) {
@@ -87,7 +100,7 @@ extension Server {
         if raft.isSoleVoter {
             measures.add(.verification)
             measures.add(.consistentRead(now - read.since))
-            evaluate(read.query, read.options, for: read.requester, deadline: read.deadline, at: now)
+            evaluate(read.query, read.options, read.context, for: read.requester, deadline: read.deadline, at: now)
         } else {
             unverified.append(read)
         }
@@ -110,10 +123,11 @@ extension Server {
             measures.add(.consistentRead(now - read.since))
             if let error {
                 finishRead(read.requester, .failure(ServerError(error)))
-            } else if let last, last.read.query == read.query, last.read.options == read.options {
+            } else if let last, last.read.query == read.query, last.read.options == read.options, last.read.context.sees(like: read.context)
+            {
                 finishRead(read.requester, .success(last.answer))
             } else {
-                let answer = evaluate(read.query, read.options, for: read.requester, deadline: read.deadline, at: now)
+                let answer = evaluate(read.query, read.options, read.context, for: read.requester, deadline: read.deadline, at: now)
                 last = answer.map { (read, $0) }
             }
         }
@@ -124,26 +138,27 @@ extension Server {
     /// Returns what it has answered, if that is more than an error.
     @discardableResult
     func evaluate(
-        _ query: ReadQuery, _ options: QueryOptions, for requester: Requester, deadline: Instant?, at now: Instant
+        _ query: ReadQuery, _ options: QueryOptions, _ context: RequestContext, for requester: Requester, deadline: Instant?,
+        at now: Instant
     ) -> ReadAnswer? {
-        if case .txnRead(let operations) = query, let refused = refusal(of: operations) {
+        if case .txn(let txn) = query, let refused = refusal(of: txn.ops, context.authorizer) {
             return answer(requester, .txn(refused), 0, at: now)
         }
         measures.add(.reads(1))
-        switch store.evaluate(query, options: options) {
+        switch store.evaluate(query, options: options, authorizer: context.authorizer) {
         case .failure(let error): finishRead(requester, .failure(ServerError(error.text)))
         case .success((let result, let index)):
             let waits = options.minQueryIndex > 0 && max(1, index) <= options.minQueryIndex && query.canWait
             if waits && (deadline.map { now < $0 } ?? true) {
                 let question = BlockedQueries.Question(
                     query: query, nodeMetaFilters: options.nodeMetaFilters, sourceNode: options.sourceNode,
-                    consistent: options.requireConsistent, token: options.token)
+                    consistent: options.requireConsistent, view: context.authorizer.view)
                 blocked.block(
-                    requester, question, options: options, topics: store.topics(of: query, options: options),
+                    requester, question, options: options, context: context, topics: store.topics(of: query, options: options),
                     until: deadline ?? now + waitTime(options))
             } else {
                 if let lookup = query.measuredLookup(result) { measures.count(lookup) }
-                if case .txnRead = query { measures.add(.transactionRead(.zero)) }
+                if case .txn = query { measures.add(.transactionRead(.zero)) }
                 return answer(requester, result, index, at: now)
             }
         }
@@ -157,18 +172,17 @@ extension Server {
         return answer
     }
 
-    private func refusal(of operations: [TxnOp]) -> TxnResponse? {
+    private func refusal(of operations: [TxnOp], _ authorizer: Authorizer) -> TxnResponse? {
         var request = TxnRequest()
         request.ops = operations
-        let errors = WriteValidation.precheck(&request)
+        let errors = WriteValidation.precheck(&request, authorizer)
         return errors.isEmpty ? nil : TxnResponse(errors: errors)
     }
 
     func answer(_ result: QueryResult, _ index: UInt64, at now: Instant) -> ReadAnswer {
         // A transaction reads many tables: it has no index.
         let least: UInt64 = if case .txn = result { 0 } else { 1 }
-        return ReadAnswer(
-            result: Authorizer.allowAll.filter(result), meta: meta(index: max(least, index), at: now), evaluation: evaluations)
+        return ReadAnswer(result: result, meta: meta(index: max(least, index), at: now), evaluation: evaluations)
     }
 
     func meta(index: UInt64, at now: Instant) -> QueryMeta {
@@ -210,7 +224,7 @@ extension Server {
                 blocked.remove(waiter.requester)
                 var options = waiter.options
                 options.minQueryIndex = 0
-                evaluate(group.question.query, options, for: waiter.requester, deadline: nil, at: now)
+                evaluate(group.question.query, options, waiter.context, for: waiter.requester, deadline: nil, at: now)
             }
         }
     }
@@ -220,7 +234,7 @@ extension Server {
         if group.question.consistent && !raft.isSoleVoter { return verifyGroup(group, at: now) }
         guard let first = group.waiters.first?.value else { return }
         measures.add(.reads(group.waiters.count))
-        switch store.evaluate(group.question.query, options: first.options) {
+        switch store.evaluate(group.question.query, options: first.options, authorizer: first.context.authorizer) {
         case .failure(let error):
             for (_, waiter) in group.waiters {
                 blocked.remove(waiter.requester)
@@ -247,7 +261,8 @@ extension Server {
             let deadline = blocked.deadline(of: waiter.requester)
             blocked.remove(waiter.requester)
             let read = VerifiedRead(
-                requester: waiter.requester, since: now, query: group.question.query, options: waiter.options, deadline: deadline)
+                requester: waiter.requester, since: now, query: group.question.query, options: waiter.options, context: waiter.context,
+                deadline: deadline)
             if raft.isLeader {
                 verify(read, at: now)
             } else {
@@ -262,7 +277,7 @@ extension Server {
             guard let (question, waiter) = blocked.remove(requester) else { break }
             var options = waiter.options
             options.minQueryIndex = 0
-            evaluate(question.query, options, for: requester, deadline: nil, at: now)
+            evaluate(question.query, options, waiter.context, for: requester, deadline: nil, at: now)
         }
     }
 

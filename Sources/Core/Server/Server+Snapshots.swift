@@ -120,7 +120,7 @@ final class SnapshotRestore {
 
 extension Server {
     /// A request over the stream protocol of snapshots, with the archive behind it.
-    func snapshotArrived(_ id: CallID, _ bytes: [UInt8], at now: Instant) {
+    func snapshotArrived(_ id: CallID, from address: Address, _ bytes: [UInt8], at now: Instant) {
         var reader = MessagePackReader(bytes)
         guard let request = try? SnapshotRequest(from: &reader) else { return effects.append(.refuse(id)) }
         func refuse(_ text: String) { effects.append(.reply(id, SnapshotResponse(error: text).encoded)) }
@@ -137,7 +137,7 @@ extension Server {
         }
         let work = ServerWork.operation(operation, options)
         incoming[id] = IncomingCall(sequence: 0, method: "", work: work)
-        route(work, for: .peer(id), giveUpAt: nil, at: now)
+        route(work, config.access.context(token: request.token, source: address), for: .peer(id), giveUpAt: nil, at: now)
     }
 
     func replyToSnapshot(_ id: CallID, _ result: Result<ServerOperationResult, ServerError>) {

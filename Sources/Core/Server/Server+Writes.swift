@@ -4,7 +4,7 @@ extension Server {
     /// The most writes that may be under way; beyond it writes are refused.
     static let pendingWritesMax = 65_536
 
-    func propose(_ request: WriteRequest, for requester: Requester, at now: Instant) {
+    func propose(_ request: WriteRequest, _ context: RequestContext, for requester: Requester, at now: Instant) {
         var request = request
         if case .kv(let kv) = request {
             if kv.op == "lock", lockDelays.isDelayed(kv.dirEnt.key, at: now) {
@@ -12,12 +12,16 @@ extension Server {
                 return finish(requester, .success(.bool(false)), at: now)
             }
         }
-        if let refusal = Authorizer.allowAll.refusal(of: request) { return finish(requester, .failure(ServerError(refusal)), at: now) }
         if let problem = WriteValidation.validate(&request, sessionTTLMin: config.sessionTTLMin) {
             return finish(requester, .failure(ServerError(problem)), at: now)
         }
+        do throws(Denied) {
+            try request.authorize(context.authorizer, in: store)
+        } catch {
+            return finish(requester, .failure(ServerError(error.text)), at: now)
+        }
         if case .txn(var txn) = request {
-            let errors = WriteValidation.precheck(&txn) { lockDelays.isDelayed($0, at: now) }
+            let errors = WriteValidation.precheck(&txn, context.authorizer) { lockDelays.isDelayed($0, at: now) }
             if !errors.isEmpty { return finish(requester, .success(.txn(TxnResponse(errors: errors))), at: now) }
             request = .txn(txn)
         }
@@ -59,17 +63,18 @@ extension Server {
 
     /// Restarts the timer of a session and answers with it; writes nothing. A session that is about to go because its time was over is
     /// not found any more.
-    func renew(_ id: String, _ options: QueryOptions, for requester: Requester, at now: Instant) {
+    func renew(_ id: String, _ options: QueryOptions, _ context: RequestContext, for requester: Requester, at now: Instant) {
         var options = options
         options.minQueryIndex = 0
         measures.add(.renewal(.zero))
-        if case .success((.sessions(let found), _)) = store.evaluate(.sessionGet(id: id), options: options),
-            let session = found.first?.value
-        {
+        if let session = (try? store.session(id))?.value {
+            guard context.authorizer.allows(SessionRenewal.permission(session)) else {
+                return finishRead(requester, .failure(ServerError(Denied().text)))
+            }
             guard duties.sessions.renew(session, at: now) else {
                 return finishRead(requester, .success(answer(.sessions([]), 0, at: now)))
             }
         }
-        evaluate(.sessionGet(id: id), options, for: requester, deadline: nil, at: now)
+        evaluate(.session(.get(id: id)), options, context, for: requester, deadline: nil, at: now)
     }
 }

@@ -71,12 +71,14 @@ public final class Server {
     struct HeldWork {
         var requester: Requester
         var work: ServerWork
+        var context: RequestContext
         var error: ServerError
     }
 
     struct ForwardedWork {
         var requester: Requester
         var work: ServerWork
+        var context: RequestContext
         /// When the first attempt failed for want of a leader; nil while none has.
         var giveUpAt: Instant?
     }
@@ -92,6 +94,7 @@ public final class Server {
         var since: Instant
         var query: ReadQuery
         var options: QueryOptions
+        var context: RequestContext
         var deadline: Instant?
     }
 
@@ -126,8 +129,8 @@ public final class Server {
         case .raft: drive(.call(id, from: address, bytes), at: now)
         case .rpc:
             measures.add(.call)
-            callArrived(id, bytes, at: now)
-        case .snapshot: snapshotArrived(id, bytes, at: now)
+            callArrived(id, from: address, bytes, at: now)
+        case .snapshot: snapshotArrived(id, from: address, bytes, at: now)
         case .lan, .wan: effects.append(.refuse(id))
         }
     }

@@ -109,9 +109,9 @@ extension WriteRequest {
 extension ReadQuery {
     func measuredLookup(_ result: QueryResult) -> MeasuredLookup? {
         switch (self, result) {
-        case (.serviceNodes(let service, let tags, let connect), .serviceNodes(let rows)):
+        case (.catalog(.serviceNodes(let service, let tags, let connect)), .serviceNodes(let rows)):
             MeasuredLookup(isHealth: false, kind: connect ? .connect : .service, service: service, tags: tags, isFound: !rows.isEmpty)
-        case (.healthServiceNodes(let service, let tags, let connect, let ingress), .healthNodes(let rows)):
+        case (.health(.serviceNodes(let service, let tags, let connect, let ingress)), .healthNodes(let rows)):
             MeasuredLookup(
                 isHealth: true, kind: ingress ? .ingress : connect ? .connect : .service, service: service, tags: tags,
                 isFound: !rows.isEmpty)

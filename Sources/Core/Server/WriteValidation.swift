@@ -24,19 +24,26 @@ public enum WriteValidation {
     /// The phase before the log of a transaction; all problems of all operations. `isLockDelayed` is asked for the keys to be locked.
     ///
     /// Also completes the operations. Reads go through it as well.
-    public static func precheck(_ request: inout TxnRequest, isLockDelayed: (ByteString) -> Bool = { _ in false }) -> [TxnError] {
+    public static func precheck(
+        _ request: inout TxnRequest, _ authorizer: Authorizer, isLockDelayed: (ByteString) -> Bool = { _ in false }
+    ) -> [TxnError] {
         var errors: [TxnError] = []
         for at in request.ops.indices {
-            if let problem = precheck(&request.ops[at], isLockDelayed) { errors.append(TxnError(opIndex: at, what: problem)) }
+            if let problem = precheck(&request.ops[at], authorizer, isLockDelayed) { errors.append(TxnError(opIndex: at, what: problem)) }
         }
         return errors
     }
 
-    private static func precheck(_ op: inout TxnOp, _ isLockDelayed: (ByteString) -> Bool) -> String? {
+    private static func precheck(_ op: inout TxnOp, _ authorizer: Authorizer, _ isLockDelayed: (ByteString) -> Bool) -> String? {
+        if let problem = validate(&op) { return problem }
+        if !authorizer.allows(op) { return Denied().text }
+        guard case .kv("lock", let row) = op, isLockDelayed(row.key) else { return nil }
+        return "failed to lock key \(GoQuote.quote(row.key.string)) due to lock delay"
+    }
+
+    private static func validate(_ op: inout TxnOp) -> String? {
         switch op {
-        case .kv(let verb, let row):
-            if let problem = validate(key: row.key, op: verb) { return problem }
-            return verb == "lock" && isLockDelayed(row.key) ? "failed to lock key \(GoQuote.quote(row.key.string)) due to lock delay" : nil
+        case .kv(let verb, let row): return validate(key: row.key, op: verb)
         case .node(let verb, let node): return verb == "get" ? nil : validate(nodeName: node.node, id: node.id)
         case .service(let verb, let node, var service):
             if verb == "get" { return nil }

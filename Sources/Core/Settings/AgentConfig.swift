@@ -18,6 +18,9 @@ public struct AgentConfig: Sendable {
     /// Configured in addition to `lan`, `wan` and their `_ipv4` / `_ipv6` forms.
     public var taggedAddresses: StringMap = [:]
 
+    /// Who may do what.
+    public var access = AccessControl.disabled
+
     // Addresses and ports; -1 is off
     public var bindAddress = "127.0.0.1"
     public var clientAddress = "127.0.0.1"

@@ -27,7 +27,7 @@ final class ClientHub {
         var framing = HTTPFraming()
         var wasTriedByFrontEnd = false
         /// What it asks for, if the front end has found out.
-        var call: APICall?
+        var call: RoutedCall?
         /// The life in whose core loop it waits.
         var served: LifeID?
         var isAnswered = false
@@ -146,7 +146,7 @@ final class ClientHub {
         return (record.parsed!, record.framing, firstTry)
     }
 
-    func routed(_ handle: Handle, _ call: APICall) { requests.modify(handle) { $0.call = call } }
+    func routed(_ handle: Handle, _ call: RoutedCall) { requests.modify(handle) { $0.call = call } }
 
     /// What the core loop gets of the request.
     func event(_ handle: Handle) -> AgentEvent? {

@@ -190,7 +190,9 @@ final class SnapshotWorkload: Workload {
         }
         let store = try decoder.finish()
         return (0..<history.keys).map { number in
-            guard case .success((.entries(let found), _)) = store.evaluate(.kvGet(key: ByteString(key(number))), options: QueryOptions()),
+            guard
+                case .success((.entries(let found), _)) = store.evaluate(
+                    .kv(.get(key: ByteString(key(number)))), options: QueryOptions(), authorizer: .allowAll),
                 let text = found.first?.entry.value
             else { return 0 }
             return Int32(String(decoding: text.dropFirst(), as: UTF8.self)) ?? -1

@@ -15,7 +15,7 @@ import Testing
         let values = Array(repeating: "1", count: JSON.requestValuesMax).joined(separator: ",")
         for (method, target) in [("PUT", "/v1/catalog/register"), ("PUT", "/v1/txn"), ("PUT", "/v1/agent/service/register")] {
             let body = "{\"Node\":[\(values)"
-            guard case .immediate(let answer) = router.route(request("\(method) \(target)", body: body, chunked: true)) else {
+            guard case .immediate(let answer) = router.route(request("\(method) \(target)", body: body, chunked: true)).call else {
                 Issue.record("\(target)")
                 continue
             }
@@ -40,7 +40,7 @@ import Testing
         let session = try #require(created(""))
         #expect(session.node == "node" && session.lockDelay == .seconds(15) && session.behavior == "release")
         #expect(session.nodeChecks == ["serfHealth"] && session.checks == nil && session.serviceChecks == nil)
-        guard case .write(.session(let write), _) = router.route(request("PUT /v1/session/create", body: "{", chunked: true)) else {
+        guard case .write(.session(let write), _) = router.route(request("PUT /v1/session/create", body: "{", chunked: true)).call else {
             return #expect(Bool(false))
         }
         #expect(write.session.nodeChecks == ["serfHealth"])

@@ -46,7 +46,9 @@ import Testing
     }
 
     @Test func `a filter applies to instances, not to summaries`() throws {
-        guard case .read(.serviceDump(kind: nil), _, let shape) = router.call("GET /v1/internal/ui/services?filter=Node.Node==n1") else {
+        guard
+            case .read(.internal(.serviceDump(kind: nil)), _, let shape) = router.call("GET /v1/internal/ui/services?filter=Node.Node==n1")
+        else {
             Issue.record("no read")
             return
         }
@@ -65,7 +67,7 @@ import Testing
             Issue.record("no read")
             return
         }
-        #expect(query == .gatewayServices(gateway: "igw") && shape.filterError == nil)
+        #expect(query == .catalog(.gatewayServices(gateway: "igw")) && shape.filterError == nil)
         let answer = render(.gatewayServices([]), shape.form)
         #expect(answer.status == 200 && answer.text == "[]" && answer["X-Consul-Index"] == "1")
         #expect(answer["X-Consul-Effective-Consistency"] == nil)

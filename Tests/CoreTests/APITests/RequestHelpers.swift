@@ -16,7 +16,7 @@ extension HTTPResponse {
 
 extension Router {
     func call(_ line: String, body: String = "", headers: [(name: String, value: String)] = []) -> APICall {
-        route(request(line, body: body, headers: headers))
+        route(request(line, body: body, headers: headers)).call
     }
 
     /// The answer to a request that needs no state.

@@ -30,7 +30,7 @@ import Testing
 
     /// The table narrows its search down by what comes after `/v1/`; here every pattern is tried.
     @Test func `the longest pattern that matches wins`() {
-        let table = EndpointTable.shared
+        let table = RouteTable.shared
         let patterns = (0..<table.count).map(table.path)
         var paths: [[UInt8]] = ["", "/", "/v", "/v1", "/v1/", "/v1/\u{FF}", "/v2/kv/a", "/ui/", "/debug/pprof/x"].map { Array($0.utf8) }
         for pattern in patterns {
@@ -142,7 +142,7 @@ import Testing
         func status(_ from: String, _ method: String = "PUT") -> Int {
             var incoming = request("\(method) /v1/kv/a", body: "x")
             incoming.remoteAddress = from
-            guard case .immediate(let answer) = router.route(incoming) else { return 200 }
+            guard case .immediate(let answer) = router.route(incoming).call else { return 200 }
             return answer.status
         }
         #expect(status("127.0.0.1") == 403)
@@ -239,11 +239,11 @@ import Testing
     }
 
     @Test func `keys are taken from the path as they are`() {
-        guard case .read(.kvGet(let key), _, let shape) = router.call("GET /v1/kv/a%2Fb+%C3%BC%25/?raw") else {
+        guard case .read(.kv(.get(let key)), _, let shape) = router.call("GET /v1/kv/a%2Fb+%C3%BC%25/?raw") else {
             return #expect(Bool(false))
         }
         #expect(key == "a/b+ü%/" && shape.form == .kvRaw)
-        guard case .read(.kvKeys(let prefix, let separator), _, let keys) = router.call("GET /v1/kv/?keys&recurse&seperator=%2F") else {
+        guard case .read(.kv(.keys(let prefix, let separator)), _, let keys) = router.call("GET /v1/kv/?keys&recurse&seperator=%2F") else {
             return #expect(Bool(false))
         }
         #expect(prefix.isEmpty && separator == "/" && keys.form == .kvKeys(emptyPrefix: true))
@@ -281,7 +281,9 @@ import Testing
         #expect(
             answer.text == "Request body(11 bytes) too large, max size: 10 bytes. See "
                 + "https://www.consul.io/docs/agent/options.html#kv_max_value_size.")
-        guard case .write = router.route(request("PUT /v1/kv/a", body: "12345678901", chunked: true)) else { return #expect(Bool(false)) }
+        guard case .write = router.route(request("PUT /v1/kv/a", body: "12345678901", chunked: true)).call else {
+            return #expect(Bool(false))
+        }
     }
 
     @Test func `tags are compared in lower case and turn ingress queries into ordinary ones`() {
@@ -291,12 +293,12 @@ import Testing
         }
         #expect(
             query("GET /v1/health/service/Web?tag=A&tag=b")
-                == .healthServiceNodes(service: "Web", tags: ["a", "b"], connect: false, ingress: false))
+                == .health(.serviceNodes(service: "Web", tags: ["a", "b"], connect: false, ingress: false)))
         #expect(
-            query("GET /v1/health/ingress/w?tag=a") == .healthServiceNodes(service: "w", tags: ["a"], connect: false, ingress: false))
-        #expect(query("GET /v1/health/ingress/w") == .healthServiceNodes(service: "w", tags: [], connect: false, ingress: true))
-        #expect(query("GET /v1/catalog/connect/w?tag=a") == .serviceNodes(service: "w", tags: [], connect: true))
-        #expect(query("GET /v1/catalog/service/a/b%20c?tag=") == .serviceNodes(service: "a/b c", tags: [""], connect: false))
+            query("GET /v1/health/ingress/w?tag=a") == .health(.serviceNodes(service: "w", tags: ["a"], connect: false, ingress: false)))
+        #expect(query("GET /v1/health/ingress/w") == .health(.serviceNodes(service: "w", tags: [], connect: false, ingress: true)))
+        #expect(query("GET /v1/catalog/connect/w?tag=a") == .catalog(.serviceNodes(service: "w", tags: [], connect: true)))
+        #expect(query("GET /v1/catalog/service/a/b%20c?tag=") == .catalog(.serviceNodes(service: "a/b c", tags: [""], connect: false)))
     }
 
     @Test func `bad filters are left to whoever answers, where filters apply`() {

@@ -122,7 +122,7 @@ import Testing
             .kv(verb: "set", DirEntry()), .kv(verb: "delete-tree", DirEntry()), .kv(verb: "lock", DirEntry(key: "busy")),
             .node(verb: "set", node), .node(verb: "get", Node()), .service(verb: "delete", node: "n", service), .check(verb: "set", check),
         ]
-        let errors = WriteValidation.precheck(&txn) { $0 == "busy" }
+        let errors = WriteValidation.precheck(&txn, .allowAll) { $0 == "busy" }
         #expect(
             errors == [
                 TxnError(opIndex: 0, what: "Must provide key"), TxnError(opIndex: 2, what: "failed to lock key \"busy\" due to lock delay"),

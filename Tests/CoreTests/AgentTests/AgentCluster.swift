@@ -29,6 +29,8 @@ final class AgentCluster {
     private(set) var logs: [String] = []
     private var queue: [(member: Int, event: AgentEvent)] = []
     private var callers: [CallID: (member: Int, id: CallID)] = [:]
+    /// Calls of nobody in the cluster, and their answers.
+    private var foreign: [CallID: [UInt8]?] = [:]
     private var nextID: UInt64 = 1
 
     /// One server, the first member, and clients that know it. There is no gossip.
@@ -94,6 +96,15 @@ final class AgentCluster {
         return members[member].replies[id]
     }
 
+    /// The answer to a call from elsewhere; nil if there is none.
+    func call(_ member: Int, _ channel: Channel, _ bytes: [UInt8]) -> [UInt8]? {
+        let id = CallID(incoming: takeID())
+        foreign[id] = .some(nil)
+        queue.append((member, .call(id, from: "10.0.9.9:1", channel, bytes)))
+        run(for: .seconds(30)) { self.foreign[id] != .some(nil) }
+        return foreign.removeValue(forKey: id) ?? nil
+    }
+
     func tell(_ member: Int, _ event: AgentEvent) {
         queue.append((member, event))
         run(for: .zero)
@@ -143,6 +154,7 @@ final class AgentCluster {
             queue.append((callee, .call(incoming, from: member.config.raftAddress, channel, bytes)))
         case .reply(let id, let bytes):
             if let caller = callers.removeValue(forKey: id) { queue.append((caller.member, .answered(caller.id, bytes))) }
+            if foreign[id] != nil { foreign[id] = bytes }
         case .refuse(let id):
             if let caller = callers.removeValue(forKey: id) { queue.append((caller.member, .callFailed(caller.id, "EOF"))) }
         case .log(_, _, let text): logs.append(text)

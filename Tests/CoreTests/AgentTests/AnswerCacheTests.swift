@@ -29,7 +29,7 @@ import Testing
     @Test func `the order of tags makes no other question`() {
         var cache = AnswerCache()
         func isKnown(_ tags: [String]) -> Bool {
-            let query = ReadQuery.healthServiceNodes(service: "web", tags: tags, connect: false, ingress: false)
+            let query = ReadQuery.health(.serviceNodes(service: "web", tags: tags, connect: false, ingress: false))
             return cache.state(options(), query, QueryOptions()) != .miss
         }
         #expect(!isKnown(["a", "b"]) && isKnown(["b", "a"]) && !isKnown(["b"]))

@@ -187,14 +187,14 @@ import Testing
             var options = QueryOptions()
             options.datacenter = "dc1"
             options.filter = filter
-            let bytes = RPCRequest.encode(sequence: 1, method: "Catalog.ListNodes", body: ReadQuery.nodes.encodeRequest(options))
+            let bytes = RPCRequest.encode(sequence: 1, method: "Catalog.ListNodes", body: ReadQuery.catalog(.nodes).encodeRequest(options))
             var effects: [ServerEffect] = []
             server.called(CallID(incoming: 1 << 40), from: "10.0.0.9:1", .rpc, bytes, at: cluster.now)
             _ = server.takeOutput(into: &effects)
             let answers = effects.compactMap { if case .reply(_, let bytes) = $0 { bytes } else { nil } }
             let reply = try RPCReply(decoding: try #require(answers.first))
             guard reply.error.isEmpty else { return .failure(ServerError(reply.error)) }
-            guard case .nodes(let rows) = try ReadQuery.nodes.decodeReply(reply.body).result else { return .success([]) }
+            guard case .nodes(let rows) = try ReadQuery.catalog(.nodes).decodeReply(reply.body).result else { return .success([]) }
             return .success(rows.map(\.value.node))
         }
         let all = try names("").get()

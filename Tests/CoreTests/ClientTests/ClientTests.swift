@@ -35,7 +35,7 @@ private final class ClientHarness {
         }
     }
 
-    func read(_ query: ReadQuery = .kvGet(key: "a"), for id: UInt64 = 1, _ change: (inout QueryOptions) -> Void = { _ in }) {
+    func read(_ query: ReadQuery = .kv(.get(key: "a")), for id: UInt64 = 1, _ change: (inout QueryOptions) -> Void = { _ in }) {
         var options = QueryOptions()
         change(&options)
         client.execute(.read(query, options), for: .client(RequestID(id)), at: now)
@@ -87,10 +87,10 @@ private final class ClientHarness {
 
     @Test func `a read is a call to the first server and its answer`() throws {
         let h = ClientHarness(servers: ["s1", "s2"])
-        h.read(.kvGet(key: "a")) { $0.datacenter = "dc1" }
+        h.read(.kv(.get(key: "a"))) { $0.datacenter = "dc1" }
         #expect(h.calls.map(\.to) == ["s1:8300"] && h.calls.map(\.method) == ["KVS.Get"])
         let (query, options) = try #require(try ReadQuery.decodeRequest(method: "KVS.Get", body: h.calls[0].body))
-        #expect(query == .kvGet(key: "a") && options.datacenter == "dc1")
+        #expect(query == .kv(.get(key: "a")) && options.datacenter == "dc1")
         var meta = QueryMeta()
         meta.index = 9
         meta.knownLeader = true

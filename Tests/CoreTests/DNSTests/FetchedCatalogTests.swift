@@ -88,7 +88,7 @@ import Testing
             }
         }
         #expect(differing.isEmpty && compared == names.count * types.count * 3)
-        #expect(reads.contains(.nodeServices(node: "n1")) && reads.contains(.nodes))
+        #expect(reads.contains(.catalog(.nodeServices(node: "n1"))) && reads.contains(.catalog(.nodes)))
     }
 
     private func ask(_ name: String, _ type: UInt16 = DNSType.a, results: [QueryResult?]) throws -> (flags: UInt16, asked: [ReadQuery]) {
@@ -108,7 +108,7 @@ import Testing
     @Test func `what no server could tell fails`() throws {
         let (service, asked) = try ask("web.service.consul", results: [nil])
         #expect(service & DNSFlag.codeMask == DNSCode.serverFailure && service & DNSFlag.authoritative != 0)
-        #expect(asked == [.healthServiceNodes(service: "web", tags: [], connect: false, ingress: false)])
+        #expect(asked == [.health(.serviceNodes(service: "web", tags: [], connect: false, ingress: false))])
         #expect(try ask("a.node.consul", results: [nil]).flags & DNSFlag.codeMask == DNSCode.serverFailure)
         #expect(try ask("a.node.consul", results: [.nodeServices(nil)]).flags & DNSFlag.codeMask == DNSCode.nameError)
         #expect(try ask("consul", DNSType.ns, results: [nil]).flags & DNSFlag.codeMask == 0)

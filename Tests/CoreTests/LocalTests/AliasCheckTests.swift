@@ -83,7 +83,7 @@ import Testing
         agent.othersChecks[0].status = "passing"
         agent.advance(.seconds(2))
         #expect(shown(agent, "re") == "passing All checks passing.")
-        let asked = agent.reads.filter { if case .nodeChecks("n2") = $0.query { true } else { false } }
+        let asked = agent.reads.filter { if case .health(.nodeChecks("n2")) = $0.query { true } else { false } }
         #expect(asked.allSatisfy { $0.options.allowStale && $0.options.maxQueryTime == .minutes(1) && $0.options.minQueryIndex == 5 })
         #expect((1...3).contains(asked.count), "an answer without news is not asked for again at once")
     }
@@ -107,7 +107,7 @@ import Testing
         agent.advance(.minutes(5))
         agent.forgetHistory()
         agent.advance(.minutes(5))
-        let asked = agent.reads.filter { if case .nodeChecks("n2") = $0.query { true } else { false } }
+        let asked = agent.reads.filter { if case .health(.nodeChecks("n2")) = $0.query { true } else { false } }
         #expect((4...6).contains(asked.count))
     }
 }

@@ -163,13 +163,13 @@ final class LocalHarness {
     private func read(_ query: ReadQuery) -> Result<(result: QueryResult, index: UInt64), Complaint> {
         if let readError { return .failure(Complaint(readError)) }
         switch query {
-        case .nodeServiceList(let name):
+        case .catalog(.nodeServiceList(let name)):
             guard name == "n1" else { return .success((.nodeServices(nil), 5)) }
             guard let node else { return .success((.nodeServices(nil), 5)) }
             let rows = services.keys.sorted().map { Row(ServiceInstance(node: "n1", service: services[$0]!)) }
             return .success((.nodeServices((node: Row(node), services: rows)), 5))
-        case .nodeChecks(let name) where name != "n1": return .success((.checks(othersChecks.map { Row($0) }), 5))
-        case .nodeChecks: return .success((.checks(checks.keys.sorted().map { Row(checks[$0]!) }), 5))
+        case .health(.nodeChecks(let name)) where name != "n1": return .success((.checks(othersChecks.map { Row($0) }), 5))
+        case .health(.nodeChecks): return .success((.checks(checks.keys.sorted().map { Row(checks[$0]!) }), 5))
         default: return .failure(Complaint("no such query"))
         }
     }

@@ -15,7 +15,7 @@ import Testing
     @Test func `the leader writes the first configuration, and any server tells of it`() throws {
         let cluster = try ServerCluster.formed()
         cluster.run(for: .milliseconds(100))
-        guard case .autopilot(let configuration)? = cluster.read(.autopilotConfiguration, at: "s2") else {
+        guard case .autopilot(let configuration)? = cluster.read(.operator(.autopilotConfiguration), at: "s2") else {
             Issue.record("no configuration")
             return
         }

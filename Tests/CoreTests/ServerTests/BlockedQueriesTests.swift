@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct BlockedQueriesTests {
     private func question(_ key: String) -> BlockedQueries.Question {
-        BlockedQueries.Question(query: .kvGet(key: ByteString(key)), nodeMetaFilters: [:], consistent: false, token: "")
+        BlockedQueries.Question(query: .kv(.get(key: ByteString(key))), nodeMetaFilters: [:], consistent: false, view: .everything)
     }
 
     private func requester(_ id: UInt64) -> Requester { .client(RequestID(id)) }

@@ -6,7 +6,7 @@ import Testing
     private func reads(_ keys: [String]) -> [ServerWork] {
         var options = QueryOptions()
         options.requireConsistent = true
-        return keys.map { .read(.kvGet(key: ByteString($0)), options) }
+        return keys.map { .read(.kv(.get(key: ByteString($0))), options) }
     }
 
     private func found(_ answer: ServerAnswer?) -> ReadAnswer? {
@@ -41,7 +41,7 @@ import Testing
         cluster.run(for: .seconds(10))
         var options = QueryOptions()
         options.allowStale = true
-        let answer = try #require(found(cluster.ask(.read(.kvGet(key: "a"), options), at: leader, within: .milliseconds(1))))
+        let answer = try #require(found(cluster.ask(.read(.kv(.get(key: "a")), options), at: leader, within: .milliseconds(1))))
         #expect(!answer.meta.knownLeader && answer.meta.lastContact > .seconds(8) && answer.meta.lastContact < .seconds(10))
         let shown = try #require(cluster.published[leader])
         #expect(shown.answers(options, at: cluster.now) && !shown.knowsLeader)

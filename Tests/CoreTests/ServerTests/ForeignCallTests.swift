@@ -32,17 +32,17 @@ import Testing
 
     @Test func `a call for no datacenter or another one has no path`() throws {
         for datacenter in ["", "dc9"] {
-            #expect(try call("KVS.Get", ReadQuery.kvGet(key: "a").encodeRequest(options(datacenter))).error == "No path to datacenter")
+            #expect(try call("KVS.Get", ReadQuery.kv(.get(key: "a")).encodeRequest(options(datacenter))).error == "No path to datacenter")
             var request = KVSRequest()
             request.datacenter = datacenter
             request.op = "set"
             request.dirEnt = DirEntry(key: "a")
             #expect(try call("KVS.Apply", WriteRequest.kv(request).encodeRequest()).error == "No path to datacenter")
         }
-        #expect(try call("KVS.Get", ReadQuery.kvGet(key: "a").encodeRequest(options("dc1"))).error == "")
+        #expect(try call("KVS.Get", ReadQuery.kv(.get(key: "a")).encodeRequest(options("dc1"))).error == "")
         // What is asked of the server itself may leave it out.
         for method in ["Status.Ping", "Status.Leader", "Status.Peers", "Status.RaftStats"] { #expect(try call(method).error == "") }
-        #expect(try call("Status.Leader", ReadQuery.encodeDatacenter(options("dc9"))).error == "No path to datacenter")
+        #expect(try call("Status.Leader", options("dc9").encodeDatacenter()).error == "No path to datacenter")
         #expect(try call("Operator.RaftGetConfiguration").error == "No path to datacenter")
     }
 
@@ -55,7 +55,7 @@ import Testing
         options.filter = "Foo == 1"
         options.minQueryIndex = 1_000
         func error(at name: String) throws -> String? {
-            try cluster.call("Catalog.ListNodes", ReadQuery.nodes.encodeRequest(options), at: name)?.error
+            try cluster.call("Catalog.ListNodes", ReadQuery.catalog(.nodes).encodeRequest(options), at: name)?.error
         }
         #expect(try error(at: leader) == refusal)
         #expect(try error(at: follower) == "rpc error making call: \(refusal)")
@@ -65,12 +65,15 @@ import Testing
 
     @Test func `questions without their subject are refused`() throws {
         let options = options("dc1")
-        #expect(try call("Catalog.NodeServices", ReadQuery.nodeServices(node: "").encodeRequest(options)).error == "Must provide node")
         #expect(
-            try call("Catalog.NodeServiceList", ReadQuery.nodeServiceList(node: "").encodeRequest(options)).error == "Must provide node")
-        let service = ReadQuery.healthServiceNodes(service: "", tags: [], connect: false, ingress: false)
+            try call("Catalog.NodeServices", ReadQuery.catalog(.nodeServices(node: "")).encodeRequest(options)).error == "Must provide node"
+        )
+        #expect(
+            try call("Catalog.NodeServiceList", ReadQuery.catalog(.nodeServiceList(node: "")).encodeRequest(options)).error
+                == "Must provide node")
+        let service = ReadQuery.health(.serviceNodes(service: "", tags: [], connect: false, ingress: false))
         #expect(try call("Health.ServiceNodes", service.encodeRequest(options)).error == "Must provide service name")
-        let byAddress = ReadQuery.serviceByAddress("10.0.0.1").encodeRequest(options)
+        let byAddress = ReadQuery.catalog(.serviceByAddress("10.0.0.1")).encodeRequest(options)
         #expect(try call("Catalog.ServiceNodes", byAddress).error == "")
     }
 
@@ -94,7 +97,7 @@ import Testing
     @Test func `a transaction that reads has no index and does not wait for one`() throws {
         var options = options("dc1")
         options.minQueryIndex = 1_000_000
-        let query = ReadQuery.txnRead([.kv(verb: "get-tree", DirEntry(key: "a"))])
+        let query = ReadQuery.txn(TxnQuery([.kv(verb: "get-tree", DirEntry(key: "a"))]))
         let reply = try call("Txn.Read", query.encodeRequest(options))
         #expect(reply.error == "")
         #expect(try query.decodeReply(reply.body).meta.index == 0)
@@ -107,20 +110,21 @@ import Testing
         config.rpcMaxBurst = 2
         try cluster.start(config)
         cluster.run(upTo: .seconds(30)) { cluster.leader != nil }
-        #expect(cluster.read(.nodes, at: "s1") != nil && cluster.read(.nodes, at: "s1") != nil)
-        guard case .read(_, .failure(let error))? = cluster.ask(.read(.nodes, QueryOptions()), at: "s1") else {
+        #expect(cluster.read(.catalog(.nodes), at: "s1") != nil && cluster.read(.catalog(.nodes), at: "s1") != nil)
+        guard case .read(_, .failure(let error))? = cluster.ask(.read(.catalog(.nodes), QueryOptions()), at: "s1") else {
             Issue.record("not limited")
             return
         }
         #expect(error == .rateLimited)
         let server = cluster.server("s1")
-        let bytes = RPCRequest.encode(sequence: 1, method: "Catalog.ListNodes", body: ReadQuery.nodes.encodeRequest(options("dc1")))
+        let bytes = RPCRequest.encode(
+            sequence: 1, method: "Catalog.ListNodes", body: ReadQuery.catalog(.nodes).encodeRequest(options("dc1")))
         server.called(CallID(incoming: 1 << 50), from: "10.0.0.7:1", .rpc, bytes, at: cluster.now)
         var effects: [ServerEffect] = []
         _ = server.takeOutput(into: &effects)
         #expect(effects.contains { if case .reply(_, let bytes) = $0 { (try? RPCReply(decoding: bytes))?.error == "" } else { false } })
         config.rpcRate = nil
         server.reload(config, at: cluster.now)
-        #expect(cluster.read(.nodes, at: "s1") != nil)
+        #expect(cluster.read(.catalog(.nodes), at: "s1") != nil)
     }
 }

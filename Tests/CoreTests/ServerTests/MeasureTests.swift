@@ -63,21 +63,21 @@ import Testing
         _ = (measures(cluster, leader), measures(cluster, follower))
         var consistent = options
         consistent.requireConsistent = true
-        _ = try cluster.call("KVS.Get", ReadQuery.kvGet(key: "a").encodeRequest(consistent), at: follower)
+        _ = try cluster.call("KVS.Get", ReadQuery.kv(.get(key: "a")).encodeRequest(consistent), at: follower)
         let atLeader = measures(cluster, leader), atFollower = measures(cluster, follower)
         #expect(atLeader.contains(.reads(1)) && atLeader.contains(.verification) && !atFollower.contains(.reads(1)))
         #expect(atLeader.contains { if case .consistentRead(let time) = $0 { time > .zero } else { false } })
         var stale = options
         stale.allowStale = true
-        _ = try cluster.call("KVS.Get", ReadQuery.kvGet(key: "a").encodeRequest(stale), at: follower)
+        _ = try cluster.call("KVS.Get", ReadQuery.kv(.get(key: "a")).encodeRequest(stale), at: follower)
         #expect(measures(cluster, follower).contains(.reads(1)) && !measures(cluster, leader).contains(.reads(1)))
     }
 
     @Test func `look-ups of services are counted by name and tags, and how many wait is known`() throws {
         let cluster = try ServerCluster.formed()
         let leader = try #require(cluster.leader), server = cluster.server(leader)
-        let web = ReadQuery.healthServiceNodes(service: "web", tags: ["b", "a"], connect: false, ingress: false)
-        let consul = ReadQuery.serviceNodes(service: "consul", tags: [], connect: false)
+        let web = ReadQuery.health(.serviceNodes(service: "web", tags: ["b", "a"], connect: false, ingress: false))
+        let consul = ReadQuery.catalog(.serviceNodes(service: "consul", tags: [], connect: false))
         cluster.run(for: .seconds(2))
         _ = (cluster.read(web, at: leader), cluster.read(web, at: leader), cluster.read(consul, at: leader))
         var found: [(MeasuredLookup, Int)] = []
@@ -87,7 +87,7 @@ import Testing
         #expect(found.map(\.0) == [health, catalog] && found.map(\.1) == [2, 1])
         var options = options
         options.minQueryIndex = 1_000_000
-        server.execute(.read(.kvGet(key: "a"), options), for: .client(RequestID(9)), at: cluster.now)
+        server.execute(.read(.kv(.get(key: "a")), options), for: .client(RequestID(9)), at: cluster.now)
         #expect(server.blockedCount == 1)
         server.cancel(.client(RequestID(9)))
         #expect(server.blockedCount == 0)

@@ -9,7 +9,7 @@ import Testing
             let request = hex(call.request_body_hex), response = hex(call.response_body_hex)
             guard let (operation, options) = try ServerOperation.decodeRequest(method: call.method, body: request[...]) else { continue }
             seen += 1
-            #expect(operation.rpcMethod == call.method)
+            #expect(operation.method?.rawValue == call.method)
             let again = operation.encodeRequest(options)
             #expect(try StoreCodecTests.value(again) == StoreCodecTests.value(request), "\(call.name)")
             let result = try operation.decodeReply(response[...])
@@ -36,7 +36,7 @@ import Testing
             .removeRaftPeer(.id("x")), .removeRaftPeer(.address("1.2.3.4:8300")), .updateCoordinate(coordinate),
         ]
         for operation in operations {
-            let method = try #require(operation.rpcMethod)
+            let method = try #require(operation.method).rawValue
             let decoded = try #require(try ServerOperation.decodeRequest(method: method, body: operation.encodeRequest(options)[...]))
             #expect(decoded.operation == operation && decoded.options == options)
         }

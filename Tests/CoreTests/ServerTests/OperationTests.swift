@@ -79,13 +79,13 @@ import Testing
         #expect(cluster.operate(update("s1", flat.dropLast() + [.nan]), at: leader) == .failure(ServerError("invalid coordinate")))
         #expect(cluster.operate(.updateCoordinate(NodeCoordinate(node: "s1")), at: leader) == .failure(ServerError("invalid coordinate")))
         for node in ["s1", "s2", "s1"] { #expect(cluster.operate(update(node, flat), at: other) == .success(.done)) }
-        guard case .coordinates(let none)? = cluster.read(.coordinates, at: leader) else {
+        guard case .coordinates(let none)? = cluster.read(.coordinate(.nodes), at: leader) else {
             Issue.record("another answer")
             return
         }
         #expect(none.isEmpty)
         cluster.run(for: .seconds(6))
-        guard case .coordinates(let rows)? = cluster.read(.coordinates, at: other) else {
+        guard case .coordinates(let rows)? = cluster.read(.coordinate(.nodes), at: other) else {
             Issue.record("another answer")
             return
         }
@@ -125,7 +125,7 @@ import Testing
         try cluster.start(machine.config)
         #expect(cluster.run(upTo: .seconds(10)) { cluster.leader == "s2" })
         #expect(cluster.server("s2").raft.configuration.servers.map(\.id) == [ServerCluster.id("s2")])
-        guard case .entries(let entries)? = cluster.read(.kvGet(key: "kept"), at: "s2") else {
+        guard case .entries(let entries)? = cluster.read(.kv(.get(key: "kept")), at: "s2") else {
             Issue.record("no answer")
             return
         }
@@ -155,7 +155,7 @@ import Testing
         #expect(cluster.ask(.operation(.restoreSnapshot(archive), QueryOptions()), at: leader, within: .milliseconds(100)) == nil)
         #expect(cluster.server(leader).raft.isProvisional)
         func isKept(at name: String) -> Bool {
-            guard case .entries(let found)? = cluster.read(.kvGet(key: "new"), at: name) else { return false }
+            guard case .entries(let found)? = cluster.read(.kv(.get(key: "new")), at: name) else { return false }
             return !found.isEmpty
         }
         // The lease goes on for a while.

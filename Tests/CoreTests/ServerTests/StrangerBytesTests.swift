@@ -94,10 +94,10 @@ struct MessagePackMutation {
         var options = QueryOptions()
         options.sourceNode = "n1"
         let queries: [ReadQuery] = [
-            .nodes, .services, .serviceNodes(service: "web", tags: [], connect: false), .checksInState(state: "any"), .coordinates,
-            .sessionList,
-            .healthServiceNodes(service: "web", tags: [], connect: false, ingress: false), .kvList(prefix: ""), .nodeDump(node: nil),
-            .serviceDump(kind: nil), .autopilotConfiguration,
+            .catalog(.nodes), .catalog(.services), .catalog(.serviceNodes(service: "web", tags: [], connect: false)),
+            .health(.checksInState(state: "any")), .coordinate(.nodes), .session(.list),
+            .health(.serviceNodes(service: "web", tags: [], connect: false, ingress: false)), .kv(.list(prefix: "")),
+            .internal(.nodeDump(node: nil)), .internal(.serviceDump(kind: nil)), .operator(.autopilotConfiguration),
         ]
         for query in queries {
             guard case .success((let result, let index)) = store.evaluate(query, options: options) else { continue }

@@ -6,7 +6,7 @@ import Testing
     private static let id1 = "0b2c0000-0000-0000-0000-000000000001", id2 = "1b2c0000-0000-0000-0000-000000000002"
 
     private static func names(_ h: Harness, meta: StringMap = [:]) -> [String] {
-        guard case .nodes(let nodes) = h.find(.nodes, meta: meta).0 else { return [] }
+        guard case .nodes(let nodes) = h.find(.catalog(.nodes), meta: meta).0 else { return [] }
         return nodes.map(\.value.node)
     }
 
@@ -22,12 +22,12 @@ import Testing
             $0.service = NodeService(named: "y")
             $0.checks = [HealthCheck(id: "y-check", node: "n1", service: "y", status: "critical")]
         }
-        #expect(h.healthIndex("none") == 16 && h.healthIndex("y") == 16 && h.index(.nodes) == 12)
+        #expect(h.healthIndex("none") == 16 && h.healthIndex("y") == 16 && h.index(.catalog(.nodes)) == 12)
         h.check("y-check", on: "n1", "passing", service: "y")
-        #expect(h.healthIndex("y") == 17 && h.catalogIndex("y") == 17 && h.index(.services) == 16)
-        #expect(h.index(.serviceChecks(service: "y")) == 17 && h.healthIndex("none") == 17 && h.catalogIndex("none") == 16)
+        #expect(h.healthIndex("y") == 17 && h.catalogIndex("y") == 17 && h.index(.catalog(.services)) == 16)
+        #expect(h.index(.health(.serviceChecks(service: "y"))) == 17 && h.healthIndex("none") == 17 && h.catalogIndex("none") == 16)
         h.deregister("n1", service: "y")
-        #expect(h.healthIndex("y") == 18 && h.catalogIndex("y") == 18 && h.index(.nodes) == 12)
+        #expect(h.healthIndex("y") == 18 && h.catalogIndex("y") == 18 && h.index(.catalog(.nodes)) == 12)
     }
 
     @Test func `an identical registration moves the index of checks only`() {
@@ -38,15 +38,16 @@ import Testing
                 $0.checks = [HealthCheck(id: "c", node: "n1", service: "web")]
             }
         }
-        #expect(h.index(.nodes) == 1 && h.index(.services) == 1 && h.catalogIndex("web") == 1 && h.healthIndex("web") == 1)
-        #expect(h.index(.nodeChecks(node: "n1")) == 2)
-        guard case .checks(let checks) = h.find(.nodeChecks(node: "n1")).0 else { return }
+        #expect(
+            h.index(.catalog(.nodes)) == 1 && h.index(.catalog(.services)) == 1 && h.catalogIndex("web") == 1 && h.healthIndex("web") == 1)
+        #expect(h.index(.health(.nodeChecks(node: "n1"))) == 2)
+        guard case .checks(let checks) = h.find(.health(.nodeChecks(node: "n1"))).0 else { return }
         #expect(checks[0].value.index == RaftIndex(create: 1, modify: 1))
         h.check("c", on: "n1", service: "web") {
             $0.name = ""
             $0.type = "http"
         }
-        guard case .checks(let again) = h.find(.nodeChecks(node: "n1")).0 else { return }
+        guard case .checks(let again) = h.find(.health(.nodeChecks(node: "n1"))).0 else { return }
         #expect(again[0].value.type == "http" && again[0].value.index.modify == 1 && h.healthIndex("web") == 1)
     }
 
@@ -54,9 +55,9 @@ import Testing
         var h = Harness()
         h.register("n1")
         h.register("n1") { $0.nodeMeta = [:] }
-        #expect(h.index(.nodes) == 2)
+        #expect(h.index(.catalog(.nodes)) == 2)
         h.register("n1") { $0.nodeMeta = [:] }
-        #expect(h.index(.nodes) == 2)
+        #expect(h.index(.catalog(.nodes)) == 2)
     }
 
     @Test func `a skipped node update creates what is missing and leaves alone what is there`() {
@@ -82,7 +83,7 @@ import Testing
         h.register("n2")
         h.service("db", on: "n2")
         h.register("n1") { $0.address = "10.2.2.2" }
-        #expect(h.catalogIndex("web") == 5 && h.catalogIndex("db") == 4 && h.index(.services) == 4)
+        #expect(h.catalogIndex("web") == 5 && h.catalogIndex("db") == 4 && h.index(.catalog(.services)) == 4)
     }
 
     @Test func `checks of a node raise all its services, checks of a service its own`() {
@@ -95,9 +96,9 @@ import Testing
         h.check("c", on: "n1", service: "db")
         #expect(h.healthIndex("web") == 4 && h.healthIndex("db") == 5)
         h.deregister("n1", check: "node")
-        #expect(h.healthIndex("web") == 6 && h.healthIndex("db") == 6 && h.index(.services) == 6)
+        #expect(h.healthIndex("web") == 6 && h.healthIndex("db") == 6 && h.index(.catalog(.services)) == 6)
         h.deregister("n1", check: "c")
-        #expect(h.healthIndex("web") == 6 && h.healthIndex("db") == 7 && h.index(.services) == 6)
+        #expect(h.healthIndex("web") == 6 && h.healthIndex("db") == 7 && h.index(.catalog(.services)) == 6)
     }
 
     @Test func `a check takes name and tags of its service as they are when it is written`() {
@@ -107,7 +108,7 @@ import Testing
         h.check("c", on: "n1", "", service: "W1")
         let check = h.store.check("C", onNode: "N1")?.value
         #expect(check?.serviceName == "Web" && check?.serviceTags == ["a"] && check?.status == "critical")
-        #expect(h.checks(.serviceChecks(service: "web")) == ["n1/c"])
+        #expect(h.checks(.health(.serviceChecks(service: "web"))) == ["n1/c"])
     }
 
     @Test func `errors take everything back`() {
@@ -153,7 +154,7 @@ import Testing
         #expect(h.register("n2") { $0.id = Self.id1.uppercased() } == .none)
         #expect(Self.names(h) == ["n2"])
         #expect(h.store.node("n2")?.value.index == RaftIndex(create: 1, modify: 4))
-        #expect(h.instances("web") == [] && h.checks(.nodeChecks(node: "n1")) == [] && h.index(.services) == 4)
+        #expect(h.instances("web") == [] && h.checks(.health(.nodeChecks(node: "n1"))) == [] && h.index(.catalog(.services)) == 4)
         // A change of case is one as well.
         h.service("web", on: "n2")
         h.register("N2") { $0.id = Self.id1 }
@@ -226,7 +227,9 @@ import Testing
         #expect(Self.names(h) == ["n2"] && h.instances("web") == ["n2/web"] && h.store.checks.isEmpty)
         #expect(h.store.nodesByID.isEmpty && h.store.checksByStatus.isEmpty && h.store.checksByInstance.isEmpty)
         #expect(h.store.checksByServiceName.isEmpty && h.store.servicesByName.count == 1)
-        #expect(h.catalogIndex("web") == 6 && h.index(.nodes) == 6 && h.index(.services) == 6 && h.index(.checksInState(state: "any")) == 6)
+        #expect(
+            h.catalogIndex("web") == 6 && h.index(.catalog(.nodes)) == 6 && h.index(.catalog(.services)) == 6
+                && h.index(.health(.checksInState(state: "any"))) == 6)
         h.deregister("n1")
         #expect(h.changes.isEmpty)
     }
@@ -236,9 +239,9 @@ import Testing
         h.service("web", on: "n1")
         h.check("c", on: "n1")
         h.deregister("n1", service: "web", check: "c")
-        #expect(h.instances("web") == [] && h.checks(.nodeChecks(node: "n1")) == ["n1/c"])
+        #expect(h.instances("web") == [] && h.checks(.health(.nodeChecks(node: "n1"))) == ["n1/c"])
         h.deregister("n1", check: "c")
-        #expect(h.checks(.nodeChecks(node: "n1")) == [] && Self.names(h) == ["n1"])
+        #expect(h.checks(.health(.nodeChecks(node: "n1"))) == [] && Self.names(h) == ["n1"])
         #expect(h.deregister("n1", service: "nope") == .none && h.deregister("nope") == .none)
     }
 
@@ -264,7 +267,7 @@ import Testing
         h.deregister("n1", service: "gone")
         h.service("old", id: "s", on: "n1")
         #expect(h.catalogIndex("old") == 3)
-        let query = ReadQuery.healthServiceNodes(service: "old", tags: [], connect: false, ingress: false)
+        let query = ReadQuery.health(.serviceNodes(service: "old", tags: [], connect: false, ingress: false))
         #expect(!h.wakes(query) { $0.service("new", id: "s", on: "n1") })
         #expect(h.catalogIndex("old") == 2 && h.catalogIndex("new") == 4)
         #expect(h.store.indexes["service.old"] == 3)

@@ -111,13 +111,14 @@ import Testing
         writer.field("ServiceTag", "a")
         writer.field("TagFilter", true)
         let service = try ReadQuery.decodeRequest(method: "Health.ServiceNodes", body: writer.bytes[...])
-        #expect(service?.query == .healthServiceNodes(service: "web", tags: ["a"], connect: false, ingress: false))
+        #expect(service?.query == .health(.serviceNodes(service: "web", tags: ["a"], connect: false, ingress: false)))
         writer = MessagePackWriter()
         writer.mapHeader(2)
         writer.field("Session", "old")
         writer.field("Nonsense", 1)
-        #expect(try ReadQuery.decodeRequest(method: "Session.Get", body: writer.bytes[...])?.query == .sessionGet(id: "old"))
-        #expect(try ReadQuery.decodeSession(writer.bytes[...]).id == "old")
+        #expect(try ReadQuery.decodeRequest(method: "Session.Get", body: writer.bytes[...])?.query == .session(.get(id: "old")))
+        var reader = MessagePackReader(writer.bytes)
+        #expect(try SessionRenewal.decode(&reader).id == "old")
         #expect(try ReadQuery.decodeRequest(method: "Status.Ping", body: [0x80]) == nil)
     }
 
@@ -133,15 +134,18 @@ import Testing
         options.sourceDatacenter = "dc3"
         options.nodeMetaFilters = ["k": "v"]
         let filtered: [ReadQuery] = [
-            .nodes, .services, .serviceNodes(service: "s", tags: ["a", "B"], connect: true), .serviceChecks(service: "s"),
-            .checksInState(state: "any"), .healthServiceNodes(service: "s", tags: [], connect: true, ingress: true),
-            .gatewayServices(gateway: "g"), .nodeDump(node: nil), .serviceByAddress("1.2.3.4"), .coordinates, .autopilotConfiguration,
+            .catalog(.nodes), .catalog(.services), .catalog(.serviceNodes(service: "s", tags: ["a", "B"], connect: true)),
+            .health(.serviceChecks(service: "s")),
+            .health(.checksInState(state: "any")), .health(.serviceNodes(service: "s", tags: [], connect: true, ingress: true)),
+            .catalog(.gatewayServices(gateway: "g")), .internal(.nodeDump(node: nil)), .catalog(.serviceByAddress("1.2.3.4")),
+            .coordinate(.nodes), .operator(.autopilotConfiguration),
         ]
         let plain: [ReadQuery] = [
-            .kvGet(key: "k"), .kvList(prefix: "p"), .kvKeys(prefix: "p", separator: "/"), .sessionGet(id: "i"), .sessionList,
-            .nodeSessions(node: "n"), .nodeServices(node: "n"), .nodeServiceList(node: "n"), .nodeChecks(node: "n"), .nodeDump(node: "n"),
-            .txnRead([.kv(verb: "get", DirEntry(key: "k"))]), .nodeCoordinates(node: "n"), .serviceDump(kind: nil),
-            .serviceDump(kind: ""), .serviceDump(kind: "mesh-gateway"),
+            .kv(.get(key: "k")), .kv(.list(prefix: "p")), .kv(.keys(prefix: "p", separator: "/")), .session(.get(id: "i")), .session(.list),
+            .session(.ofNode("n")), .catalog(.nodeServices(node: "n")), .catalog(.nodeServiceList(node: "n")),
+            .health(.nodeChecks(node: "n")), .internal(.nodeDump(node: "n")),
+            .txn(TxnQuery([.kv(verb: "get", DirEntry(key: "k"))])), .coordinate(.node("n")), .internal(.serviceDump(kind: nil)),
+            .internal(.serviceDump(kind: "")), .internal(.serviceDump(kind: "mesh-gateway")),
         ]
         for query in filtered {
             let decoded = try #require(try ReadQuery.decodeRequest(method: query.rpcMethod, body: query.encodeRequest(options)[...]))

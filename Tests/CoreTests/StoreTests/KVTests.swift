@@ -75,7 +75,7 @@ import Testing
         #expect(h.changes.isEmpty)
         #expect(h.entry("k")?.index == RaftIndex(create: 1, modify: 1))
         #expect(h.kv("cas", "k", "v", flags: 3, index: 1) == .bool(true))
-        #expect(h.entry("k")?.index.modify == 1 && h.index(.kvList(prefix: "")) == 1)
+        #expect(h.entry("k")?.index.modify == 1 && h.index(.kv(.list(prefix: ""))) == 1)
         h.kv("set", "k", "v")
         #expect(h.entry("k")?.index == RaftIndex(create: 1, modify: 4) && h.entry("k")?.flags == 0)
     }
@@ -100,8 +100,9 @@ import Testing
         h.set("w/b")
         func row() -> [UInt64] {
             [
-                h.index(.kvGet(key: "w/a")), h.index(.kvGet(key: "w/b")), h.index(.kvList(prefix: "w/")), h.index(.kvList(prefix: "x")),
-                h.index(.kvKeys(prefix: "", separator: "")), h.index(.kvGet(key: "nope")),
+                h.index(.kv(.get(key: "w/a"))), h.index(.kv(.get(key: "w/b"))), h.index(.kv(.list(prefix: "w/"))),
+                h.index(.kv(.list(prefix: "x"))),
+                h.index(.kv(.keys(prefix: "", separator: ""))), h.index(.kv(.get(key: "nope"))),
             ]
         }
         #expect(row() == [43, 44, 44, 44, 44, 44])
@@ -130,11 +131,11 @@ import Testing
         h.set("p/b")
         h.index = 46
         h.kv("delete-tree", "p")
-        #expect(h.index(.kvList(prefix: "p")) == 47)
-        #expect(h.index(.kvList(prefix: "p/")) == 46)
-        #expect(h.index(.kvList(prefix: "pa")) == 47)
+        #expect(h.index(.kv(.list(prefix: "p"))) == 47)
+        #expect(h.index(.kv(.list(prefix: "p/"))) == 46)
+        #expect(h.index(.kv(.list(prefix: "pa"))) == 47)
         h.set("q/1")
-        #expect(h.index(.kvList(prefix: "p")) == 47 && h.index(.kvList(prefix: "pa")) == 48)
+        #expect(h.index(.kv(.list(prefix: "p"))) == 47 && h.index(.kv(.list(prefix: "pa"))) == 48)
     }
 
     @Test func `reaping tombstones moves no index of the table`() {
@@ -144,16 +145,16 @@ import Testing
         h.kv("delete", "w/b")
         #expect(h.changes.tombstoneIndex == 3)
         h.set("other")
-        #expect(h.index(.kvList(prefix: "w/")) == 3)
+        #expect(h.index(.kv(.list(prefix: "w/"))) == 3)
         #expect(h.reap(upTo: 2) == .none)
-        #expect(h.index(.kvList(prefix: "w/")) == 3)
+        #expect(h.index(.kv(.list(prefix: "w/"))) == 3)
         #expect(h.reap(upTo: 3) == .none)
         #expect(h.changes.isEmpty)
-        #expect(h.index(.kvList(prefix: "w/")) == 1 && h.index(.kvList(prefix: "")) == 4)
+        #expect(h.index(.kv(.list(prefix: "w/"))) == 1 && h.index(.kv(.list(prefix: ""))) == 4)
         h.kv("delete", "w/a")
         _ = h.reap(upTo: 100)
         h.set("other", "2")
-        #expect(h.index(.kvList(prefix: "w/")) == 9)
+        #expect(h.index(.kv(.list(prefix: "w/"))) == 9)
     }
 
     @Test func `a key deleted again is reaped at its last deletion`() {
@@ -163,7 +164,7 @@ import Testing
             h.kv("delete", "w/a")
         }
         _ = h.reap(upTo: 2)
-        #expect(h.index(.kvList(prefix: "w/")) == 4 && h.store.tombstones["w/a"] == 4)
+        #expect(h.index(.kv(.list(prefix: "w/"))) == 4 && h.store.tombstones["w/a"] == 4)
         _ = h.reap(upTo: 4)
         #expect(h.store.tombstones.isEmpty && h.store.tombstonesByIndex.isEmpty)
     }
@@ -173,7 +174,7 @@ import Testing
         h.set("a")
         h.set("b")
         h.kv("delete-tree", "")
-        #expect(h.index(.kvList(prefix: "")) == 3 && h.index(.kvList(prefix: "a")) == 3)
+        #expect(h.index(.kv(.list(prefix: ""))) == 3 && h.index(.kv(.list(prefix: "a"))) == 3)
         #expect(h.changes.tombstoneIndex == 0)
         #expect(h.store.tombstones.isEmpty && h.store.kvs.isEmpty)
     }
@@ -200,7 +201,7 @@ import Testing
         var h = Harness()
         for key in ["b", "a", "B", "é", "a/"] as [ByteString] { h.set(key) }
         #expect(h.keys("") == ["B", "a", "a/", "b", "é"])
-        guard case .entries(let entries) = h.find(.kvList(prefix: "a")).0 else { return }
+        guard case .entries(let entries) = h.find(.kv(.list(prefix: "a"))).0 else { return }
         #expect(entries.map(\.key) == ["a", "a/"])
     }
 
@@ -216,7 +217,7 @@ import Testing
 
     @Test func `an empty store reports index 1`() {
         let h = Harness()
-        #expect(h.index(.kvGet(key: "x")) == 1 && h.index(.kvList(prefix: "")) == 1 && h.index(.kvList(prefix: "x")) == 1)
+        #expect(h.index(.kv(.get(key: "x"))) == 1 && h.index(.kv(.list(prefix: ""))) == 1 && h.index(.kv(.list(prefix: "x"))) == 1)
     }
 
     @Test func `an empty key is refused`() {

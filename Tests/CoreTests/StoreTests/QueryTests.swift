@@ -16,15 +16,15 @@ import Testing
         h.check("b-web", on: "n1", service: "WEB2")
         #expect(h.instances("WEB") == ["n1/web2", "n1/web2-sidecar-proxy", "n2/web"])
         #expect(h.health("web") == ["N1/web2: aa zz a-web b-web", "N1/web2-sidecar-proxy: aa zz", "n2/web: "])
-        #expect(h.checks(.nodeChecks(node: "N1")) == ["n1/a-web", "n1/aa", "n1/b-web", "n1/zz"])
-        #expect(h.checks(.serviceChecks(service: "WEB")) == ["n1/a-web", "n1/b-web"])
+        #expect(h.checks(.health(.nodeChecks(node: "N1"))) == ["n1/a-web", "n1/aa", "n1/b-web", "n1/zz"])
+        #expect(h.checks(.health(.serviceChecks(service: "WEB"))) == ["n1/a-web", "n1/b-web"])
     }
 
     @Test func `servers of the reference are told the names of services alone`() throws {
         var h = Harness()
         h.service("web", id: "1", on: "n1") { $0.tags = ["a"] }
         h.service("db", id: "2", on: "n1")
-        let query = ReadQuery.serviceList
+        let query = ReadQuery.catalog(.serviceList)
         let (result, index) = try h.store.evaluate(query, options: QueryOptions()).get()
         var meta = QueryMeta()
         meta.index = index
@@ -47,7 +47,7 @@ import Testing
         #expect(h.instances("web", tags: [""]) == ["n1/3"])
         #expect(h.health("web", tags: ["x"]) == [])
         // The index ignores the tags.
-        #expect(h.index(.serviceNodes(service: "web", tags: ["x"], connect: false)) == 3)
+        #expect(h.index(.catalog(.serviceNodes(service: "web", tags: ["x"], connect: false))) == 3)
     }
 
     @Test func `Connect reaches proxies and native instances`() {
@@ -61,7 +61,7 @@ import Testing
         #expect(h.instances("web", connect: true) == ["n1/native", "n2/web-proxy"])
         #expect(h.health("WEB", connect: true) == ["n1/native: ", "n2/web-proxy: "])
         #expect(h.healthIndex("web", connect: true) == 3)
-        #expect(h.index(.serviceNodes(service: "web", tags: [], connect: true)) == 2)
+        #expect(h.index(.catalog(.serviceNodes(service: "web", tags: [], connect: true))) == 2)
         h.check("c", on: "n1")
         #expect(h.healthIndex("web", connect: true) == 4)
         h.service("other", on: "n3")
@@ -78,14 +78,14 @@ import Testing
         h.service("Web", id: "3", on: "n2")
         h.service("db", on: "n1")
         func list(_ meta: StringMap = [:]) -> [String] {
-            guard case .services(let found) = h.find(.services, meta: meta).0 else { return [] }
+            guard case .services(let found) = h.find(.catalog(.services), meta: meta).0 else { return [] }
             return found.map { "\($0.name) \($0.tags.joined(separator: ","))" }
         }
         #expect(list() == ["Web ", "db ", "web a,b,c"])
         #expect(list(["k": "v"]) == ["db ", "web a,b"])
         #expect(list(["k": "x"]) == [])
         h.register("n9")
-        #expect(h.index(.services) == 5 && h.index(.services, meta: ["k": "v"]) == 6)
+        #expect(h.index(.catalog(.services)) == 5 && h.index(.catalog(.services), meta: ["k": "v"]) == 6)
     }
 
     @Test func `node metadata selects exactly`() {
@@ -96,16 +96,18 @@ import Testing
         h.service("web", on: "n2")
         h.check("c", on: "n1", service: "web")
         h.check("c", on: "n2", service: "web")
-        guard case .nodes(let nodes) = h.find(.nodes, meta: ["k": "v", "x": "y"]).0 else { return }
+        guard case .nodes(let nodes) = h.find(.catalog(.nodes), meta: ["k": "v", "x": "y"]).0 else { return }
         #expect(nodes.map(\.value.node) == ["n1"])
         #expect(h.instances("web", meta: ["k": "V"]) == ["n2/web"])
-        #expect(h.checks(.serviceChecks(service: "web"), meta: ["k": "v"]) == ["n1/c"])
-        #expect(h.checks(.checksInState(state: "any"), meta: ["x": "y"]) == ["n1/c"])
+        #expect(h.checks(.health(.serviceChecks(service: "web")), meta: ["k": "v"]) == ["n1/c"])
+        #expect(h.checks(.health(.checksInState(state: "any")), meta: ["x": "y"]) == ["n1/c"])
         h.check("n", on: "n3")
-        #expect(h.index(.serviceChecks(service: "web")) == 7 && h.index(.serviceChecks(service: "web"), meta: ["k": "v"]) == 6)
+        #expect(
+            h.index(.health(.serviceChecks(service: "web"))) == 7 && h.index(.health(.serviceChecks(service: "web")), meta: ["k": "v"]) == 6
+        )
         guard
             case .healthNodes(let found) = h.find(
-                .healthServiceNodes(service: "web", tags: [], connect: false, ingress: false), meta: ["k": "v"]
+                .health(.serviceNodes(service: "web", tags: [], connect: false, ingress: false)), meta: ["k": "v"]
             ).0
         else { return }
         #expect(found.map(\.node.value.node) == ["n1"])
@@ -117,14 +119,14 @@ import Testing
         h.register("n2") { $0.id = "0bcc0000-0000-0000-0000-000000000002" }
         h.service("web", on: "n1")
         func find(_ name: String) -> String? {
-            guard case .nodeServices(let found) = h.find(.nodeServices(node: name)).0 else { return nil }
+            guard case .nodeServices(let found) = h.find(.catalog(.nodeServices(node: name))).0 else { return nil }
             return found?.node.value.node
         }
         #expect(find("N1") == "n1" && find("0b2c") == "n1" && find("0B2C0") == "n1")
         #expect(find("0b2c0000-0000-0000-0000-000000000001") == "n1")
         #expect(find("0b") == nil && find("0") == nil && find("xx") == nil && find("0bc") == nil && find("0bcc") == "n2")
-        #expect(h.index(.nodeServices(node: "nope")) == 1 && h.index(.nodeServices(node: "n2")) == 3)
-        guard case .nodeServices(let found?) = h.find(.nodeServiceList(node: "n1")).0 else { return }
+        #expect(h.index(.catalog(.nodeServices(node: "nope"))) == 1 && h.index(.catalog(.nodeServices(node: "n2"))) == 3)
+        guard case .nodeServices(let found?) = h.find(.catalog(.nodeServiceList(node: "n1"))).0 else { return }
         #expect(found.services.map(\.value.service.id) == ["web"])
     }
 
@@ -133,12 +135,12 @@ import Testing
         h.check("a", on: "n1", "passing")
         h.check("b", on: "n1", "critical")
         h.check("c", on: "n1", "Passing")
-        #expect(h.checks(.checksInState(state: "passing")) == ["n1/a"])
-        #expect(h.checks(.checksInState(state: "any")) == ["n1/a", "n1/b", "n1/c"])
-        #expect(h.checks(.checksInState(state: "odd")) == [] && h.index(.checksInState(state: "odd")) == 3)
+        #expect(h.checks(.health(.checksInState(state: "passing"))) == ["n1/a"])
+        #expect(h.checks(.health(.checksInState(state: "any"))) == ["n1/a", "n1/b", "n1/c"])
+        #expect(h.checks(.health(.checksInState(state: "odd"))) == [] && h.index(.health(.checksInState(state: "odd"))) == 3)
         h.check("a", on: "n1", "critical")
-        #expect(h.checks(.checksInState(state: "critical")) == ["n1/a", "n1/b"])
-        #expect(h.checks(.checksInState(state: "passing")) == [])
+        #expect(h.checks(.health(.checksInState(state: "critical"))) == ["n1/a", "n1/b"])
+        #expect(h.checks(.health(.checksInState(state: "passing"))) == [])
     }
 
     @Test func `the dump of a node and of all`() {
@@ -146,29 +148,31 @@ import Testing
         h.service("web", on: "n2")
         h.check("c", on: "n2", service: "web")
         h.register("n1")
-        guard case .nodeDump(let all) = h.find(.nodeDump(node: nil)).0, case .nodeDump(let one) = h.find(.nodeDump(node: "N2")).0 else {
+        guard case .nodeDump(let all) = h.find(.internal(.nodeDump(node: nil))).0,
+            case .nodeDump(let one) = h.find(.internal(.nodeDump(node: "N2"))).0
+        else {
             return
         }
         #expect(all.map(\.node.value.node) == ["n1", "n2"] && one.map(\.node.value.node) == ["n2"])
         #expect(one[0].services.count == 1 && one[0].checks.count == 1)
-        #expect(h.index(.nodeDump(node: nil)) == 3)
+        #expect(h.index(.internal(.nodeDump(node: nil))) == 3)
     }
 
     @Test func `instances by address report no index`() {
         var h = Harness()
         h.service("web", on: "n1") { $0.address = "10.2.0.3" }
         h.service("db", on: "n1") { $0.taggedAddresses = ["wan": ServiceAddress(address: "1.2.3.4", port: 1)] }
-        guard case .serviceNodes(let one) = h.find(.serviceByAddress("10.2.0.3")).0,
-            case .serviceNodes(let other) = h.find(.serviceByAddress("1.2.3.4")).0
+        guard case .serviceNodes(let one) = h.find(.catalog(.serviceByAddress("10.2.0.3"))).0,
+            case .serviceNodes(let other) = h.find(.catalog(.serviceByAddress("1.2.3.4"))).0
         else { return }
         #expect(one.map(\.service.value.service.id) == ["web"] && other.map(\.service.value.service.id) == ["db"])
-        #expect(h.index(.serviceByAddress("10.2.0.3")) == 1)
+        #expect(h.index(.catalog(.serviceByAddress("10.2.0.3"))) == 1)
     }
 
     @Test func `gateways have no services yet`() {
         let h = Harness()
-        guard case .gatewayServices(let found) = h.find(.gatewayServices(gateway: "g")).0 else { return }
-        #expect(found.isEmpty && h.index(.gatewayServices(gateway: "g")) == 1)
+        guard case .gatewayServices(let found) = h.find(.catalog(.gatewayServices(gateway: "g"))).0 else { return }
+        #expect(found.isEmpty && h.index(.catalog(.gatewayServices(gateway: "g"))) == 1)
     }
 
     @Test func `names in other scripts lose their case too`() {

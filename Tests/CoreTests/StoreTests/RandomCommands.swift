@@ -18,27 +18,27 @@ struct RandomCommands {
 
     mutating func query() -> ReadQuery {
         switch Int.random(in: 0..<21, using: &random) {
-        case 0: .kvGet(key: key())
-        case 1: .kvList(prefix: pick(["", "a", "a/", "b", "x", "z/z"]))
-        case 2: .kvKeys(prefix: pick(["", "a", "b/"]), separator: pick(["", "/"]))
-        case 3: .sessionGet(id: session())
-        case 4: .sessionList
-        case 5: .nodeSessions(node: node())
-        case 6: .nodes
-        case 7: .services
-        case 8: .serviceNodes(service: service(), tags: pick([[], ["a"]]), connect: maybe(0.3))
-        case 9: .nodeServices(node: node())
-        case 10: .nodeServiceList(node: node())
-        case 11: .gatewayServices(gateway: "g")
-        case 12: .nodeChecks(node: node())
-        case 13: .serviceChecks(service: service())
-        case 14: .checksInState(state: pick(["any", "passing", "critical"]))
-        case 15: .healthServiceNodes(service: service(), tags: pick([[], ["a"]]), connect: maybe(0.3), ingress: false)
-        case 16: .nodeDump(node: maybe(0.5) ? node() : nil)
-        case 17: .serviceDump(kind: pick([nil, "", "connect-proxy"]))
-        case 18: .coordinates
-        case 19: .nodeCoordinates(node: node())
-        default: .serviceByAddress("10.0.0.1")
+        case 0: .kv(.get(key: key()))
+        case 1: .kv(.list(prefix: pick(["", "a", "a/", "b", "x", "z/z"])))
+        case 2: .kv(.keys(prefix: pick(["", "a", "b/"]), separator: pick(["", "/"])))
+        case 3: .session(.get(id: session()))
+        case 4: .session(.list)
+        case 5: .session(.ofNode(node()))
+        case 6: .catalog(.nodes)
+        case 7: .catalog(.services)
+        case 8: .catalog(.serviceNodes(service: service(), tags: pick([[], ["a"]]), connect: maybe(0.3)))
+        case 9: .catalog(.nodeServices(node: node()))
+        case 10: .catalog(.nodeServiceList(node: node()))
+        case 11: .catalog(.gatewayServices(gateway: "g"))
+        case 12: .health(.nodeChecks(node: node()))
+        case 13: .health(.serviceChecks(service: service()))
+        case 14: .health(.checksInState(state: pick(["any", "passing", "critical"])))
+        case 15: .health(.serviceNodes(service: service(), tags: pick([[], ["a"]]), connect: maybe(0.3), ingress: false))
+        case 16: .internal(.nodeDump(node: maybe(0.5) ? node() : nil))
+        case 17: .internal(.serviceDump(kind: pick([nil, "", "connect-proxy"])))
+        case 18: .coordinate(.nodes)
+        case 19: .coordinate(.node(node()))
+        default: .catalog(.serviceByAddress("10.0.0.1"))
         }
     }
 

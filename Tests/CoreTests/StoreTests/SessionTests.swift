@@ -28,10 +28,10 @@ import Testing
         #expect(h.session(Self.s2, on: "n1") { $0.behavior = "x" } == .error("Invalid session behavior: x"))
         h.check("bad", on: "n1", "critical")
         #expect(h.session(Self.s2, on: "n1") { $0.checks = ["bad"] } == .error("Check 'bad' is in critical state"))
-        #expect(Self.ids(h, .sessionList) == [Self.s1])
-        guard case .sessions(let found) = h.find(.sessionGet(id: Self.s1.uppercased())).0 else { return }
+        #expect(Self.ids(h, .session(.list)) == [Self.s1])
+        guard case .sessions(let found) = h.find(.session(.get(id: Self.s1.uppercased()))).0 else { return }
         #expect(found.first?.value.behavior == "release" && found.first?.value.index == RaftIndex(create: 5, modify: 5))
-        #expect(h.index(.sessionList) == 5)
+        #expect(h.index(.session(.list)) == 5)
     }
 
     @Test func `a warning check does not keep a session from being made`() {
@@ -39,7 +39,7 @@ import Testing
         h.check("w", on: "n1", "warning")
         #expect(h.session(Self.s1, on: "n1") { $0.nodeChecks = ["w"] } == .string(Self.s1))
         h.check("w", on: "n1", "warning") { $0.output = "again" }
-        #expect(Self.ids(h, .sessionList) == [Self.s1])
+        #expect(Self.ids(h, .session(.list)) == [Self.s1])
     }
 
     @Test func `lists are sorted by the bytes of the ID and select by node in any case`() {
@@ -48,10 +48,10 @@ import Testing
         h.session(Self.s2, on: "n1")
         h.session(sessionID(3), on: "n2")
         h.session(Self.s1, on: "N1")
-        #expect(Self.ids(h, .sessionList) == [Self.s1, Self.s2, sessionID(3)])
-        #expect(Self.ids(h, .nodeSessions(node: "n1")) == [Self.s1, Self.s2])
-        #expect(Self.ids(h, .sessionGet(id: sessionID(9))) == [])
-        #expect(h.failure(.sessionGet(id: "x")) == "failed session lookup: index error: UUID must be 36 characters")
+        #expect(Self.ids(h, .session(.list)) == [Self.s1, Self.s2, sessionID(3)])
+        #expect(Self.ids(h, .session(.ofNode("n1"))) == [Self.s1, Self.s2])
+        #expect(Self.ids(h, .session(.get(id: sessionID(9)))) == [])
+        #expect(h.failure(.session(.get(id: "x"))) == "failed session lookup: index error: UUID must be 36 characters")
     }
 
     @Test func `ending releases what is held and starts the lock-delay`() {
@@ -65,7 +65,7 @@ import Testing
         #expect(h.entry("a")?.value == Array("x".utf8))
         #expect(h.changes.lockDelays.map(\.key) == ["a", "b"])
         #expect(h.changes.lockDelays.allSatisfy { $0.delay == .seconds(60) })
-        #expect(h.index(.sessionList) == h.index && h.index(.kvList(prefix: "")) == h.index)
+        #expect(h.index(.session(.list)) == h.index && h.index(.kv(.list(prefix: ""))) == h.index)
         #expect(h.store.kvsBySession.isEmpty && h.store.sessionChecks.isEmpty && h.store.sessionsByNode.isEmpty)
     }
 
@@ -115,9 +115,9 @@ import Testing
         case .txn: _ = h.txn([.session(verb: "delete", Session(id: Self.s1))])
         }
         let survives = ![.nodeRemoved, .nodeRenamed].contains(cause)
-        #expect(Self.ids(h, .sessionList) == (survives ? [Self.s2] : []))
+        #expect(Self.ids(h, .session(.list)) == (survives ? [Self.s2] : []))
         #expect(h.entry("a")?.session == "" && h.entry("a")?.index.modify == h.index)
-        #expect(h.index(.sessionList) == h.index)
+        #expect(h.index(.session(.list)) == h.index)
         let ended = h.changes.sessions.compactMap { if case .ended(let row) = $0 { row.value.id } else { nil } }
         #expect(ended.contains(Self.s1))
     }
@@ -129,7 +129,7 @@ import Testing
         h.check("c", on: "n1", "critical")
         h.session(Self.s2, on: "n1")
         h.check("c", on: "n1", "critical")
-        #expect(Self.ids(h, .sessionList) == [Self.s2])
+        #expect(Self.ids(h, .session(.list)) == [Self.s2])
     }
 
     @Test func `created sessions are told to the leader`() {

@@ -47,11 +47,11 @@ import Testing
         h.store = try Self.decode(try Self.sample())
         #expect(h.entry("app/a")?.value == Array("hello".utf8) && h.entry("app/a")?.flags == 42)
         #expect(h.instances("web") == ["c1/web1"])
-        guard case .sessions(let sessions) = h.find(.sessionList).0 else { return }
+        guard case .sessions(let sessions) = h.find(.session(.list)).0 else { return }
         #expect(sessions.map(\.value.name) == ["lock1"])
-        guard case .nodes(let nodes) = h.find(.nodes).0 else { return }
+        guard case .nodes(let nodes) = h.find(.catalog(.nodes)).0 else { return }
         #expect(nodes.map(\.value.node) == ["c1", "ext1", "s1", "s2", "s3"])
-        #expect(h.index(.kvList(prefix: "")) == 46 && h.catalogIndex("web") == 27)
+        #expect(h.index(.kv(.list(prefix: ""))) == 46 && h.catalogIndex("web") == 27)
     }
 
     @Test func `pieces may be cut anywhere`() throws {

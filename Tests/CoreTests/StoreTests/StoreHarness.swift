@@ -49,7 +49,7 @@ struct Harness {
     }
 
     func entry(_ key: ByteString) -> KVEntry? {
-        guard case .entries(let entries) = find(.kvGet(key: key)).0 else { return nil }
+        guard case .entries(let entries) = find(.kv(.get(key: key))).0 else { return nil }
         return entries.first?.entry
     }
 
@@ -156,7 +156,8 @@ struct Harness {
 
     /// `node/id` of the instances that a catalog query finds.
     func instances(_ service: String, tags: [String] = [], connect: Bool = false, meta: StringMap = [:]) -> [String] {
-        guard case .serviceNodes(let found) = find(.serviceNodes(service: service, tags: tags, connect: connect), meta: meta).0 else {
+        guard case .serviceNodes(let found) = find(.catalog(.serviceNodes(service: service, tags: tags, connect: connect)), meta: meta).0
+        else {
             return []
         }
         return found.map { "\($0.service.value.node)/\($0.service.value.service.id)" }
@@ -164,7 +165,7 @@ struct Harness {
 
     /// `node/id: checks` of the instances that a health query finds.
     func health(_ service: String, tags: [String] = [], connect: Bool = false) -> [String] {
-        let query = ReadQuery.healthServiceNodes(service: service, tags: tags, connect: connect, ingress: false)
+        let query = ReadQuery.health(.serviceNodes(service: service, tags: tags, connect: connect, ingress: false))
         guard case .healthNodes(let found) = find(query).0 else { return [] }
         return found.map {
             "\($0.node.value.node)/\($0.service.value.service.id): \($0.checks.map(\.value.checkID).joined(separator: " "))"
@@ -172,13 +173,13 @@ struct Harness {
     }
 
     func healthIndex(_ service: String, connect: Bool = false) -> UInt64 {
-        index(.healthServiceNodes(service: service, tags: [], connect: connect, ingress: false))
+        index(.health(.serviceNodes(service: service, tags: [], connect: connect, ingress: false)))
     }
 
-    func catalogIndex(_ service: String) -> UInt64 { index(.serviceNodes(service: service, tags: [], connect: false)) }
+    func catalogIndex(_ service: String) -> UInt64 { index(.catalog(.serviceNodes(service: service, tags: [], connect: false))) }
 
     func keys(_ prefix: ByteString, separator: ByteString = "") -> [String] {
-        guard case .keys(let keys) = find(.kvKeys(prefix: prefix, separator: separator)).0 else { return [] }
+        guard case .keys(let keys) = find(.kv(.keys(prefix: prefix, separator: separator))).0 else { return [] }
         return keys.map(\.string)
     }
 

@@ -12,7 +12,7 @@ import Testing
     private static func names(_ h: Harness, near source: String) -> [String] {
         var options = QueryOptions()
         options.sourceNode = source
-        guard case .success((.nodes(let rows), _)) = h.store.evaluate(.nodes, options: options) else { return [] }
+        guard case .success((.nodes(let rows), _)) = h.store.evaluate(.catalog(.nodes), options: options) else { return [] }
         return rows.map(\.value.node)
     }
 
@@ -23,7 +23,7 @@ import Testing
         h.register("S1")
         h.apply(WriteRequest.coordinates([Self.at("s1", 1), NodeCoordinate(node: "s1", segment: "x")]))
         #expect(h.changes.topics == [.table(.coordinates)])
-        guard case .coordinates(let found) = h.find(.nodeCoordinates(node: "S1")).0 else {
+        guard case .coordinates(let found) = h.find(.coordinate(.node("S1"))).0 else {
             Issue.record("another result")
             return
         }
@@ -55,7 +55,7 @@ import Testing
 
     @Test func `the configuration of autopilot is replaced as a whole, or if it is the one that was seen`() {
         var h = Harness(startingAt: 3)
-        guard case .failure(let error) = h.store.evaluate(.autopilotConfiguration, options: QueryOptions()) else {
+        guard case .failure(let error) = h.store.evaluate(.operator(.autopilotConfiguration), options: QueryOptions()) else {
             Issue.record("there is none yet")
             return
         }

@@ -157,10 +157,10 @@ import Testing
         var h = Harness()
         h.set("a", "1")
         let before = h.store.digest
-        let (result, index) = h.find(.txnRead([Self.kv("get", "a"), Self.kv("get-tree", "")]))
+        let (result, index) = h.find(.txn(TxnQuery([Self.kv("get", "a"), Self.kv("get-tree", "")])))
         guard case .txn(let response) = result else { return }
         #expect(response.results.count == 2 && index == 0)
-        guard case .txn(let failed) = h.find(.txnRead([Self.kv("foo", "a")])).0 else { return }
+        guard case .txn(let failed) = h.find(.txn(TxnQuery([Self.kv("foo", "a")]))).0 else { return }
         #expect(Self.errors(failed) == ["0 unknown KV verb \"foo\""] && h.store.digest == before)
     }
 

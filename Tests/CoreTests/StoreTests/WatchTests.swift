@@ -7,11 +7,12 @@ import Testing
     /// must wake them.
     private static func waitsForItsRows(_ query: ReadQuery, _ store: Store) -> Bool {
         switch query {
-        case .kvGet(let key): store.kvs[key] == nil
-        case .kvList, .kvKeys: true
-        case .sessionGet, .nodeSessions, .nodeServices, .nodeServiceList, .nodeChecks, .serviceChecks, .checksInState, .nodeDump: true
-        case .serviceNodes(_, _, true): true
-        case .serviceByAddress: true
+        case .kv(.get(let key)): store.kvs[key] == nil
+        case .kv(.list), .kv(.keys): true
+        case .session(.get), .session(.ofNode), .internal(.nodeDump): true
+        case .catalog(.nodeServices), .catalog(.nodeServiceList), .catalog(.serviceByAddress): true
+        case .catalog(.serviceNodes(_, _, true)): true
+        case .health(.nodeChecks), .health(.serviceChecks), .health(.checksInState): true
         default: false
         }
     }
@@ -56,7 +57,9 @@ import Testing
         }
     }
 
-    private static func health(_ name: String) -> ReadQuery { .healthServiceNodes(service: name, tags: [], connect: false, ingress: false) }
+    private static func health(_ name: String) -> ReadQuery {
+        .health(.serviceNodes(service: name, tags: [], connect: false, ingress: false))
+    }
 
     @Test func `readers of a service sleep through changes of others`() {
         var h = Harness()
@@ -66,13 +69,13 @@ import Testing
         #expect(!h.wakes(Self.health("web")) { $0.service("db", on: "n3") })
         #expect(!h.wakes(Self.health("web")) { $0.check("x", on: "n2") })
         #expect(!h.wakes(Self.health("web")) { $0.check("c", on: "n1", service: "web") })
-        #expect(h.wakes(.checksInState(state: "any")) { $0.check("c", on: "n1", service: "web") })
-        #expect(h.wakes(.nodeChecks(node: "N1")) { $0.check("c", on: "n1", service: "web") })
+        #expect(h.wakes(.health(.checksInState(state: "any"))) { $0.check("c", on: "n1", service: "web") })
+        #expect(h.wakes(.health(.nodeChecks(node: "N1"))) { $0.check("c", on: "n1", service: "web") })
         #expect(h.wakes(Self.health("WEB")) { $0.check("c", on: "n1", "critical", service: "web") })
         #expect(h.wakes(Self.health("web")) { $0.service("Web", on: "n4") })
         #expect(h.wakes(Self.health("web")) { $0.register("n1") { $0.address = "10.7.7.7" } })
-        #expect(!h.wakes(.checksInState(state: "warning")) { $0.check("c", on: "n1", service: "web") })
-        #expect(h.wakes(.checksInState(state: "passing")) { $0.check("c", on: "n1", "critical", service: "web") })
+        #expect(!h.wakes(.health(.checksInState(state: "warning"))) { $0.check("c", on: "n1", service: "web") })
+        #expect(h.wakes(.health(.checksInState(state: "passing"))) { $0.check("c", on: "n1", "critical", service: "web") })
     }
 
     @Test func `readers of an absent service wake when it comes and on extinctions`() {
@@ -94,7 +97,7 @@ import Testing
                 $0.proxy.destinationServiceName = "web"
             }
         }
-        let query = ReadQuery.healthServiceNodes(service: "web", tags: [], connect: true, ingress: false)
+        let query = ReadQuery.health(.serviceNodes(service: "web", tags: [], connect: true, ingress: false))
         proxy("p1", &h)
         #expect(h.wakes(query) { proxy("p2", &$0) })
         #expect(h.wakes(query) { $0.deregister("n1", service: "p1") })
@@ -105,27 +108,27 @@ import Testing
         var h = Harness()
         h.set("p/a")
         h.set("p/b")
-        #expect(!h.wakes(.kvGet(key: "p/a")) { $0.set("p/b", "2") })
-        #expect(!h.wakes(.kvGet(key: "p/a")) { $0.set("p/a", "v") })
-        #expect(h.wakes(.kvGet(key: "p/a")) { $0.set("p/a", "2") })
-        #expect(h.wakes(.kvGet(key: "p/a")) { $0.kv("delete-tree", "p") })
-        #expect(h.wakes(.kvGet(key: "p/a")) { $0.set("p/a") })
-        #expect(!h.wakes(.kvList(prefix: "p/")) { $0.set("q") })
-        #expect(h.wakes(.kvList(prefix: "p/")) { $0.set("p/x/y") })
-        #expect(h.wakes(.kvKeys(prefix: "", separator: "/")) { $0.set("q", "2") })
-        #expect(!h.wakes(.kvList(prefix: "p/")) { $0.kv("cas", "p/a", "3", index: 999) })
-        #expect(h.wakes(.kvList(prefix: "p/x/y")) { $0.kv("delete", "p/x/y") })
+        #expect(!h.wakes(.kv(.get(key: "p/a"))) { $0.set("p/b", "2") })
+        #expect(!h.wakes(.kv(.get(key: "p/a"))) { $0.set("p/a", "v") })
+        #expect(h.wakes(.kv(.get(key: "p/a"))) { $0.set("p/a", "2") })
+        #expect(h.wakes(.kv(.get(key: "p/a"))) { $0.kv("delete-tree", "p") })
+        #expect(h.wakes(.kv(.get(key: "p/a"))) { $0.set("p/a") })
+        #expect(!h.wakes(.kv(.list(prefix: "p/"))) { $0.set("q") })
+        #expect(h.wakes(.kv(.list(prefix: "p/"))) { $0.set("p/x/y") })
+        #expect(h.wakes(.kv(.keys(prefix: "", separator: "/"))) { $0.set("q", "2") })
+        #expect(!h.wakes(.kv(.list(prefix: "p/"))) { $0.kv("cas", "p/a", "3", index: 999) })
+        #expect(h.wakes(.kv(.list(prefix: "p/x/y"))) { $0.kv("delete", "p/x/y") })
     }
 
     @Test func `readers of sessions wake for their sessions`() {
         var h = Harness()
         h.register("n1")
         h.register("n2")
-        #expect(h.wakes(.sessionList) { $0.session(sessionID(1), on: "n1") })
-        #expect(!h.wakes(.sessionGet(id: sessionID(1))) { $0.session(sessionID(2), on: "n1") })
-        #expect(!h.wakes(.nodeSessions(node: "n2")) { $0.session(sessionID(3), on: "n1") })
-        #expect(h.wakes(.nodeSessions(node: "N1")) { $0.destroy(sessionID(3)) })
-        #expect(h.wakes(.sessionGet(id: sessionID(1))) { $0.deregister("n1") })
+        #expect(h.wakes(.session(.list)) { $0.session(sessionID(1), on: "n1") })
+        #expect(!h.wakes(.session(.get(id: sessionID(1)))) { $0.session(sessionID(2), on: "n1") })
+        #expect(!h.wakes(.session(.ofNode("n2"))) { $0.session(sessionID(3), on: "n1") })
+        #expect(h.wakes(.session(.ofNode("N1"))) { $0.destroy(sessionID(3)) })
+        #expect(h.wakes(.session(.get(id: sessionID(1)))) { $0.deregister("n1") })
     }
 }
 

@@ -14,7 +14,7 @@ struct FetchedCatalog: DNSSource {
     private let fetchesMax: Int
 
     /// `refusesAll`: nothing shall be fetched, so that the question fails if it needs anything.
-    init(authorizer: Authorizer = .allowAll, onlyPassing: Bool, refusesAll: Bool = false) {
+    init(authorizer: Authorizer, onlyPassing: Bool, refusesAll: Bool = false) {
         self.authorizer = authorizer
         self.onlyPassing = onlyPassing
         fetchesMax = refusesAll ? 0 : Self.fetchesMax
@@ -30,31 +30,38 @@ struct FetchedCatalog: DNSSource {
     private mutating func result(of query: ReadQuery) throws(DNSUnreadable) -> QueryResult {
         if let known = fetched.first(where: { $0.query == query }) {
             guard let result = known.result else { throw DNSUnreadable() }
-            return authorizer.filter(result)
+            var visible = result
+            do throws(Denied) {
+                try query.authorize(authorizer, &visible)
+            } catch {
+                throw DNSUnreadable()
+            }
+            return visible
         }
         if missing == nil && fetched.count < fetchesMax { missing = query }
         throw DNSUnreadable()
     }
 
     mutating func node(named name: String) throws(DNSUnreadable) -> Row<Node>? {
-        guard case .nodeServices(let found) = try result(of: .nodeServices(node: name)) else { throw DNSUnreadable() }
+        guard case .nodeServices(let found) = try result(of: .catalog(.nodeServices(node: name))) else { throw DNSUnreadable() }
         return found?.node
     }
 
     mutating func node(at address: DNSAddress, _ text: String) throws(DNSUnreadable) -> Row<Node>? {
-        guard case .nodes(let nodes) = try result(of: .nodes) else { throw DNSUnreadable() }
+        guard case .nodes(let nodes) = try result(of: .catalog(.nodes)) else { throw DNSUnreadable() }
         return nodes.first { address.isAddress(of: $0.value, text) }
     }
 
     mutating func service(at text: String) throws(DNSUnreadable) -> String? {
-        guard case .serviceNodes(let rows) = try result(of: .serviceByAddress(text)) else { throw DNSUnreadable() }
+        guard case .serviceNodes(let rows) = try result(of: .catalog(.serviceByAddress(text))) else { throw DNSUnreadable() }
         return rows.first?.service.value.service.service
     }
 
     mutating func instances(of question: DNSServiceQuestion) throws(DNSUnreadable) -> FetchedInstances {
         let tags = question.tag.isEmpty || question.connect ? [] : [question.tag]
-        let query = ReadQuery.healthServiceNodes(
-            service: question.service, tags: tags, connect: question.connect, ingress: question.ingress)
+        let query = ReadQuery.health(
+            .serviceNodes(
+                service: question.service, tags: tags, connect: question.connect, ingress: question.ingress))
         guard case .healthNodes(let rows) = try result(of: query) else { throw DNSUnreadable() }
         return FetchedInstances(rows: rows, onlyPassing: onlyPassing)
     }

@@ -8,7 +8,7 @@ struct StoredCatalog: DNSSource {
     /// Whether something was asked for that must not be answered from here.
     private(set) var hasRefused = false
 
-    init(_ state: PublishedState, authorizer: Authorizer = .allowAll, onlyPassing: Bool, readable: Bool) {
+    init(_ state: PublishedState, authorizer: Authorizer, onlyPassing: Bool, readable: Bool) {
         self.state = state
         self.authorizer = authorizer
         self.onlyPassing = onlyPassing
@@ -23,15 +23,15 @@ struct StoredCatalog: DNSSource {
 
     mutating func node(named name: String) throws(DNSUnreadable) -> Row<Node>? {
         try check()
-        guard let found = state.store.findNode(name), case .nodes(let nodes) = authorizer.filter(.nodes([found])) else { return nil }
-        return nodes.first
+        guard let found = state.store.findNode(name), authorizer.sees(found.value) else { return nil }
+        return found
     }
 
     mutating func node(at address: DNSAddress, _ text: String) throws(DNSUnreadable) -> Row<Node>? {
         try check()
         var found: Row<Node>?
         state.store.nodes.scan(from: ByteString([])) { _, node in
-            if address.isAddress(of: node.value, text), case .nodes(let visible) = authorizer.filter(.nodes([node])), !visible.isEmpty {
+            if address.isAddress(of: node.value, text), authorizer.sees(node.value) {
                 found = node
                 return false
             }
@@ -42,8 +42,10 @@ struct StoredCatalog: DNSSource {
 
     mutating func service(at text: String) throws(DNSUnreadable) -> String? {
         try check()
-        guard case .success(let found) = state.store.evaluate(.serviceByAddress(text), options: QueryOptions()),
-            case .serviceNodes(let rows) = authorizer.filter(found.result)
+        guard
+            case .success(let found) = state.store.evaluate(
+                .catalog(.serviceByAddress(text)), options: QueryOptions(), authorizer: authorizer),
+            case .serviceNodes(let rows) = found.result
         else { return nil }
         return rows.first?.service.value.service.service
     }
@@ -99,10 +101,8 @@ struct StoredInstances: DNSInstances {
         }
         state.store.checksByInstance.scan(prefix: TableKey.join(key, Self.noService), look)
         if isUsable { state.store.checksByInstance.scan(prefix: TableKey.join(key, TableKey.of(row.value.service.id)), look) }
-        guard isUsable,
-            case .healthNodes(let visible) = authorizer.filter(.healthNodes([CheckServiceNode(node: node, service: row, checks: checks)]))
-        else { return nil }
-        return visible.first
+        guard isUsable, authorizer.sees(row.value) else { return nil }
+        return CheckServiceNode(node: node, service: row, checks: checks)
     }
 
     private static let noService = TableKey.of("")

@@ -56,8 +56,8 @@ public final class Client {
 
     // MARK: Work
 
-    /// Lets a server carry `work` out. Ends in exactly one answer for `requester`, unless it is cancelled.
-    public func execute(_ work: ServerWork, for requester: Requester, at now: Instant) {
+    /// Lets a server carry `work` out; that server judges what the token in it may do. Ends in exactly one answer for `requester`, unless it is cancelled.
+    public func execute(_ work: ServerWork, _ context: RequestContext, for requester: Requester, at now: Instant) {
         let number = takeID()
         pending[number] = Pending(requester: requester, work: work.addressed(to: config.datacenter), began: now)
         numbers[requester] = number
@@ -111,7 +111,7 @@ public final class Client {
         if pings.remove(call) { return pinged(false, at: now) }
         guard let number = calls.removeValue(forKey: call), var work = pending[number] else { return }
         let error = work.work.failed(reason)
-        guard ServerError.isUnsent(reason) else { return failed(number, error, repeats: work.work.isRead, at: now) }
+        guard ServerError.isUnsent(reason) else { return failed(number, error, repeats: work.work.isRepeatable, at: now) }
         work.unsent += 1
         pending[number] = work
         report(work, error)

@@ -1,7 +1,10 @@
 // What clients ask of the pools: joining, forcing members out, user events (http-1 §4.15, http-2 §8).
 
 extension Agent {
-    func executeInPools(_ request: AgentRequest, pretty: Bool, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
+    func executeInPools(
+        _ request: AgentRequest, _ caller: RequestContext, pretty: Bool, for id: RequestID, at now: Instant,
+        into effects: inout [AgentEffect]
+    ) {
         switch request {
         case .join(let address, let isWAN):
             guard let pool = isWAN ? wan : lan else {
@@ -24,10 +27,11 @@ extension Agent {
             payload.serviceFilter = message.serviceFilter
             payload.tagFilter = message.tagFilter
             pending[id] = .event(message, pretty: pretty)
-            backend.execute(.operation(.fireEvent(name: message.name, payload: payload.encoded), options), for: .client(id), at: now)
+            let operation = ServerOperation.fireEvent(name: message.name, payload: payload.encoded)
+            backend.execute(.operation(operation, options), caller, for: .client(id), at: now)
         case .events(let name, let index, let wait):
             pending[id] = .pool
-            if let answer = events.list(id, name: name, index: index, wait: wait, pretty: pretty, at: now) {
+            if let answer = events.list(id, caller.authorizer, name: name, index: index, wait: wait, pretty: pretty, at: now) {
                 respond(answer, into: &effects)
             }
         default: preconditionFailure("no request for the pools")

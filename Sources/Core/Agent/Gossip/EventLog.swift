@@ -10,6 +10,7 @@ public struct EventLog {
     /// Who waits, and for what.
     private struct Waiter {
         var id: RequestID
+        var authorizer: Authorizer
         var name: String
         var index: UInt64
         var pretty: Bool
@@ -23,19 +24,22 @@ public struct EventLog {
 
     public init() {}
 
-    /// Oldest first; an empty name lists all.
-    public func events(named name: String = "") -> [EventMessage] {
+    /// Those that the caller sees, oldest first; an empty name lists all.
+    public func events(named name: String = "", _ authorizer: Authorizer) -> [EventMessage] {
         var found: [EventMessage] = []
         found.reserveCapacity(name.isEmpty ? ring.count : 0)
         for offset in ring.indices {
             let event = ring[(start + offset) % ring.count]
-            if name.isEmpty || event.name.utf8.elementsEqual(name.utf8) { found.append(event) }
+            guard name.isEmpty || event.name.utf8.elementsEqual(name.utf8) else { continue }
+            if authorizer.allows(.eventRead(event.name)) { found.append(event) }
         }
         return found
     }
 
     /// Of the last event of that name; 1 if there is none. O(events).
-    public func index(named name: String = "") -> UInt64 { events(named: name).last.map { EventLog.index(of: $0.id) } ?? 1 }
+    public func index(named name: String = "", _ authorizer: Authorizer) -> UInt64 {
+        events(named: name, authorizer).last.map { EventLog.index(of: $0.id) } ?? 1
+    }
 
     /// The halves of the ID, combined. An ID that is no UUID counts as far as its digits go.
     public static func index(of id: String) -> UInt64 {
@@ -65,18 +69,18 @@ public struct EventLog {
             ring[start] = event
             start = (start + 1) % ring.count
         }
-        return takeAnswers(waiters.map { $0.index != index(named: $0.name) })
+        return takeAnswers(waiters.map { $0.index != index(named: $0.name, $0.authorizer) })
     }
 
     /// A request for the list: its answer, or nil if it waits. `index` 0: does not wait; `wait` zero or less: the longest.
     public mutating func list(
-        _ id: RequestID, name: String, index: UInt64, wait: Duration, pretty: Bool, at now: Instant
+        _ id: RequestID, _ authorizer: Authorizer, name: String, index: UInt64, wait: Duration, pretty: Bool, at now: Instant
     ) -> Answer? {
-        let events = events(named: name)
+        let events = events(named: name, authorizer)
         let current = events.last.map { EventLog.index(of: $0.id) } ?? 1
         if index == 0 || index != current { return Answer(id: id, events: events, index: current, pretty: pretty) }
         let limit = wait > .zero ? min(wait, EventLog.waitMax) : EventLog.waitMax
-        waiters.append(Waiter(id: id, name: name, index: index, pretty: pretty, deadline: now + limit))
+        waiters.append(Waiter(id: id, authorizer: authorizer, name: name, index: index, pretty: pretty, deadline: now + limit))
         return nil
     }
 
@@ -98,6 +102,9 @@ public struct EventLog {
         if !isDue.contains(true) { return [] }
         let due = zip(waiters, isDue).filter(\.1).map(\.0)
         waiters = zip(waiters, isDue).filter { !$0.1 }.map(\.0)
-        return due.map { Answer(id: $0.id, events: events(named: $0.name), index: index(named: $0.name), pretty: $0.pretty) }
+        return due.map { waiter in
+            let events = events(named: waiter.name, waiter.authorizer)
+            return Answer(id: waiter.id, events: events, index: index(named: waiter.name, waiter.authorizer), pretty: waiter.pretty)
+        }
     }
 }

@@ -87,7 +87,7 @@ extension LocalState {
     ) {
         var runner = runner
         runner.startedAt = now
-        read(.nodeChecks(node: runner.node), blockingFrom: runner.index, id, entry, runner, &effects)
+        read(.health(.nodeChecks(node: runner.node)), blockingFrom: runner.index, id, entry, runner, &effects)
     }
 
     private func read(
@@ -130,7 +130,7 @@ extension LocalState {
             } else {
                 timers[.check(id)] = nil
                 runner.found = found
-                read(.nodeServiceList(node: runner.node), blockingFrom: 0, id, entry, runner, &effects)
+                read(.catalog(.nodeServiceList(node: runner.node)), blockingFrom: 0, id, entry, runner, &effects)
             }
         case .success((.nodeServices(let list), _)):
             let found = runner.found ?? []

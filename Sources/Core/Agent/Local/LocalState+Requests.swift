@@ -6,14 +6,18 @@ extension LocalState {
     ) {
         do throws(Refusal) {
             switch request {
-            case .services(let filter): effects.append(.respond(id, serviceList(filter, pretty)))
-            case .checks(let filter, let complaint): effects.append(.respond(id, try checkList(filter, complaint, pretty)))
+            case .services(let filter): effects.append(.respond(id, serviceList(filter, authorizer, pretty)))
+            case .checks(let filter, let complaint): effects.append(.respond(id, try checkList(filter, complaint, authorizer, pretty)))
             case .service(let service, let hash, let wait):
+                if let entry = liveService(ByteString(service)) { try permit(toRead: entry.service, authorizer) }
                 answerService(id, id: ByteString(service), hash: hash, wait: wait, pretty: pretty, now, &effects)
             case .healthByID(let service, let text):
-                let health = liveService(ByteString(service)).map { self.health(of: $0.service) }
+                let entry = liveService(ByteString(service))
+                if let entry { try permit(toRead: entry.service, authorizer) }
+                let health = entry.map { self.health(of: $0.service) }
                 effects.append(.respond(id, AgentJSON.health(health, id: service, text: text, pretty: pretty)))
             case .healthByName(let name, let text):
+                try permit(.serviceRead(name), authorizer)
                 let all = services.filter { !$0.value.sync.deleted && sameBytes($0.value.service.service, name) }
                 let healths = all.map { health(of: $0.value.service) }
                 effects.append(.respond(id, AgentJSON.health(healths, name: name, text: text, pretty: pretty)))
@@ -99,45 +103,56 @@ extension LocalState {
 
     // MARK: Permissions
 
-    /// The holder of the token must be allowed to write what the catalog will be told.
-    private func permit(_ request: WriteRequest, _ authorizer: Authorizer) throws(Refusal) {
-        if let text = authorizer.refusal(of: request) { throw .failure(text) }
+    private func permit(_ permission: Permission, _ authorizer: Authorizer) throws(Refusal) {
+        if !authorizer.allows(permission) { throw .failure(Denied().text) }
     }
 
-    /// A service, or the node for nil.
+    private func permit(toRead service: NodeService, _ authorizer: Authorizer) throws(Refusal) {
+        try permit(.serviceRead(service.service), authorizer)
+    }
+
+    /// The denial of a change says what is missing.
+    private func permit(change permission: Permission, _ authorizer: Authorizer) throws(Refusal) {
+        if !authorizer.allows(permission) { throw .failure(Denied(missing: permission).text) }
+    }
+
+    /// A service, or the node for nil. Whoever registers a proxy takes part in the service behind it.
     private func permit(_ service: NodeService?, _ authorizer: Authorizer) throws(Refusal) {
-        var request = nodeRequest()
-        request.service = service
-        request.skipNodeUpdate = service != nil
-        try permit(.register(request), authorizer)
+        guard let service else { return try permit(change: .nodeWrite(config.nodeName), authorizer) }
+        try permit(change: .serviceWrite(service.service), authorizer)
+        if service.kind == ServiceKind.connectProxy {
+            try permit(change: .serviceWrite(service.proxy.destinationServiceName), authorizer)
+        }
     }
 
     private func permit(_ check: HealthCheck, _ authorizer: Authorizer) throws(Refusal) {
-        var request = nodeRequest()
-        request.check = check
-        request.skipNodeUpdate = true
-        try permit(.register(request), authorizer)
+        try permit(change: check.serviceName.isEmpty ? .nodeWrite(config.nodeName) : .serviceWrite(check.serviceName), authorizer)
     }
 
     private func permit(removalOf entry: LocalService?, _ authorizer: Authorizer) throws(Refusal) {
-        guard let entry else { return }
-        var request = deregisterRequest(token: entry.token)
-        request.serviceID = entry.service.id
-        try permit(.deregister(request), authorizer)
+        if let entry { try permit(entry.service, authorizer) }
     }
 
     // MARK: Reads
 
-    private func serviceList(_ filter: Filter?, _ pretty: Bool) -> HTTPResponse {
+    private func serviceList(_ filter: Filter?, _ authorizer: Authorizer, _ pretty: Bool) -> HTTPResponse {
         let found = services.lazy.filter { entry in
-            !entry.value.sync.deleted && (filter?.matches(AgentServiceRow(entry.value.service)) ?? true)
+            !entry.value.sync.deleted && authorizer.sees(service: entry.value.service.service)
+                && (filter?.matches(AgentServiceRow(entry.value.service)) ?? true)
         }
         return AgentJSON.services(Array(found.map(\.value.service)), pretty: pretty)
     }
 
-    private func checkList(_ filter: Filter?, _ complaint: String?, _ pretty: Bool) throws(Refusal) -> HTTPResponse {
+    private func checkList(_ filter: Filter?, _ complaint: String?, _ authorizer: Authorizer, _ pretty: Bool) throws(Refusal)
+        -> HTTPResponse
+    {
         if let complaint, checks.contains(where: { !$0.value.sync.deleted }) { throw Refusal(500, complaint) }
-        let found = checks.lazy.filter { entry in !entry.value.sync.deleted && (filter?.matches(entry.value.check) ?? true) }
+        let node = config.nodeName
+        let found = checks.lazy.filter { entry in
+            let check = entry.value.check
+            let permission = check.serviceName.isEmpty ? Permission.nodeRead(node) : .serviceRead(check.serviceName)
+            return !entry.value.sync.deleted && authorizer.allows(permission) && (filter?.matches(check) ?? true)
+        }
         return AgentJSON.checks(Array(found.map(\.value.check)), pretty: pretty)
     }
 

@@ -65,8 +65,8 @@ extension LocalState {
         options.datacenter = config.datacenter
         options.allowStale = true
         options.maxStaleDuration = .seconds(2)
-        effects.append(.read(comparison.servicesToken, .nodeServiceList(node: config.nodeName), options))
-        effects.append(.read(comparison.checksToken, .nodeChecks(node: config.nodeName), options))
+        effects.append(.read(comparison.servicesToken, .catalog(.nodeServiceList(node: config.nodeName)), options))
+        effects.append(.read(comparison.checksToken, .health(.nodeChecks(node: config.nodeName)), options))
     }
 
     func finishedRead(

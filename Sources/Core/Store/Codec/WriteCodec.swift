@@ -1,15 +1,27 @@
 // Writes as RPC requests, and their answers. Spec: rpc-raft-wire §3 "Write-method reply details".
 
 extension WriteRequest {
+    enum Method: String, CallMethod {
+        case register = "Catalog.Register"
+        case deregister = "Catalog.Deregister"
+        case kv = "KVS.Apply"
+        case session = "Session.Apply"
+        case txn = "Txn.Apply"
+        case autopilot = "Operator.AutopilotSetConfiguration"
+    }
+
+    /// The names of all methods that are writes.
+    static var methods: [String] { Method.allCases.map(\.rawValue) }
+
     /// The method that takes this write; nil for what servers only propose themselves.
     public var rpcMethod: String? {
         switch self {
-        case .register: "Catalog.Register"
-        case .deregister: "Catalog.Deregister"
-        case .kv: "KVS.Apply"
-        case .session: "Session.Apply"
-        case .txn: "Txn.Apply"
-        case .autopilot: "Operator.AutopilotSetConfiguration"
+        case .register: Method.register.rawValue
+        case .deregister: Method.deregister.rawValue
+        case .kv: Method.kv.rawValue
+        case .session: Method.session.rawValue
+        case .txn: Method.txn.rawValue
+        case .autopilot: Method.autopilot.rawValue
         case .tombstone, .coordinates: nil
         }
     }
@@ -23,15 +35,15 @@ extension WriteRequest {
 
     /// The write that a request asks for; nil for a method that is no write of this kind.
     public static func decodeRequest(method: String, body: ArraySlice<UInt8>) throws(MessagePackError) -> WriteRequest? {
+        guard let method = Method(rawValue: method) else { return nil }
         var reader = MessagePackReader(body)
         switch method {
-        case "Catalog.Register": return .register(try RegisterRequest(from: &reader))
-        case "Catalog.Deregister": return .deregister(try DeregisterRequest(from: &reader))
-        case "KVS.Apply": return .kv(try KVSRequest(from: &reader))
-        case "Session.Apply": return .session(try SessionRequest(from: &reader))
-        case "Txn.Apply": return .txn(try TxnRequest(from: &reader))
-        case "Operator.AutopilotSetConfiguration": return .autopilot(try AutopilotRequest(from: &reader))
-        default: return nil
+        case .register: return .register(try RegisterRequest(from: &reader))
+        case .deregister: return .deregister(try DeregisterRequest(from: &reader))
+        case .kv: return .kv(try KVSRequest(from: &reader))
+        case .session: return .session(try SessionRequest(from: &reader))
+        case .txn: return .txn(try TxnRequest(from: &reader))
+        case .autopilot: return .autopilot(try AutopilotRequest(from: &reader))
         }
     }
 

@@ -20,12 +20,12 @@ extension ReadQuery {
     /// Of the rows that a filter is applied to; nil where it is ignored.
     var filterSchema: FilterSchema? {
         switch self {
-        case .nodes: Node.filterSchema
-        case .serviceNodes: ServiceNodeRow.filterSchema
-        case .nodeServices, .nodeServiceList: NodeService.filterSchema
-        case .nodeChecks, .serviceChecks, .checksInState: HealthCheck.filterSchema
-        case .healthServiceNodes, .serviceDump: CheckServiceNode.filterSchema
-        case .nodeDump(node: nil): NodeDump.filterSchema
+        case .catalog(.nodes): Node.filterSchema
+        case .catalog(.serviceNodes): ServiceNodeRow.filterSchema
+        case .catalog(.nodeServices), .catalog(.nodeServiceList): NodeService.filterSchema
+        case .health(.nodeChecks), .health(.serviceChecks), .health(.checksInState): HealthCheck.filterSchema
+        case .health(.serviceNodes), .internal(.serviceDump): CheckServiceNode.filterSchema
+        case .internal(.nodeDump(node: nil)): NodeDump.filterSchema
         default: nil
         }
     }

@@ -24,51 +24,6 @@ public struct QueryOptions: Hashable, Sendable {
     func isTooOld(_ answer: QueryMeta) -> Bool { allowStale && maxStaleDuration > .zero && answer.lastContact > maxStaleDuration }
 }
 
-/// Every read of replicated state. Names are as the client spelled them.
-public enum ReadQuery: Hashable, Sendable {
-    case kvGet(key: ByteString)
-    case kvList(prefix: ByteString)
-    /// An empty separator means none.
-    case kvKeys(prefix: ByteString, separator: ByteString)
-    case sessionGet(id: String)
-    case sessionList
-    case nodeSessions(node: String)
-    case nodes
-    /// Names and the union of their tags.
-    case services
-    /// Names alone: asked by servers of the reference, not by the API.
-    case serviceList
-    /// `tags` compared in lower case, all must match.
-    case serviceNodes(service: String, tags: [String], connect: Bool)
-    case nodeServices(node: String)
-    case nodeServiceList(node: String)
-    case gatewayServices(gateway: String)
-    case nodeChecks(node: String)
-    case serviceChecks(service: String)
-    case checksInState(state: String)
-    case healthServiceNodes(service: String, tags: [String], connect: Bool, ingress: Bool)
-    /// Nodes with all services and checks (internal UI); nil for every node.
-    case nodeDump(node: String?)
-    case txnRead([TxnOp])
-    /// Used for DNS PTR questions: instances whose address or node address equals this one.
-    case serviceByAddress(String)
-    /// Instances with nodes and checks (internal UI); of one kind (`""` is the usual one), or nil for every kind.
-    case serviceDump(kind: String?)
-    /// Of all nodes.
-    case coordinates
-    case nodeCoordinates(node: String)
-    /// Fails before a leader has written the first one.
-    case autopilotConfiguration
-
-    /// Whether this is a blocking query, which may wait for an index.
-    var canWait: Bool {
-        switch self {
-        case .txnRead, .autopilotConfiguration: false
-        default: true
-        }
-    }
-}
-
 /// A service instance with its node and all checks that concern it.
 public struct CheckServiceNode: Sendable {
     public var node: Row<Node>
@@ -93,16 +48,16 @@ public struct NodeDump: Sendable {
     }
 }
 
-/// The value that a `ReadQuery` found. Filters (`?filter`, ACLs) are applied by the caller.
+/// The value that a `ReadQuery` found. `?filter` is applied by the caller.
 public enum QueryResult: Sendable {
-    /// kvGet (zero or one), kvList
+    /// KVQuery.get (zero or one), KVQuery.list
     case entries([DirEntry])
     case keys([ByteString])
     case sessions([Row<Session>])
     case nodes([Row<Node>])
     case services([(name: String, tags: [String])])
     case serviceList([String])
-    /// serviceNodes, serviceByAddress: instance and its node, in the order of node name, then service id
+    /// CatalogQuery.serviceNodes, serviceByAddress: instance and its node, in the order of node name, then service id
     case serviceNodes([(node: Row<Node>, service: Row<ServiceInstance>)])
     /// nodeServices, nodeServiceList: nil for an unknown node; services by id
     case nodeServices((node: Row<Node>, services: [Row<ServiceInstance>])?)

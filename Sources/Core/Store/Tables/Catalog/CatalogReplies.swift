@@ -116,3 +116,79 @@ struct NodeInfoReply: WireFields {
             node: Row(node), services: services.map { Row(ServiceInstance(node: node.node, service: $0)) }, checks: checks.map { Row($0) })
     }
 }
+
+// How rows stand in answers.
+
+extension MessagePackWriter {
+    mutating func checkServiceNode(_ node: CheckServiceNode) {
+        mapHeader(3)
+        field("Checks", rows: node.checks)
+        field("Node", node.node.value)
+        field("Service", node.service.value.service)
+    }
+
+    /// `ServiceNode`: the instance with what is said of its node.
+    mutating func serviceNode(_ node: Node, _ instance: ServiceInstance) {
+        let service = instance.service
+        mapHeader(20)
+        field("Address", node.address)
+        field("CreateIndex", service.index.create)
+        field("Datacenter", node.datacenter)
+        field("ID", node.id)
+        field("ModifyIndex", service.index.modify)
+        field("Node", instance.node)
+        field("NodeMeta", node.meta)
+        field("ServiceAddress", service.address)
+        field("ServiceConnect", service.connect)
+        field("ServiceEnableTagOverride", service.enableTagOverride)
+        field("ServiceID", service.id)
+        field("ServiceKind", service.kind)
+        field("ServiceMeta", service.meta ?? [:])
+        field("ServiceName", service.service)
+        field("ServicePort", service.port)
+        field("ServiceProxy", service.proxy)
+        field("ServiceTaggedAddresses", service.taggedAddresses?.isEmpty == true ? nil : service.taggedAddresses)
+        field("ServiceTags", service.tags ?? [])
+        field("ServiceWeights", service.weights ?? Weights())
+        field("TaggedAddresses", node.taggedAddresses)
+    }
+
+    mutating func nodeDump(_ dump: NodeDump) {
+        let node = dump.node.value
+        mapHeader(7)
+        field("Address", node.address)
+        field("Checks", rows: dump.checks)
+        field("ID", node.id)
+        field("Meta", node.meta)
+        field("Node", node.node)
+        key("Services")
+        instances(dump.services)
+        field("TaggedAddresses", node.taggedAddresses)
+    }
+
+    private mutating func instances(_ services: [Row<ServiceInstance>]) {
+        if services.isEmpty { return null() }
+        arrayHeader(services.count)
+        for service in services { service.value.service.encode(into: &self) }
+    }
+
+    /// A map by service ID; nil for an unknown node.
+    mutating func nodeServices(_ found: (node: Row<Node>, services: [Row<ServiceInstance>])?) {
+        guard let found else { return null() }
+        mapHeader(2)
+        field("Node", found.node.value)
+        key("Services")
+        mapHeader(found.services.count)
+        for service in found.services {
+            string(service.value.service.id)
+            service.value.service.encode(into: &self)
+        }
+    }
+
+    mutating func nodeServiceList(_ found: (node: Row<Node>, services: [Row<ServiceInstance>])?) {
+        mapHeader(2)
+        field("Node", found?.node.value)
+        key("Services")
+        instances(found?.services ?? [])
+    }
+}

@@ -1,6 +1,6 @@
 // Reading services and their health. Spec: behaviour §1.4, http-1 §5.5-5.6, §6.4.
 extension Store {
-    func listServices(_ meta: StringMap) -> (QueryResult, UInt64) {
+    func listServices(_ meta: StringMap) -> (services: [(name: String, tags: [String])], index: UInt64) {
         var found: [(name: String, tags: [String])] = []
         // Spellings of one name stand together: only they can be equal to the next one.
         var group = 0, groupKey = ByteString([])
@@ -20,7 +20,7 @@ extension Store {
         for at in found.indices { found[at].tags.sort() }
         found.sort { $0.name < $1.name }
         let index = meta.isEmpty ? index(IndexName.services) : catalogIndex(checks: false)
-        return (.services(found), index)
+        return (found, index)
     }
 
     private func instances(_ service: String, connect: Bool) -> [Row<ServiceInstance>] {
