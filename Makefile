@@ -41,6 +41,7 @@ test: deps build ## Run all tests: unit, simulator, and the agent as its users r
 
 check: lint ## Check what most changes can break, in three minutes: debug build, quick tests, 50 seeds
 	$(SWIFT) build $(FLAGS) --build-tests
+	Tools/fuzz-input --typecheck
 	$(SWIFT) test $(FLAGS) --skip-build --skip '$(SLOW)'
 	.build/debug/consul-sim fuzz --seeds 1..50 --jobs $(JOBS)
 
