@@ -10,9 +10,27 @@ public struct HostFacts: Hashable, Sendable {
     public var release: String?
     public var kernel: Kernel?
     public var root: FileSystem?
+    public var process: Process?
     /// Since 1970.
     public var unixNanoseconds: Int64 = 0
     public var problems: [String] = []
+
+    /// The agent's own process, as Prometheus wants it (http-1 §4.19).
+    public struct Process: Hashable, Sendable {
+        /// User and system time, in seconds.
+        public var cpuSeconds = 0.0
+        public var openDescriptors = 0
+        /// Infinity: no limit.
+        public var descriptorsMax = 0.0
+        /// In bytes.
+        public var residentMemory = 0.0
+        public var virtualMemory = 0.0
+        /// Infinity: no limit.
+        public var virtualMemoryMax = 0.0
+        /// Seconds since 1970.
+        public var startedAt = 0.0
+        public init() {}
+    }
 
     public struct Kernel: Hashable, Sendable {
         public var hostName = ""

@@ -60,8 +60,8 @@ extension Renderer {
         return String(decoding: bytes.dropLast(), as: UTF8.self) + " +0000 UTC"
     }
 
-    /// In the text format of Prometheus; nil: it is off.
-    public static func prometheus(_ snapshot: PrometheusSnapshot?, context: APIContext) -> HTTPResponse {
+    /// In the text format of Prometheus; nil: it is off. What is known of the process goes along, without a prefix.
+    public static func prometheus(_ snapshot: PrometheusSnapshot?, process: HostFacts.Process? = nil, context: APIContext) -> HTTPResponse {
         guard let snapshot else {
             var refused = Answer.plain(415, "Prometheus is not enabled since its retention time is not positive")
             context.finish(&refused)
@@ -70,11 +70,12 @@ extension Renderer {
         var out: [UInt8] = []
         var family = ""
         // Names that differ only in what Prometheus does not know become one family.
-        let entries = snapshot.entries.map { (name: prometheusName($0.key.name), entry: $0) }
+        var entries = snapshot.entries.map { (name: prometheusName($0.key.name), entry: $0) }
+        for entry in process?.entries ?? [] { entries.append((entry.key.name, entry)) }
         for (name, entry) in entries.sorted(by: { (ByteString($0.name), $0.entry.key) < (ByteString($1.name), $1.entry.key) }) {
             if name != family {
                 let type = entry.key.kind == .counter ? "counter" : entry.key.kind == .gauge ? "gauge" : "summary"
-                out.append(text: "# HELP \(name) \(name)\n# TYPE \(name) \(type)\n")
+                out.append(text: "# HELP \(name) \(HostFacts.Process.help(name) ?? name)\n# TYPE \(name) \(type)\n")
                 family = name
             }
             append(name, entry, to: &out)
@@ -151,5 +152,35 @@ extension JSONWriter {
     private mutating func labels(_ labels: [MetricLabel]) {
         key("Labels")
         stringMap(StringMap(labels.map { ($0.name, $0.value) }))
+    }
+}
+
+extension HostFacts.Process {
+    fileprivate var entries: [PrometheusSnapshot.Entry] {
+        func entry(_ name: String, _ value: Double, _ kind: MetricKind = .gauge) -> PrometheusSnapshot.Entry {
+            var total = MetricAggregate()
+            // The largest number stands for no limit, as in the reference.
+            total.add(value.isFinite ? value : 0x1p64)
+            return PrometheusSnapshot.Entry(key: MetricKey(kind: kind, name: name), total: total, quantiles: [])
+        }
+        return [
+            entry("process_cpu_seconds_total", cpuSeconds, .counter), entry("process_max_fds", descriptorsMax),
+            entry("process_open_fds", Double(openDescriptors)), entry("process_resident_memory_bytes", residentMemory),
+            entry("process_start_time_seconds", startedAt), entry("process_virtual_memory_bytes", virtualMemory),
+            entry("process_virtual_memory_max_bytes", virtualMemoryMax),
+        ]
+    }
+
+    fileprivate static func help(_ name: String) -> String? {
+        switch name {
+        case "process_cpu_seconds_total": "Total user and system CPU time spent in seconds."
+        case "process_max_fds": "Maximum number of open file descriptors."
+        case "process_open_fds": "Number of open file descriptors."
+        case "process_resident_memory_bytes": "Resident memory size in bytes."
+        case "process_start_time_seconds": "Start time of the process since unix epoch in seconds."
+        case "process_virtual_memory_bytes": "Virtual memory size in bytes."
+        case "process_virtual_memory_max_bytes": "Maximum amount of virtual memory available in bytes."
+        default: nil
+        }
     }
 }

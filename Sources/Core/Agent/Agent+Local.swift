@@ -68,7 +68,7 @@ extension Agent {
         case .selfDescription, .members: effects.append(.respond(id, describe(request, caller, pretty: pretty, at: now)))
         case .join, .forceLeave, .fireEvent, .events: executeInPools(request, caller, pretty: pretty, for: id, at: now, into: &effects)
         case .metrics(let prometheus):
-            effects.append(.respond(id, showMetrics(prometheus: prometheus, pretty: pretty || config.devMode, at: now)))
+            showMetrics(prometheus: prometheus, pretty: pretty || config.devMode, for: id, at: now, into: &effects)
         case .monitor(let level, let json): follow(id, LogStream(level: level, json: json), into: &effects)
         case .host:
             pending[id] = .host(pretty: pretty)
@@ -76,10 +76,13 @@ extension Agent {
         }
     }
 
-    func describeHost(_ token: UInt64, _ facts: HostFacts, into effects: inout [AgentEffect]) {
+    func describeHost(_ token: UInt64, _ facts: HostFacts, at now: Instant, into effects: inout [AgentEffect]) {
         let id = RequestID(token)
-        guard case .host(let pretty) = pending.removeValue(forKey: id) else { return }
-        effects.append(.respond(id, finished(AgentRenderer.host(facts, pretty: pretty))))
+        switch pending.removeValue(forKey: id) {
+        case .host(let pretty): effects.append(.respond(id, finished(AgentRenderer.host(facts, pretty: pretty))))
+        case .prometheus: effects.append(.respond(id, prometheusResponse(facts.process, at: now)))
+        default: break
+        }
     }
 
     func finished(_ response: HTTPResponse) -> HTTPResponse {

@@ -84,6 +84,7 @@ public final class Agent: AgentMachine {
         case event(EventMessage, pretty: Bool)
         /// Answered when the driver has looked at its machine.
         case host(pretty: Bool)
+        case prometheus
         /// Answered when the agent has left.
         case leave
         /// Goes on until the client leaves.
@@ -171,7 +172,7 @@ public final class Agent: AgentMachine {
         case .logged(let level, let module, let message): passOn(level, module, message, at: now, into: &effects)
         case .measured(let measures): take(measures, at: now)
         case .dumpMetrics: effects.append(.report(Renderer.metricLines(takeMetrics(at: now))))
-        case .hostExamined(let token, let facts): describeHost(token, facts, into: &effects)
+        case .hostExamined(let token, let facts): describeHost(token, facts, at: now, into: &effects)
         case .shutDown: shutDown(at: now, into: &effects)
         }
         settle(at: now, into: &effects)
@@ -293,7 +294,7 @@ public final class Agent: AgentMachine {
             effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
         case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
         case (.write, _), (.operation, _), (.datacenters, _), (.local, _), (.reload, _), (.pool, _), (.event, _), (.host, _),
-            (.leave, _), (.log, _):
+            (.prometheus, _), (.leave, _), (.log, _):
             preconditionFailure("a read is answered as what it was asked as")
         }
     }

@@ -40,6 +40,9 @@ public struct Metrics: Sendable {
         prometheus = prometheusRetention > .zero ? PrometheusMetrics(retention: prometheusRetention) : nil
     }
 
+    /// Whether Prometheus is on.
+    public var keepsForPrometheus: Bool { prometheus != nil }
+
     // MARK: Measuring
 
     @inline(__always)

@@ -15,7 +15,43 @@ enum HostExaminer {
         facts.release = text(of: "/etc/os-release", &ignored)
         facts.kernel = kernel
         facts.root = root(&facts.problems)
+        facts.process = process
         return facts
+    }
+
+    /// nil where there is no `/proc`.
+    private static var process: HostFacts.Process? {
+        var ignored: [String] = []
+        guard let line = text(of: "/proc/self/stat", &ignored), let name = line.lastIndex(of: ")") else { return nil }
+        // From the end of the second field on, which is the name and may contain anything: field n is the element n - 2.
+        let fields = line[line.index(after: name)...].split(separator: " ").map { Double($0) ?? 0 }
+        guard fields.count > 22 else { return nil }
+        let ticks = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
+        var process = HostFacts.Process()
+        process.cpuSeconds = (fields[12] + fields[13]) / ticks
+        process.virtualMemory = fields[21]
+        process.residentMemory = fields[22] * Double(max(1, sysconf(Int32(_SC_PAGESIZE))))
+        let booted = (text(of: "/proc/stat", &ignored) ?? "").split(separator: "\n").first { $0.hasPrefix("btime ") }
+        process.startedAt = (booted.flatMap { Double($0.dropFirst(6)) } ?? 0) + fields[20] / ticks
+        process.openDescriptors = descriptorCount
+        process.descriptorsMax = limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue))
+        process.virtualMemoryMax = limit(__rlimit_resource_t(RLIMIT_AS.rawValue))
+        return process
+    }
+
+    private static var descriptorCount: Int {
+        guard let directory = opendir("/proc/self/fd") else { return 0 }
+        defer { closedir(directory) }
+        var count = 0
+        while let entry = readdir(directory) { if UInt8(bitPattern: entry.pointee.d_name.0) != UInt8(ascii: ".") { count += 1 } }
+        // Without the one that reads the folder.
+        return max(0, count - 1)
+    }
+
+    private static func limit(_ resource: __rlimit_resource_t) -> Double {
+        var limit = rlimit()
+        guard getrlimit(resource, &limit) == 0 else { return 0 }
+        return limit.rlim_cur == rlim_t.max ? .infinity : Double(limit.rlim_cur)
     }
 
     private static var kernel: HostFacts.Kernel {

@@ -195,6 +195,15 @@ import Testing
                 consul_rpc_request 5
 
                 """)
+        var process = HostFacts.Process()
+        (process.cpuSeconds, process.descriptorsMax, process.virtualMemoryMax) = (1.25, 1024, .infinity)
+        let withProcess = Renderer.prometheus(metrics.prometheusSnapshot(at: at(30)), process: process, context: context).text
+        #expect(withProcess.hasPrefix("# HELP consul_a_b"))
+        for part in [
+            "# HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.\n# TYPE process_cpu_seconds_total counter\n",
+            "\nprocess_cpu_seconds_total 1.25\n", "# TYPE process_max_fds gauge\nprocess_max_fds 1024\n",
+            "\nprocess_virtual_memory_max_bytes 1.8446744073709552e+19\n",
+        ] { #expect(withProcess.contains(part), "\(part) in \(withProcess)") }
         let later = Renderer.prometheus(metrics.prometheusSnapshot(at: at(86)), context: context).text
         #expect(later.contains("consul_kvs_apply{quantile=\"0.5\"} NaN\n") && !later.contains("rpc_request"))
     }

@@ -231,6 +231,20 @@ import Testing
         #expect(!fixture.effects.contains { if case .configure = $0 { true } else { false } })
     }
 
+    @Test func `Prometheus gets what the driver knows of the process, too`() throws {
+        let fixture = try Fixture { $0.prometheusRetention = .minutes(1) }
+        _ = fixture.taken()
+        let id = fixture.request("GET /v1/agent/metrics?format=prometheus")
+        #expect(fixture.taken().contains { if case .examineHost(id.raw) = $0 { true } else { false } })
+        var facts = HostFacts()
+        facts.process = HostFacts.Process()
+        facts.process?.openDescriptors = 17
+        fixture.send(.hostExamined(id.raw, facts))
+        let responses = fixture.effects.compactMap { if case .respond(id, let response) = $0 { response } else { nil } }
+        let text = String(decoding: try #require(responses.first).body, as: UTF8.self)
+        #expect(text.contains("\nprocess_open_fds 17\n") && text.contains("# TYPE consul_raft_applied_index gauge"))
+    }
+
     @Test func `the host is described from what the kernel says`() throws {
         let fixture = try Fixture()
         let id = fixture.request("GET /v1/agent/host")

@@ -42,10 +42,22 @@ extension Agent {
         effects.append(.respondInPieces(id, finished(HTTPResponse(status: 200))))
     }
 
-    func showMetrics(prometheus: Bool, pretty: Bool, at now: Instant) -> HTTPResponse {
-        let snapshot = takeMetrics(at: now)
-        if prometheus { return Renderer.prometheus(metrics.prometheusSnapshot(at: now), context: context) }
-        return Renderer.metrics(snapshot, pretty: pretty, context: context)
+    /// For Prometheus, the driver is asked about the process first.
+    func showMetrics(prometheus: Bool, pretty: Bool, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
+        if prometheus, metrics.keepsForPrometheus {
+            pending[id] = .prometheus
+            effects.append(.examineHost(id.raw))
+        } else {
+            let snapshot = takeMetrics(at: now)
+            let response =
+                prometheus ? Renderer.prometheus(nil, context: context) : Renderer.metrics(snapshot, pretty: pretty, context: context)
+            effects.append(.respond(id, response))
+        }
+    }
+
+    func prometheusResponse(_ process: HostFacts.Process?, at now: Instant) -> HTTPResponse {
+        _ = takeMetrics(at: now)
+        return Renderer.prometheus(metrics.prometheusSnapshot(at: now), process: process, context: context)
     }
 
     func takeMetrics(at now: Instant) -> MetricsSnapshot {
