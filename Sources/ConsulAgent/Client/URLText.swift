@@ -1,3 +1,5 @@
+import Core
+
 /// Percent-encoding as Go's `net/url` does it.
 enum URLText {
     /// A path: `/` and the characters that have no meaning of their own in paths stay.
