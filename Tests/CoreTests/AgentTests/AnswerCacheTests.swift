@@ -30,7 +30,7 @@ import Testing
         var cache = AnswerCache()
         func isKnown(_ tags: [String]) -> Bool {
             let query = ReadQuery.health(.serviceNodes(service: "web", tags: tags, connect: false, ingress: false))
-            return cache.state(options(), query, QueryOptions()) != .miss
+            return cache.state(options(), query, QueryOptions(), .everything) != .miss
         }
         #expect(!isKnown(["a", "b"]) && isKnown(["b", "a"]) && !isKnown(["b"]))
     }

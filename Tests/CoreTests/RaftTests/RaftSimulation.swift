@@ -201,7 +201,7 @@ final class RaftSimulation {
 
     /// Hands a host a message of nobody; the answer is lost.
     func inject(_ bytes: [UInt8], into host: Host) {
-        let local = CallID(nextCall)
+        let local = CallID(incoming: nextCall)
         nextCall += 1
         open[local] = (host, -1, local)
         give(host, .call(local, from: "10.9.9.9:1234", bytes))

@@ -164,19 +164,19 @@ import Testing
         cluster.isolated = []
         cluster.run(for: .seconds(20))
         let successor = try #require(cluster.leader)
-        #expect(cluster.names.allSatisfy { isKept(at: $0) && cluster.server($0).provisional == nil })
+        #expect(cluster.names.allSatisfy { isKept(at: $0) && !cluster.server($0).state.isProvisional })
         // The same with a quorum.
         #expect(cluster.operate(.restoreSnapshot(archive), at: successor) == .success(.done))
         #expect(!isKept(at: successor) && !cluster.server(successor).raft.isProvisional)
         cluster.run(for: .seconds(1))
-        #expect(cluster.names.allSatisfy { !isKept(at: $0) && cluster.server($0).provisional == nil })
+        #expect(cluster.names.allSatisfy { !isKept(at: $0) && !cluster.server($0).state.isProvisional })
         // A server that starts with it shows it as soon as it hears that it is committed.
         let follower = try #require(cluster.names.first { $0 != successor })
         cluster.kill(follower)
         try cluster.start(cluster.machines[follower]!.config)
-        #expect(!cluster.server(follower).isReadable)
+        #expect(!cluster.server(follower).state.isReadable)
         cluster.run(for: .seconds(2))
-        #expect(cluster.server(follower).isReadable && cluster.server(follower).store.digest == cluster.server(successor).store.digest)
+        #expect(cluster.server(follower).state.isReadable && cluster.server(follower).store.digest == cluster.server(successor).store.digest)
     }
 
     @Test func `an operator's snapshot replaces the state everywhere, and the leader takes up its duties again`() throws {
