@@ -40,6 +40,8 @@ struct StateKeeper {
     var isReadable: Bool { provisional == nil || applied.index > 0 }
     /// Whether `settle` has something to do.
     var isProvisional: Bool { provisional != nil }
+    /// Whether a state that an operator has brought is taking the place of the present one.
+    var isBringing: Bool { brought != nil }
 
     // MARK: Entries
 

@@ -194,7 +194,7 @@ import Testing
         for name in cluster.names {
             let server = cluster.server(name)
             #expect(server.appliedIndex > 5_000 && server.store.kvs["old"] != nil && server.store.kvs["new"] == nil)
-            #expect(server.brought == nil)
+            #expect(!server.state.isBringing)
         }
         #expect(cluster.put("after", at: leader))
     }
