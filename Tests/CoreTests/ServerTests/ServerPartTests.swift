@@ -121,10 +121,12 @@ import Testing
             config: RaftConfig(), identity: RaftIdentity(id: "a", address: "10.0.0.1:8300"), recovered: recovered, seed: 1, now: start)
         var port = ConsensusPort(node)
         let change = MembershipChange.removeServer(id: "b")
-        let token = try #require(port.makeToken(for: change, failure: "f"))
-        #expect(port.makeToken(for: change, failure: "f") == nil)
+        let made = port.makeToken(for: change, failure: "f"), again = port.makeToken(for: change, failure: "f")
+        let token = try #require(made)
+        #expect(again == nil)
         guard case .membership? = port.takePurpose(of: token) else { throw ServerError("another purpose") }
-        #expect(port.takePurpose(of: token) == nil && port.makeToken(for: change, failure: "f") != nil)
+        let isOver = port.takePurpose(of: token) == nil, later = port.makeToken(for: change, failure: "f")
+        #expect(isOver && later != nil)
     }
 
     @Test func `what performing an effect brings about is performed after what was there before`() throws {
@@ -133,11 +135,14 @@ import Testing
             config: RaftConfig(), identity: RaftIdentity(id: "a", address: "10.0.0.1:8300"), recovered: recovered, seed: 1, now: start)
         var port = ConsensusPort(node)
         port.handle(.bootstrap(token: 1, RaftConfiguration(servers: [RaftServer(id: "a", address: "10.0.0.1:8300")])), at: start)
-        #expect(port.beginPerforming() && !port.beginPerforming())
-        let first = try #require(port.takeEffects())
-        #expect(!first.isEmpty && port.takeEffects() == nil)
+        let begins = port.beginPerforming(), beginsTwice = port.beginPerforming()
+        #expect(begins && !beginsTwice)
+        let effects = port.takeEffects(), others = port.takeEffects()
+        let first = try #require(effects)
+        #expect(!first.isEmpty && others == nil)
         port.giveBack(first)
         port.endPerforming()
-        #expect(port.beginPerforming())
+        let beginsAnew = port.beginPerforming()
+        #expect(beginsAnew)
     }
 }

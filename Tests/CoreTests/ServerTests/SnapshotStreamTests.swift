@@ -133,7 +133,7 @@ import Testing
             for name in [leader, follower] { #expect(refusal(try pack(good), name) == text) }
             #expect(Answer.failure(text).status == 400)
         }
-        #expect(cluster.server(leader).store.digest == digest && cluster.server(leader).brought == nil)
+        #expect(cluster.server(leader).store.digest == digest && !cluster.server(leader).state.isBringing)
         (meta.index, meta.term) = (7, 2)
         #expect(refusal(try pack(good)) == nil)
     }
