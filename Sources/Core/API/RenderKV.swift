@@ -4,7 +4,7 @@ extension Renderer {
     static func keyValue(_ result: QueryResult, _ shape: ReadShape, _ response: inout HTTPResponse) -> String? {
         switch (shape.form, result) {
         case (.kvRaw, .entries(let entries)) where !entries.isEmpty:
-            response.body = entries[0].entry.value
+            response.body = entries.first?.entry.value ?? []
             response.hasEmptyBody = response.body.isEmpty
             response.isSized = true
             return response.body.isEmpty ? nil : ContentSniffing.passiveType(of: response.body)

@@ -1,11 +1,12 @@
 /// A JSON document that ends in a list: as much of it is rendered at a time as the client takes.
-struct RowsBody<Row: Sendable>: BodySource {
-    typealias Render = @Sendable (inout JSONWriter, Row) -> Void
+struct RowsBody<Rows: IteratorProtocol & Sendable>: BodySource where Rows.Element: Sendable {
+    typealias Render = @Sendable (inout JSONWriter, Rows.Element) -> Void
 
     /// Inside the list; holds no bytes between slices.
     private var json: JSONWriter
-    private let rows: [Row]
-    private var next = 0
+    private var rows: Rows
+    /// The first of the rows that are left.
+    private var next: Rows.Element?
     private let render: Render
     /// Closes the list and what is around it.
     private let end: @Sendable (inout JSONWriter) -> Void
@@ -14,21 +15,26 @@ struct RowsBody<Row: Sendable>: BodySource {
     static var rowsMax: Int { 1024 }
 
     /// `json` has just begun the list. `render` may leave a row out.
-    init(_ json: JSONWriter, _ rows: [Row], _ render: @escaping Render, end: @escaping @Sendable (inout JSONWriter) -> Void) {
+    init<List: Sequence>(
+        _ json: JSONWriter, _ rows: List, _ render: @escaping Render, end: @escaping @Sendable (inout JSONWriter) -> Void
+    ) where List.Iterator == Rows {
         self.json = json
-        self.rows = rows
+        self.rows = rows.makeIterator()
+        next = self.rows.next()
         self.render = render
         self.end = end
     }
 
     mutating func append(_ size: Int, to out: inout [UInt8]) -> Bool {
         json.exchangeBytes(with: &out)
-        let bytesMax = json.bytes.count + size, last = min(rows.count, next + Self.rowsMax)
-        while next < last, json.bytes.count < bytesMax {
-            render(&json, rows[next])
-            next += 1
+        let bytesMax = json.bytes.count + size
+        var passed = 0
+        while passed < Self.rowsMax, json.bytes.count < bytesMax, let row = next {
+            render(&json, row)
+            next = rows.next()
+            passed += 1
         }
-        let isMore = next < rows.count
+        let isMore = next != nil
         if !isMore {
             end(&json)
             json.endDocument()
@@ -47,7 +53,7 @@ struct RowsBody<Row: Sendable>: BodySource {
 
 extension HTTPResponse {
     /// The beginning of the document is rendered now, and the rest, if it is long, while it is sent.
-    mutating func setBody<Row>(_ rows: RowsBody<Row>) {
+    mutating func setBody<Rows>(_ rows: RowsBody<Rows>) {
         var rows = rows
         body = rows.takeBytes()
         for _ in 0..<Self.slicesAtOnceMax {
@@ -61,25 +67,27 @@ extension HTTPResponse {
     private static var slicesAtOnceMax: Int { 16 }
 
     /// A JSON array. `size`: about how many bytes a row comes to, if that is known.
-    mutating func setRows<Row>(
-        _ rows: [Row], pretty: Bool, size: (Row) -> Int = { _ in 64 }, _ render: @escaping RowsBody<Row>.Render
-    ) {
+    mutating func setRows<Rows: Sequence>(
+        _ rows: Rows, pretty: Bool, size: (Rows.Element) -> Int = { _ in 64 },
+        _ render: @escaping @Sendable (inout JSONWriter, Rows.Element) -> Void
+    ) where Rows.Iterator: Sendable, Rows.Element: Sendable {
         var json = JSONWriter(pretty: pretty, reservingCapacity: Self.capacity(rows, pretty, size))
         json.beginArray()
         setBody(RowsBody(json, rows, render) { $0.endArray() })
     }
 
     /// A JSON object; `render` writes a key and its value.
-    mutating func setMembers<Row>(
-        _ rows: [Row], pretty: Bool, size: (Row) -> Int, _ render: @escaping RowsBody<Row>.Render
-    ) {
+    mutating func setMembers<Rows: Sequence>(
+        _ rows: Rows, pretty: Bool, size: (Rows.Element) -> Int,
+        _ render: @escaping @Sendable (inout JSONWriter, Rows.Element) -> Void
+    ) where Rows.Iterator: Sendable, Rows.Element: Sendable {
         var json = JSONWriter(pretty: pretty, reservingCapacity: Self.capacity(rows, pretty, size))
         json.beginObject()
         setBody(RowsBody(json, rows, render) { $0.endObject() })
     }
 
     /// About the length of what is rendered at once, so that it is not copied while it grows.
-    private static func capacity<Row>(_ rows: [Row], _ pretty: Bool, _ size: (Row) -> Int) -> Int {
+    private static func capacity<Rows: Sequence>(_ rows: Rows, _ pretty: Bool, _ size: (Rows.Element) -> Int) -> Int {
         var sum = 64
         for row in rows {
             sum += pretty ? size(row) + 128 : size(row)

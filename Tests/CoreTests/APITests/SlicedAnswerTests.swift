@@ -41,7 +41,7 @@ import Testing
 
     @Test(arguments: [1, 97, 4_096, SlicedAnswer.sliceSize, 1 << 24], [false, true])
     func `lists of rows`(size: Int, pretty: Bool) throws {
-        let entries = render(.entries(Self.entries), .kvEntries, pretty: pretty)
+        let entries = render(.entries(EntryList(Self.entries)), .kvEntries, pretty: pretty)
         #expect(entries.rest != nil && entries.body.count < 2 * SlicedAnswer.wholeMax)
         #expect(
             body(entries, slices: size)
@@ -71,13 +71,39 @@ import Testing
     }
 
     @Test func `a slice ends at its size or after one row more`() throws {
-        var source = try #require(render(.entries(Self.entries), .kvEntries).rest?.source)
+        var source = try #require(render(.entries(EntryList(Self.entries)), .kvEntries).rest?.source)
         var isMore = true
         while isMore {
             var slice: [UInt8] = []
             isMore = source.append(10_000, to: &slice)
             #expect(slice.count < 10_400 && (slice.count >= 10_000 || !isMore))
         }
+    }
+
+    @Test func `a prefix is walked as the state was that it was read from`() throws {
+        var store = Store()
+        func put(_ key: String, _ value: String, _ index: UInt64) {
+            var request = KVSRequest()
+            request.op = "set"
+            request.dirEnt.key = ByteString(key)
+            request.dirEnt.entry.value = Array(value.utf8)
+            var changes = ChangeSet()
+            _ = store.apply(.kv(request), index: index, changes: &changes)
+        }
+        for number in 0..<20_000 { put("key/\(number)", "value \(number)", UInt64(number + 10)) }
+        put("kez", "beyond", 30_000)
+        guard case .success((.entries(let found), let index)) = store.evaluate(.kv(.list(prefix: "key/")), options: QueryOptions()) else {
+            return #expect(Bool(false))
+        }
+        #expect(found.count == 20_000 && index == 20_009 && found.first?.key == "key/0")
+        let response = render(.entries(found), .kvEntries)
+        let expected = json(false) { json in
+            json.beginArray()
+            for entry in Array(found) { json.entry(entry) }
+            json.endArray()
+        }
+        for number in stride(from: 0, to: 20_000, by: 7) { put("key/\(number)", "changed", UInt64(number + 40_000)) }
+        #expect(response.rest != nil && body(response, slices: 10_000) == expected)
     }
 
     private struct NoGzip: Compressor {

@@ -133,8 +133,15 @@ struct ReplyWriter {
     }
 
     mutating func list<Element>(_ elements: [Element], _ write: (Element, inout MessagePackWriter) -> Void) {
-        if elements.isEmpty { return writer.null() }
-        writer.arrayHeader(elements.count)
+        list(elements, count: elements.count, write)
+    }
+
+    /// `count`: how many elements there are.
+    mutating func list<Elements: Sequence>(
+        _ elements: Elements, count: Int, _ write: (Elements.Element, inout MessagePackWriter) -> Void
+    ) {
+        if count == 0 { return writer.null() }
+        writer.arrayHeader(count)
         for element in elements { write(element, &writer) }
     }
 

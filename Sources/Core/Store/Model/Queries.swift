@@ -51,7 +51,7 @@ public struct NodeDump: Sendable {
 /// The value that a `ReadQuery` found. `?filter` is applied by the caller.
 public enum QueryResult: Sendable {
     /// KVQuery.get (zero or one), KVQuery.list
-    case entries([DirEntry])
+    case entries(EntryList)
     case keys([ByteString])
     case sessions([Row<Session>])
     case nodes([Row<Node>])

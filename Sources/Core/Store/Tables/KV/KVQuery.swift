@@ -89,7 +89,7 @@ extension KVQuery: QueryFamily {
         switch (self, result) {
         case (.get(let key), _): try authorizer.require(.keyRead(key))
         case (_, .entries(var entries)):
-            authorizer.filter(&entries) { authorizer.allows(.keyRead($0.key)) }
+            entries.keep(for: authorizer)
             result = .entries(entries)
         case (_, .keys(var keys)):
             authorizer.filter(&keys) { authorizer.allows(.keyRead($0)) }
@@ -103,7 +103,7 @@ extension KVQuery: QueryFamily {
         switch result {
         case .entries(let entries):
             reply.key("Entries")
-            reply.list(entries) { $0.encode(into: &$1) }
+            reply.list(entries, count: entries.count) { $0.encode(into: &$1) }
         case .keys(let keys):
             reply.key("Keys")
             reply.list(keys) { $1.raw($0) }
@@ -118,7 +118,7 @@ extension KVQuery: QueryFamily {
         _ name: MessagePackKey, _ reader: inout MessagePackReader, _ result: inout QueryResult
     ) throws(MessagePackError) -> Bool {
         switch (self, name) {
-        case (.get, "Entries"), (.list, "Entries"): result = .entries(try DirEntry.array(from: &reader) ?? [])
+        case (.get, "Entries"), (.list, "Entries"): result = .entries(EntryList(try DirEntry.array(from: &reader) ?? []))
         case (.keys, "Keys"):
             result = .keys(try reader.array { (reader) throws(MessagePackError) in try reader.byteString() } ?? [])
         default: return false

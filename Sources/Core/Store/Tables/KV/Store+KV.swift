@@ -154,14 +154,9 @@ extension Store {
 
     // MARK: Reading
 
-    func list(_ prefix: ByteString) -> (entries: [DirEntry], index: UInt64) {
-        var entries: [DirEntry] = []
+    func list(_ prefix: ByteString) -> (entries: EntryList, index: UInt64) {
         var index: UInt64 = 0
-        kvs.scan(prefix: prefix) { key, entry in
-            entries.append(DirEntry(key: key, entry: entry))
-            index = max(index, entry.index.modify)
-            return true
-        }
+        let entries = EntryList(in: kvs, below: prefix, index: &index)
         return (entries, listIndex(prefix, entries: index))
     }
 
