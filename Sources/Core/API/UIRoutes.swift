@@ -4,7 +4,7 @@ extension RouteTable {
     static let internalUI: [Route] = [
         Route("/v1/internal/ui/nodes", .get, .filters(.node)) { (call) throws(Refusal) in try call.uiNodes() },
         Route("/v1/internal/ui/node/", .get, .filters(.node)) { (call) throws(Refusal) in try call.uiNode() },
-        Route("/v1/internal/ui/services", .get, .filters(.service)) { (call) throws(Refusal) in try call.uiServices() },
+        Route("/v1/internal/ui/services", .get, .filters(.node)) { (call) throws(Refusal) in try call.uiServices() },
         Route("/v1/internal/ui/gateway-services-nodes/", .get, .needs(.service)) { (call) throws(Refusal) in try call.uiGatewayServices() },
     ]
 }

@@ -17,17 +17,17 @@ enum SecretCluster {
         let check = "{\"CheckID\":\"secret-check\",\"Name\":\"secret\",\"Status\":\"passing\",\"ServiceID\":\"secret-web\"}"
         _ = try set(
             "PUT /v1/catalog/register",
-            "{\"Node\":\"secret-node\",\"Address\":\"10.0.0.8\",\"Service\":{\"Service\":\"secret-web\",\"Connect\":{\"Native\":true}},"
+            "{\"Node\":\"secret-node\",\"Address\":\"10.0.0.8\",\"Service\":{\"Service\":\"secret-web\",\"Address\":\"10.0.0.8\",\"Connect\":{\"Native\":true}},"
                 + "\"Checks\":[\(check),{\"CheckID\":\"secret-node-check\",\"Name\":\"secret\",\"Status\":\"passing\"}]}")
         _ = try set("PUT /v1/catalog/register", "{\"Node\":\"secret-gone\",\"Address\":\"10.0.0.9\"}")
         _ = try set("PUT /v1/coordinate/update", "{\"Node\":\"secret-node\",\"Coord\":{\"Vec\":[0,0,0,0,0,0,0,0]}}")
-        let created = try set("PUT /v1/session/create", "{\"Node\":\"secret-node\",\"Name\":\"secret\",\"Checks\":[]}")
+        let created = try set("PUT /v1/session/create", "{\"Node\":\"secret-node\",\"Name\":\"secret\",\"NodeChecks\":[],\"Checks\":[]}")
         for member in 0...1 {
             _ = try set("PUT /v1/agent/service/register", "{\"Name\":\"secret-local\"}", at: member)
             _ = try set("PUT /v1/agent/check/register", "{\"Name\":\"secret-check\",\"TTL\":\"1h\"}", at: member)
             _ = cluster.members[member].agent.events.add(EventMessage(name: "secret-event"))
         }
         cluster.run(for: .seconds(20))
-        return (cluster, String(created.split(separator: "\"")[2]))
+        return (cluster, String(created.split(separator: "\"")[3]))
     }
 }
