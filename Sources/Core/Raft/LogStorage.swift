@@ -197,7 +197,7 @@ struct LogStorage {
     // MARK: Batches
 
     /// The batch with everything that waits; nil if nothing does or one is in flight.
-    mutating func take(token: UInt64, lastIndex: UInt64) -> DiskBatch? {
+    mutating func nextBatch(token: UInt64, lastIndex: UInt64) -> DiskBatch? {
         guard inFlight == nil, hasPending else { return nil }
         var all: [DiskOperation] = []
         if let vote = pendingVote {

@@ -50,8 +50,8 @@ extension RaftNode {
             let failure = try RaftFailure.read(&reader)
             guard failure.isEmpty else { return failed(call, failure, &out) }
             switch call.purpose {
-            case .preVote(let canvass): preVoteAnswered(call, canvass, try VoteResponse(from: &reader), &out)
-            case .probe(let canvass): probeAnswered(call, canvass, try VoteResponse(from: &reader), &out)
+            case .preVote(let tally): preVoteAnswered(call, tally, try VoteResponse(from: &reader), &out)
+            case .probe(let tally): probeAnswered(call, tally, try VoteResponse(from: &reader), &out)
             case .identify(let peer): identified(call, peer, try VoteResponse(from: &reader))
             case .vote: voteAnswered(call, try VoteResponse(from: &reader), &out)
             case .heartbeat(let peer, let round): heartbeatAnswered(call, peer, round, try AppendEntriesResponse(from: &reader), &out)
@@ -59,7 +59,7 @@ extension RaftNode {
                 let response = try AppendEntriesResponse(from: &reader)
                 appendAnswered(call, peer, epoch: epoch, previous: previous, last: last, bytes: bytes, response, &out)
             case .install(let peer, let install): installAnswered(call, peer, install, try InstallSnapshotResponse(from: &reader), &out)
-            case .timeoutNow, .knock: break
+            case .timeoutNow, .leaderProbe: break
             }
         } catch {
             failed(call, error.text, &out)
@@ -73,10 +73,10 @@ extension RaftNode {
 
     private func failed(_ call: Call, _ text: String, _ out: inout [RaftEffect]) {
         switch call.purpose {
-        case .preVote(let canvass): preVoteFailed(call, canvass, &out)
+        case .preVote(let tally): preVoteFailed(call, tally, &out)
         case .probe: break
         case .identify(let peer): identifyFailed(peer)
-        case .knock: knockFailed(call, text, &out)
+        case .leaderProbe: leaderProbeFailed(call, text, &out)
         case .vote: out.append(.log(.debug, "failed to make requestVote RPC: target=\(call.server) error=\(LogText.value(text))"))
         case .heartbeat(let peer, _): heartbeatFailed(peer, text, &out)
         case .append(let peer, let epoch, let previous, _, _): appendFailed(peer, epoch: epoch, previous: previous, text, &out)

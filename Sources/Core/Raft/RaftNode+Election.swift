@@ -40,46 +40,46 @@ extension RaftNode {
 
     private func startPreVote(_ out: inout [RaftEffect]) {
         electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
-        let canvass = Canvass(term: term + 1)
-        state = .preCandidate(canvass)
-        canvass.grant(identity.id)
+        let tally = VoteTally(term: term + 1)
+        state = .preCandidate(tally)
+        tally.grant(identity.id)
         for server in configuration.voters where server.id != identity.id {
-            if peerKinds[server.id] == .extended { askPreVote(server, canvass, &out) } else { probe(server, canvass, &out) }
+            if peerKinds[server.id] == .extended { askPreVote(server, tally, &out) } else { probe(server, tally, &out) }
         }
-        preVotesChanged(canvass, &out)
+        preVotesChanged(tally, &out)
     }
 
     /// Asks a server for its pre-vote, once per round.
-    private func askPreVote(_ server: RaftServer, _ canvass: Canvass, _ out: inout [RaftEffect]) {
-        guard canvass.ask(server.id) else { return }
-        call(server.id, server.address, voteRequest(term: canvass.term).encoded(.requestPreVote), .preVote(canvass), &out)
+    private func askPreVote(_ server: RaftServer, _ tally: VoteTally, _ out: inout [RaftEffect]) {
+        guard tally.ask(server.id) else { return }
+        call(server.id, server.address, voteRequest(term: tally.term).encoded(.requestPreVote), .preVote(tally), &out)
     }
 
-    private func probe(_ server: RaftServer, _ canvass: Canvass, _ out: inout [RaftEffect]) {
-        call(server.id, server.address, voteRequest(term: 0).encoded(.requestVote), .probe(canvass), &out)
+    private func probe(_ server: RaftServer, _ tally: VoteTally, _ out: inout [RaftEffect]) {
+        call(server.id, server.address, voteRequest(term: 0).encoded(.requestVote), .probe(tally), &out)
     }
 
     func voteRequest(term: UInt64, isTransfer: Bool = false) -> VoteRequest {
         VoteRequest(term: term, candidate: addressBytes, lastIndex: log.lastIndex, lastTerm: log.lastTerm, isTransfer: isTransfer)
     }
 
-    private func isCurrent(_ canvass: Canvass) -> Bool {
+    private func isCurrent(_ tally: VoteTally) -> Bool {
         switch state {
-        case .preCandidate(let current), .candidate(let current): current === canvass
+        case .preCandidate(let current), .candidate(let current): current === tally
         case .follower, .leader: false
         }
     }
 
-    private func preVotesChanged(_ canvass: Canvass, _ out: inout [RaftEffect]) {
-        if canvass.hasQuorum(of: configuration) { startElection(isTransfer: false, &out) }
+    private func preVotesChanged(_ tally: VoteTally, _ out: inout [RaftEffect]) {
+        if tally.hasQuorum(of: configuration) { startElection(isTransfer: false, &out) }
     }
 
-    func preVoteAnswered(_ call: Call, _ canvass: Canvass, _ response: VoteResponse, _ out: inout [RaftEffect]) {
+    func preVoteAnswered(_ call: Call, _ tally: VoteTally, _ response: VoteResponse, _ out: inout [RaftEffect]) {
         peerKinds[call.server] = .extended
-        guard isCurrent(canvass) else { return }
+        guard isCurrent(tally) else { return }
         if response.granted {
-            canvass.grant(call.server)
-            preVotesChanged(canvass, &out)
+            tally.grant(call.server)
+            preVotesChanged(tally, &out)
         } else if response.term > term {
             becomeFollower(reachable(response.term), &out)
         } else {
@@ -87,52 +87,52 @@ extension RaftNode {
         }
     }
 
-    func preVoteFailed(_ call: Call, _ canvass: Canvass, _ out: inout [RaftEffect]) {
-        guard isCurrent(canvass), let server = configuration[call.server] else { return }
-        probe(server, canvass, &out)
+    func preVoteFailed(_ call: Call, _ tally: VoteTally, _ out: inout [RaftEffect]) {
+        guard isCurrent(tally), let server = configuration[call.server] else { return }
+        probe(server, tally, &out)
     }
 
-    func probeAnswered(_ call: Call, _ canvass: Canvass, _ response: VoteResponse, _ out: inout [RaftEffect]) {
+    func probeAnswered(_ call: Call, _ tally: VoteTally, _ response: VoteResponse, _ out: inout [RaftEffect]) {
         peerKinds[call.server] = response.knowsPreVote ? .extended : .reference
-        guard isCurrent(canvass) else { return }
+        guard isCurrent(tally) else { return }
         if response.term > term {
             becomeFollower(reachable(response.term), &out)
         } else if response.knowsPreVote {
-            if case .preCandidate = state, let server = configuration[call.server] { askPreVote(server, canvass, &out) }
+            if case .preCandidate = state, let server = configuration[call.server] { askPreVote(server, tally, &out) }
         } else {
-            canvass.grant(call.server)
-            preVotesChanged(canvass, &out)
+            tally.grant(call.server)
+            preVotesChanged(tally, &out)
         }
     }
 
-    /// Raises the term. Votes are asked for once the own one is durable.
+    /// Raises the term. Votes are asked for once this node's own is durable.
     private func startElection(isTransfer: Bool, _ out: inout [RaftEffect]) {
         storage.setVote(term: term + 1, votedTerm: term + 1, candidate: addressBytes)
-        state = .candidate(Canvass(term: term, isTransfer: isTransfer))
+        state = .candidate(VoteTally(term: term, isTransfer: isTransfer))
         waiters.append(Waiter(sequence: storage.voteSequence, action: .candidacy(term: term)))
         electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
         out.append(.log(.info, "entering candidate state: node=\"Node at \(identity.address) [Candidate]\" term=\(term)"))
     }
 
-    /// The own vote is durable.
+    /// This node's vote for itself is durable.
     func candidacyDurable(_ votedTerm: UInt64, _ out: inout [RaftEffect]) {
-        guard case .candidate(let canvass) = state, canvass.term == votedTerm else { return }
-        canvass.grant(identity.id)
-        let request = voteRequest(term: term, isTransfer: canvass.isTransfer).encoded(.requestVote)
+        guard case .candidate(let tally) = state, tally.term == votedTerm else { return }
+        tally.grant(identity.id)
+        let request = voteRequest(term: term, isTransfer: tally.isTransfer).encoded(.requestVote)
         for server in configuration.voters where server.id != identity.id {
             call(server.id, server.address, request, .vote, &out)
         }
-        if canvass.hasQuorum(of: configuration) { becomeLeader(&out) }
+        if tally.hasQuorum(of: configuration) { becomeLeader(&out) }
     }
 
     func voteAnswered(_ call: Call, _ response: VoteResponse, _ out: inout [RaftEffect]) {
-        guard case .candidate(let canvass) = state else { return }
+        guard case .candidate(let tally) = state else { return }
         if response.term > term {
             out.append(.log(.debug, "newer term discovered, fallback to follower"))
             becomeFollower(reachable(response.term), &out)
-        } else if response.granted, call.term == canvass.term, response.term == canvass.term {
-            canvass.grant(call.server)
-            if canvass.hasQuorum(of: configuration) { becomeLeader(&out) }
+        } else if response.granted, call.term == tally.term, response.term == tally.term {
+            tally.grant(call.server)
+            if tally.hasQuorum(of: configuration) { becomeLeader(&out) }
         }
     }
 
@@ -168,7 +168,7 @@ extension RaftNode {
         guard let leader, !leader.address.utf8.elementsEqual(address) else { return false }
         if isLeader { return true }
         guard let lastContact else { return false }
-        return now - lastContact < loyalty
+        return now - lastContact < leaderStickiness
     }
 
     /// Whether the candidate has everything that this server acknowledged (§5.4.1). What it acknowledged and threw away (`startOver`)

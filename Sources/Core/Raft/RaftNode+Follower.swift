@@ -2,7 +2,7 @@
 
 extension RaftNode {
     /// Takes note of a leader's message. False if its term is over, or if it changes nothing for another reason.
-    func follows(_ messageTerm: UInt64, _ leaderAddress: [UInt8], _ out: inout [RaftEffect]) -> Bool {
+    func acceptLeader(_ messageTerm: UInt64, _ leaderAddress: [UInt8], _ out: inout [RaftEffect]) -> Bool {
         if messageTerm < term { return false }
         var isFollower = false
         if case .follower = state { isFollower = true }
@@ -37,7 +37,7 @@ extension RaftNode {
             logRefusal(of: "a leader's entries", from: request.leader, text + "; remedy if it leads: " + RecoveryError.rejoin, &out)
             return out.append(.reply(call, RaftFailure.encoded(text)))
         }
-        guard follows(request.term, request.leader, &out) else {
+        guard acceptLeader(request.term, request.leader, &out) else {
             response.term = term
             return reply(call, response.encoded, after: storage.voteSequence, &out)
         }
@@ -54,7 +54,7 @@ extension RaftNode {
         if !request.entries.isEmpty, storage.isFull {
             return out.append(.reply(call, RaftFailure.encoded(RaftError.noSpace.text)))
         }
-        take(request.entries, &out)
+        appendMissing(request.entries, &out)
         let last = request.previousIndex + UInt64(request.entries.count)
         let committed = min(request.commitIndex, last, log.lastIndex)
         if request.previousIndex >= log.baseIndex { confirmedCommit = max(confirmedCommit, committed) }
@@ -109,7 +109,7 @@ extension RaftNode {
     }
 
     /// Appends what is missing, in place of what contradicts it.
-    private func take(_ entries: [LogEntry], _ out: inout [RaftEffect]) {
+    private func appendMissing(_ entries: [LogEntry], _ out: inout [RaftEffect]) {
         for entry in entries where entry.index > log.baseIndex {
             if let known = log.term(at: entry.index) {
                 if known == entry.term { continue }

@@ -163,7 +163,7 @@ extension RaftNode {
             return false
         }
         var response = InstallSnapshotResponse(term: term, offset: isPiecemeal ? 0 : nil)
-        guard follows(request.term, request.leader, &out) else {
+        guard acceptLeader(request.term, request.leader, &out) else {
             response.term = term
             reply(call, response.encoded, after: storage.voteSequence, &out)
             return false
@@ -209,7 +209,7 @@ extension RaftNode {
         }
         let receipt = SnapshotReceipt(request: request, isPiecemeal: true, call: call)
         guard let sink = openSink(for: receipt, &out) else { return }
-        take(request.data, sink, receipt, &out)
+        receivePiece(request.data, sink, receipt, &out)
     }
 
     private func nextPiece(
@@ -222,10 +222,10 @@ extension RaftNode {
         guard request.offset == sink.meta.size, request.data.count <= request.size - request.offset else {
             return answerPiece(sink, receipt, success: false, &out)
         }
-        take(request.data, sink, receipt, &out)
+        receivePiece(request.data, sink, receipt, &out)
     }
 
-    private func take(_ piece: [UInt8], _ sink: SnapshotSink, _ receipt: SnapshotReceipt, _ out: inout [RaftEffect]) {
+    private func receivePiece(_ piece: [UInt8], _ sink: SnapshotSink, _ receipt: SnapshotReceipt, _ out: inout [RaftEffect]) {
         if piece.isEmpty { pieceWritten(sink, receipt, &out) } else { write(piece, to: sink, &out) }
     }
 

@@ -102,7 +102,7 @@ extension RaftNode {
         replicate(leadership, &out)
     }
 
-    /// An entry of the own term that a majority has durably is committed, and all before it (§5.4.2).
+    /// An entry of the current term that a majority has durably is committed, and all before it (§5.4.2).
     private func advanceCommit(_ leadership: Leadership, _ out: inout [RaftEffect]) {
         let index = quorumValue(leadership, own: storage.durableIndex) { $0.match }
         guard index > commitIndex, log.term(at: index) == term else { return }

@@ -1,49 +1,50 @@
-// Noticing the death of a leader before the heartbeat timeout is over.
+// Leader liveness probes: a leader whose process is gone is replaced before the heartbeat timeout is over.
 //
-// A follower that misses heartbeats knocks at the leader's port with a vote request in term 0, which every Raft server denies without any
-// effect. If the connection is refused nobody is there, and the follower need not wait for the rest of its timeout: it asks for pre-votes
-// as soon as no lease of that leader can be in force. Voters that have found the same grant by the same rule. So reads under a lease
-// stay safe even if it was not the leader who refused, but something on the way: whoever confirmed a lease is silent until it
-// is over, by a margin for clocks that run at different speeds.
+// A follower that misses heartbeats sends the leader a vote request in term 0, which every Raft server denies without any effect. If the
+// connection is refused, no process listens there, and the follower asks for pre-votes as soon as no lease of that leader can be in force.
+// Voters that have found the same grant by the same rule. Reads under a lease stay safe even if something on the way refused the
+// connection: a voter that confirmed a lease grants nothing until the lease is over, with a margin for clocks of different speed.
 
 extension RaftNode {
     /// A leader's lease, in time of its own clock, is over for certain after this much of any other clock that is no more than a fifth slower.
     private var leaseMargin: Duration { min(config.heartbeatTimeout, config.leaderLeaseTimeout + config.leaderLeaseTimeout / 5) }
 
     /// Two heartbeats are missing, and half of one.
-    private var knockDelay: Duration { config.heartbeatTimeout / 4 }
+    private var leaderProbeDelay: Duration { config.heartbeatTimeout / 4 }
 
-    static let knocksMax = 3
+    static let leaderProbesMax = 3
 
-    /// When the leader has been silent for long enough to knock; nil unless this node follows one as a voter.
-    var knockDeadline: Instant? {
-        guard let knockAt, case .follower = state, let leader, leader.id != identity.id else { return nil }
-        return configuration.isVoter(identity.id) ? knockAt : nil
+    /// When the leader has been silent for long enough to be probed; nil unless this node follows one as a voter.
+    var leaderProbeDeadline: Instant? {
+        guard let leaderProbeAt, case .follower = state, let leader, leader.id != identity.id else { return nil }
+        return configuration.isVoter(identity.id) ? leaderProbeAt : nil
     }
 
     /// How long a leader must have been silent before this node votes for another one.
-    var loyalty: Duration { leaderIsLost ? leaseMargin : config.heartbeatTimeout }
+    var leaderStickiness: Duration { leaderIsLost ? leaseMargin : config.heartbeatTimeout }
 
     /// The leader was heard.
     func heardLeader() {
-        knockAt = now + knockDelay
-        knocks = 0
+        leaderProbeAt = now + leaderProbeDelay
+        leaderProbes = 0
         leaderIsLost = false
     }
 
-    func knock(_ out: inout [RaftEffect]) {
-        knockAt = nil
+    func probeLeader(_ out: inout [RaftEffect]) {
+        leaderProbeAt = nil
         guard let leader else { return }
-        knocks += 1
-        call(leader.id, leader.address, voteRequest(term: 0).encoded(.requestVote), .knock, &out)
+        leaderProbes += 1
+        call(leader.id, leader.address, voteRequest(term: 0).encoded(.requestVote), .leaderProbe, &out)
     }
 
     /// An answer, whatever it says, shows that somebody is there.
-    func knockFailed(_ call: Call, _ text: String, _ out: inout [RaftEffect]) {
+    func leaderProbeFailed(_ call: Call, _ text: String, _ out: inout [RaftEffect]) {
         guard case .follower = state, let leader, leader.id == call.server, let contact = lastContact, contact < call.sentAt else { return }
         guard text.contains("connection refused") else {
             // The old connection broke; a new one tells more.
-            if knocks < Self.knocksMax, now - call.sentAt < config.heartbeatTimeout / 10 { knockAt = now + config.heartbeatTimeout / 50 }
+            if leaderProbes < Self.leaderProbesMax, now - call.sentAt < config.heartbeatTimeout / 10 {
+                leaderProbeAt = now + config.heartbeatTimeout / 50
+            }
             return
         }
         out.append(.log(.warn, "nobody is there any more under the leader's address: last-leader=\(leader.address)"))
@@ -53,7 +54,7 @@ extension RaftNode {
         electionDeadline = min(electionDeadline, max(now, contact + leaseMargin) + jitter)
     }
 
-    /// A voter is still loyal to a leader that is lost: it has heard it, or finds out, a little later. It is asked again soon.
+    /// A voter still heeds the leader that is lost: it has heard it, or finds out, a little later. The voter is asked again soon.
     func hastenPreVote() {
         guard leaderIsLost, let contact = lastContact, now - contact < config.heartbeatTimeout * 2 else { return }
         electionDeadline = min(

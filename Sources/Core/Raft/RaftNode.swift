@@ -49,9 +49,9 @@ public final class RaftNode {
     /// When this node last heard from a leader, or was one; nil: never since it started.
     public internal(set) var lastContact: Instant?
     var electionDeadline: Instant
-    /// When to see whether a silent leader is still there, how often that was done since it was heard, and whether nobody was.
-    var knockAt: Instant?
-    var knocks = 0
+    /// When to probe a silent leader, how often that was done since it was heard, and whether nobody was there.
+    var leaderProbeAt: Instant?
+    var leaderProbes = 0
     var leaderIsLost = false
     /// Until then no votes are granted: this node may have confirmed a lease before it was restarted.
     var voteBlockedUntil: Instant
@@ -76,14 +76,14 @@ public final class RaftNode {
     /// What a call of ours was about.
     struct Call {
         enum Purpose {
-            case preVote(Canvass)
+            case preVote(VoteTally)
             /// A vote in term 0: is the server there, and does it know pre-votes?
-            case probe(Canvass)
+            case probe(VoteTally)
             /// The same of a peer that needs a snapshot: does it take one in pieces?
             case identify(Peer)
             case vote
             /// Is anybody still there where the leader was?
-            case knock
+            case leaderProbe
             case heartbeat(Peer, round: UInt64)
             case append(Peer, epoch: UInt64, previous: UInt64, last: UInt64, bytes: Int)
             case install(Peer, Install)
@@ -170,7 +170,7 @@ public final class RaftNode {
         now = max(now, instant)
         if isStopped { return }
         if case .leader(let leadership) = state { prepareFlush(leadership, &out) }
-        if let batch = storage.take(token: makeToken(), lastIndex: log.lastIndex) { out.append(.disk(batch)) }
+        if let batch = storage.nextBatch(token: makeToken(), lastIndex: log.lastIndex) { out.append(.disk(batch)) }
         applyCommitted(&out)
         if case .leader(let leadership) = state { finishFlush(leadership, &out) }
     }
@@ -184,7 +184,7 @@ public final class RaftNode {
             earliest = min(earliest, deadline(of: leadership))
         } else {
             earliest = min(earliest, electionDeadline)
-            if let knock = knockDeadline { earliest = min(earliest, knock) }
+            if let due = leaderProbeDeadline { earliest = min(earliest, due) }
         }
         return earliest
     }
@@ -196,8 +196,8 @@ public final class RaftNode {
             runTimers(of: leadership, &out)
         } else if electionDeadline <= now {
             electionTimedOut(&out)
-        } else if let due = knockDeadline, due <= now {
-            knock(&out)
+        } else if let due = leaderProbeDeadline, due <= now {
+            probeLeader(&out)
         }
     }
 

@@ -12,13 +12,13 @@ public enum RaftRole: String, Hashable, Sendable {
 /// A node's role with the data that exists only in it.
 enum RoleState {
     case follower
-    case preCandidate(Canvass)
-    case candidate(Canvass)
+    case preCandidate(VoteTally)
+    case candidate(VoteTally)
     case leader(Leadership)
 }
 
 /// The counting of votes, or of pre-votes.
-final class Canvass {
+final class VoteTally {
     /// The term that the votes are for.
     let term: UInt64
     /// Leadership was handed over: voters need not wait for the old leader to fall silent.

@@ -54,7 +54,7 @@ struct StorageHistory {
 
     mutating func sync() {
         token += 1
-        guard let batch = storage.take(token: token, lastIndex: log.lastIndex) else { return }
+        guard let batch = storage.nextBatch(token: token, lastIndex: log.lastIndex) else { return }
         batches.append((batch.operations, state))
         state.transient = []
         let garbage = storage.complete()
@@ -232,7 +232,7 @@ struct StorageHistory {
                 vote: state.vote, voteSlot: 0, hasVoteFile: true, durableIndex: log.lastIndex, segmentSize: 1 << 20, random: Random(seed: 1)
             )
             for _ in 0..<2 { storage.append(LogEntry(index: log.lastIndex + 1, term: 1, data: [9]), to: &log) }
-            let batch = storage.take(token: 1, lastIndex: log.lastIndex)
+            let batch = storage.nextBatch(token: 1, lastIndex: log.lastIndex)
             for operation in batch?.operations ?? [] { _ = try torn.apply(operation) }
             let again = try RaftRecovery.recover(torn)
             #expect(again.lastIndex == state.lastIndex + 2, "torn at \(size)")
@@ -390,10 +390,10 @@ struct StorageHistory {
         history.sync()
         var (storage, log) = (history.storage, history.log)
         storage.append(LogEntry(index: 4, term: 1, data: [1]), to: &log)
-        let taken = storage.take(token: 90, lastIndex: 4)
+        let taken = storage.nextBatch(token: 90, lastIndex: 4)
         let batch = try #require(taken)
         storage.append(LogEntry(index: 5, term: 1, data: [2]), to: &log)
-        let early = storage.take(token: 91, lastIndex: 5)
+        let early = storage.nextBatch(token: 91, lastIndex: 5)
         #expect(early?.token == nil)
         storage.failForSpace()
         #expect(storage.durableIndex == 3)
@@ -403,7 +403,7 @@ struct StorageHistory {
         let garbage = storage.complete()
         #expect(garbage == [])
         #expect(storage.durableIndex == 4)
-        let next = storage.take(token: 93, lastIndex: 5)
+        let next = storage.nextBatch(token: 93, lastIndex: 5)
         #expect(next?.token == 93)
     }
 

@@ -159,7 +159,7 @@ final class TranscriptCluster {
         settle()
     }
 
-    /// When a server acts by itself. Knocking at a silent leader's port is left out: it is `run` that shows it.
+    /// When a server acts by itself. Probes of a silent leader are left out: `run` shows them.
     private func ownDeadline(_ server: Server) -> Instant? {
         guard let node = server.node, !node.isLeader else { return server.node?.deadline }
         return node.electionDeadline

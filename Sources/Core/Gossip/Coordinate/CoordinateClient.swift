@@ -1,4 +1,4 @@
-/// Finds the own place among the latencies to others: Vivaldi ("Vivaldi: A Decentralized Network Coordinate System", Dabek et al.), with
+/// Finds this node's place among the latencies to others: Vivaldi ("Vivaldi: A Decentralized Network Coordinate System", Dabek et al.), with
 /// heights as there, and with an adjustment term and gravity after "Network Coordinates in the Wild" (Ledlie et al.), all as the reference
 /// computes it (gossip §16.3).
 public struct CoordinateClient: Sendable {

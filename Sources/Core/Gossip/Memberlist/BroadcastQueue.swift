@@ -40,7 +40,7 @@ public struct BroadcastQueue: Sendable {
     }
 
     /// Takes messages whose lengths, each with `overhead` added, come to `limit` at most. `nodes`: how many there are in the pool.
-    public mutating func take(overhead: Int, limit: Int, nodes: Int, to messages: inout [[UInt8]]) {
+    public mutating func drain(overhead: Int, limit: Int, nodes: Int, to messages: inout [[UInt8]]) {
         guard count > 0 else { return }
         let transmitLimit = GossipMath.retransmitLimit(mult: retransmitMult, nodes: nodes)
         var free = limit - overhead

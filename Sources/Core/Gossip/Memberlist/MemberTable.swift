@@ -1,4 +1,4 @@
-/// The nodes that a memberlist knows, the own one among them, and the order in which they are probed (gossip §8, §9).
+/// The nodes that a memberlist knows, this one among them, and the order in which they are probed (gossip §8, §9).
 ///
 /// An entry is 64 bytes and its share of the index: a simulation holds a million of them.
 struct MemberTable {

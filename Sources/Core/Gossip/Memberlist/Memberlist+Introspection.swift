@@ -1,7 +1,7 @@
 // What a memberlist tells of itself.
 
 extension Memberlist {
-    /// Everybody known, in any state, the own node included; in no particular order. O(n).
+    /// Everybody known, in any state, this node included; in no particular order. O(n).
     public var members: [MemberlistNode] { table.allSlots.map { table[$0].node } }
 
     /// Any state; O(1).
@@ -12,7 +12,7 @@ extension Memberlist {
 
     /// All known, in any state.
     public var knownCount: Int { table.count }
-    /// Alive or suspected, the own node included.
+    /// Alive or suspected, this node included.
     public var activeCount: Int { table.activeCount }
     public var aliveCount: Int { table.aliveCount }
 
@@ -20,7 +20,7 @@ extension Memberlist {
     public var healthScore: Int { awareness.score }
     /// How many messages wait for gossip.
     public var queueDepth: Int { broadcasts.count }
-    /// The own incarnation as others hear of it.
+    /// This node's incarnation as others hear of it.
     public var ownIncarnation: UInt32 { incarnation }
     public var localNode: MemberlistNode? { ownSlot.map { table[$0].node } }
 }

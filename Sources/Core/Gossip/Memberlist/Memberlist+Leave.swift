@@ -1,4 +1,4 @@
-// Telling others of the own departure and changes (gossip §8.1, §8.8).
+// Telling others of this node's departure and changes (gossip §8.1, §8.8).
 
 extension Memberlist {
     /// Somebody waits until a broadcast of our own was sent often enough.

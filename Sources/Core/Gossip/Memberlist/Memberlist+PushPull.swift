@@ -12,7 +12,7 @@ extension Memberlist {
         call(.pushPull(name), to: address, localState(join: false), timeout: config.tcpTimeout)
     }
 
-    /// All that is known, the own node included.
+    /// All that is known, this node included.
     func localState(join: Bool) -> [UInt8] {
         let userState = delegate.localState(join: join)
         var writer = MessagePackWriter(reservingCapacity: 64 + userState.count + 160 * table.count)

@@ -36,7 +36,7 @@ extension Memberlist {
     private mutating func appendNews(limit: Int, to parts: inout [[UInt8]]) {
         let overhead = MessageWrappers.compoundOverhead
         let before = parts.count
-        broadcasts.take(overhead: overhead, limit: limit, nodes: table.count, to: &parts)
+        broadcasts.drain(overhead: overhead, limit: limit, nodes: table.count, to: &parts)
         let used = parts[before...].reduce(0) { $0 + overhead + $1.count }
         guard limit - used > overhead + 1, delegate.hasBroadcasts else { return }
         var messages: [[UInt8]] = []

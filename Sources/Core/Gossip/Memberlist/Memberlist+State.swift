@@ -19,7 +19,7 @@ extension Memberlist {
         guard let versions = usableVersions(alive, address) else { return }
 
         let known = table.slot(alive.node)
-        // Before the own node is in the table, nobody else can put it there.
+        // Before this node is in the table, nobody else can put it there.
         if isAboutSelf, known == nil, !isOwn { return }
         guard known != nil || table.count < MemberTable.limit, alive.node.utf8.count <= MemberTable.nameLimit,
             alive.meta.count <= MemberTable.metaLimit
@@ -144,7 +144,7 @@ extension Memberlist {
         guard let slot = table.slot(claim.node), claim.incarnation >= table[slot].incarnation else { return }
         if suspicions[slot] != nil {
             if let before = suspicionDeadlines[slot], suspicions[slot]?.confirm(claim.from) == true {
-                suspicionDeadlines[slot] = suspicions[slot].map { min(before, max($0.deadline, patience)) }
+                suspicionDeadlines[slot] = suspicions[slot].map { min(before, max($0.deadline, minimumSuspicionEnd)) }
                 broadcast(suspect, about: claim.node)
             }
             return
@@ -161,10 +161,10 @@ extension Memberlist {
         startSuspicion(of: slot, from: claim.from)
     }
 
-    /// Until when a suspicion lasts at least once others confirm it. A member that doubts itself may have missed what was said meanwhile,
-    /// just as those whose word comes with it: it does not take their last word for a death at once, but gives the suspected one time to
-    /// speak. (Lifeguard leaves this out: there members that recover together kill together.)
-    private var patience: Instant {
+    /// Until when a suspicion lasts at least once others confirm it. A member with a bad awareness score may have missed refutations, and
+    /// so may the members that confirm: the suspected member gets one probe interval to refute. (Lifeguard leaves this out; members that
+    /// recover together then declare others dead together.)
+    private var minimumSuspicionEnd: Instant {
         config.usesAwareness && awareness.score > 0 ? now + awareness.scale(config.probeInterval) : .zero
     }
 

@@ -24,7 +24,7 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
     var output: [GossipEffect] = []
 
     var table = MemberTable()
-    /// Of the own node, once it is started.
+    /// Of this node, once it is started.
     var ownSlot: Int?
     var incarnation: UInt32 = 0
     var sequence: UInt32 = 0
@@ -77,7 +77,7 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
         probeTicker = Ticker(interval: config.probeInterval)
     }
 
-    /// Makes the own node known and starts the timers; returns why it cannot.
+    /// Makes this node known and starts the timers; returns why it cannot.
     public mutating func start(at time: Instant, into effects: inout [GossipEffect]) -> String? {
         begin(time, &effects)
         defer { end(&effects) }
@@ -102,7 +102,7 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
         end(&effects)
     }
 
-    /// The own node as others are to see it, with the next incarnation.
+    /// This node as others are to see it, with the next incarnation.
     mutating func announce(_ meta: [UInt8], token: UInt64) {
         incarnation &+= 1
         let alive = AliveMessage(
@@ -146,8 +146,8 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
         while let slot = suspicionDeadlines.popExpired(at: now) { endSuspicion(of: slot) }
         while let sequence = relayDeadlines.popExpired(at: now) { endRelay(sequence) }
         if let probe, probe.deadline <= now { continueProbe() }
-        if probe == nil, probeTicker.take(at: now) { probeNext() }
-        if gossipTicker.take(at: now) { gossip() }
+        if probe == nil, probeTicker.consumeTick(at: now) { probeNext() }
+        if gossipTicker.consumeTick(at: now) { gossip() }
         if let due = pushPullAt, due <= now {
             pushPullAt = now + pushPullInterval
             pushPullWithAny()
@@ -198,7 +198,7 @@ struct Ticker {
     mutating func disarm() { next = nil }
 
     /// Whether a tick is due; those that were missed count once.
-    mutating func take(at now: Instant) -> Bool {
+    mutating func consumeTick(at now: Instant) -> Bool {
         guard let due = next, due <= now else { return false }
         next = nil
         arm(at: now)

@@ -81,7 +81,7 @@ public protocol MemberlistDelegate {
     func localState(join: Bool) -> [UInt8]
     mutating func merge(remoteState: ArraySlice<UInt8>, join: Bool, at now: Instant)
 
-    /// The own node joins too, first of all.
+    /// This node joins too, first of all.
     mutating func joined(_ node: MemberlistNode, at now: Instant)
     /// Dead or left: memberlist's word is in `state`.
     mutating func left(_ node: MemberlistNode, at now: Instant)
@@ -101,9 +101,9 @@ public protocol MemberlistDelegate {
 
     /// `contacted` is how many targets exchanged states with us; the text is there only if none did (gossip §18.4).
     mutating func joinFinished(token: UInt64, contacted: Int, error: String?, at now: Instant)
-    /// The own departure was told, or not within its time.
+    /// This node's departure was told, or not within its time.
     mutating func leaveFinished(error: String?, at now: Instant)
-    /// The own change was told, or not within its time.
+    /// This node's change was told, or not within its time.
     mutating func updateFinished(token: UInt64, error: String?, at now: Instant)
 }
 

@@ -36,7 +36,7 @@ extension SerfState: MemberlistDelegate {
         var free = limit
         var done = messages.count
         for queue in [\SerfState.intentQueue, \SerfState.queryQueue, \SerfState.eventQueue] {
-            self[keyPath: queue].take(overhead: overhead, limit: free, nodes: members.count, to: &messages)
+            self[keyPath: queue].drain(overhead: overhead, limit: free, nodes: members.count, to: &messages)
             for message in messages[done...] { free -= message.count + overhead }
             done = messages.count
         }
