@@ -204,11 +204,27 @@ import Testing
         remote.events = [.init(ltime: 7, events: [.init(name: "e", payload: nil)])]
         me.state.joinsIgnoringOldEvents = 1
         me.state.merge(remoteState: remote.message()[...], join: false, at: .zero)
-        #expect(me.state.eventTimeMin == 0 && me.state.counters.events == 1)
+        #expect(me.state.joinEventTime == 0 && me.state.counters.events == 1)
+        remote.events = [.init(ltime: 7, events: [.init(name: "f", payload: nil)])]
         me.state.merge(remoteState: remote.message()[...], join: true, at: .zero)
-        #expect(me.state.eventTimeMin == 8)
-        #expect(!me.handle(UserEventMessage(ltime: 7, name: "late", payload: nil, coalesce: false), at: .zero))
+        #expect(me.state.joinEventTime == 8 && me.state.counters.events == 1)
+        #expect(!me.handle(UserEventMessage(ltime: 7, name: "f", payload: nil, coalesce: false), at: .zero))
+        remote.events = [.init(ltime: 6, events: [.init(name: "g", payload: nil)])]
+        me.state.merge(remoteState: remote.message()[...], join: false, at: .zero)
+        #expect(me.state.counters.events == 1)
         #expect(me.handle(UserEventMessage(ltime: 8, name: "new", payload: nil, coalesce: false), at: .zero))
+    }
+
+    @Test func `an event of a member whose clock is behind reaches those that joined later`() {
+        let me = subject()
+        var remote = PushPullState()
+        remote.eventLTime = 2
+        remote.events = [.init(ltime: 1, events: [.init(name: "consul:new-leader", payload: nil)])]
+        me.state.joinsIgnoringOldEvents = 1
+        me.state.merge(remoteState: remote.message()[...], join: true, at: .zero)
+        #expect(me.state.counters.events == 0)
+        #expect(me.handle(UserEventMessage(ltime: 1, name: "deploy", payload: nil, coalesce: false), at: .zero))
+        #expect(me.state.counters.events == 1)
     }
 
     @Test func `events from before the buffer are too old`() {

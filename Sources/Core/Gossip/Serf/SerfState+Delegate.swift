@@ -90,11 +90,14 @@ extension SerfState: MemberlistDelegate {
             }
         }
 
-        if join, joinsIgnoringOldEvents > 0, eventClock.isReachable(state.eventLTime) { eventTimeMin = max(eventTimeMin, state.eventLTime) }
+        if join, joinsIgnoringOldEvents > 0, eventClock.isReachable(state.eventLTime) {
+            joinEventTime = max(joinEventTime, state.eventLTime)
+        }
         for slot in state.events {
             guard let slot else { continue }
             for event in slot.events {
-                _ = handle(UserEventMessage(ltime: slot.ltime, name: event.name, payload: event.payload, coalesce: false), at: now)
+                let event = UserEventMessage(ltime: slot.ltime, name: event.name, payload: event.payload, coalesce: false)
+                _ = handle(event, isTold: true, at: now)
             }
         }
     }

@@ -1,8 +1,12 @@
 // User events (gossip §12.6).
+//
+// A member that joins without wanting old events passes over those that a state tells it of: they were fired before. The reference also
+// drops what is gossiped with a time before the join, but such an event can be new: its sender may have missed an earlier event (the one
+// of a new cluster's first leader, say), so that its clock is behind. Here it is delivered, unless the state at the join told of it.
 
 extension SerfState {
-    /// Whether the message is to be passed on.
-    mutating func handle(_ event: UserEventMessage, at now: Instant) -> Bool {
+    /// Whether the message is to be passed on. `isTold`: another member's state tells of it; nobody has just fired it.
+    mutating func handle(_ event: UserEventMessage, isTold: Bool = false, at now: Instant) -> Bool {
         guard eventClock.isReachable(event.ltime) else { return refuse("event", event.name, event.ltime) }
         if event.name.utf8.count + (event.payload?.count ?? 0) > SerfLimits.eventSizeMax { return false }
         eventClock.witness(event.ltime)
@@ -15,6 +19,7 @@ extension SerfState {
         guard recentEvents.insert(PushPullState.Event(name: event.name, payload: event.payload), at: event.ltime) else { return false }
         // What is forgotten for want of room is not delivered a second time.
         eventTimeMin = max(eventTimeMin, recentEvents.timeMin)
+        if isTold, event.ltime < joinEventTime { return false }
         counters.events += 1
         output.append(
             .userEvent(UserEvent(ltime: event.ltime, name: event.name, payload: event.payload ?? [], coalesce: event.coalesce)))

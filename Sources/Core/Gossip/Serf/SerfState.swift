@@ -43,8 +43,10 @@ struct SerfState {
 
     var recentEvents: RecentEvents
     var recentQueries: RecentQueries
-    /// What is older was delivered before a restart, or before we joined.
+    /// What is older was delivered before a restart.
     var eventTimeMin: UInt64 = 0
+    /// What is older, and known to the member that this one joined, was delivered before it joined.
+    var joinEventTime: UInt64 = 0
     var queryTimeMin: UInt64 = 0
     /// How many joins are under way whose targets' old events are not wanted.
     var joinsIgnoringOldEvents = 0
