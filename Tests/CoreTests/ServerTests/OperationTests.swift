@@ -176,7 +176,8 @@ import Testing
         try cluster.start(cluster.machines[follower]!.config)
         #expect(!cluster.server(follower).state.isReadable)
         cluster.run(for: .seconds(2))
-        #expect(cluster.server(follower).state.isReadable && cluster.server(follower).store.digest == cluster.server(successor).store.digest)
+        #expect(
+            cluster.server(follower).state.isReadable && cluster.server(follower).store.digest == cluster.server(successor).store.digest)
     }
 
     @Test func `an operator's snapshot replaces the state everywhere, and the leader takes up its duties again`() throws {

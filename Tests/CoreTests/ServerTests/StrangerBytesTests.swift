@@ -201,14 +201,14 @@ struct MessagePackMutation {
         var seen = LookupSet<String>()
         for sample in try StoreCodecTests.vectors().rpc where seen.insert(sample.method) {
             let body = hex(sample.request_body_hex)
-            try MessagePackMutation(body).forEach { call(.rpc, RPCRequest.encode(sequence: .max, method: sample.method, body: $0)) }
+            MessagePackMutation(body).forEach { call(.rpc, RPCRequest.encode(sequence: .max, method: sample.method, body: $0)) }
         }
         let request = RPCRequest.encode(sequence: 7, method: "Status.Ping", body: [0x80])
-        try MessagePackMutation(request).forEach { call(.rpc, $0) }
+        MessagePackMutation(request).forEach { call(.rpc, $0) }
         var snapshot = MessagePackWriter(reservingCapacity: 64), restore = SnapshotRequest()
         (restore.operation, restore.datacenter) = (SnapshotRequest.restore, "dc1")
         restore.encode(into: &snapshot)
-        try MessagePackMutation(snapshot.bytes).forEach { call(.snapshot, $0) }
+        MessagePackMutation(snapshot.bytes).forEach { call(.snapshot, $0) }
         cluster.run(for: .seconds(90))
         #expect(tried > 2_000 && cluster.put("after", at: "s1"))
         try readAll(server.store)
