@@ -93,11 +93,8 @@ enum LZW {
 
     // MARK: Decoding
 
-    /// At most `limit` bytes; what follows the end code is ignored.
-    static func decompress(_ input: ArraySlice<UInt8>, limit: Int) throws(Failure) -> [UInt8] {
-        var table = [Entry](repeating: Entry(start: 0, length: 0), count: most)
-        return try decompress(input.span, table.mutableSpan, limit)
-    }
+    /// At most `limit` bytes; what follows the end code is ignored. Time and memory are those of input and output together.
+    static func decompress(_ input: ArraySlice<UInt8>, limit: Int) throws(Failure) -> [UInt8] { try decompress(input.span, limit) }
 
     /// What a code stands for lies in the output already: where it began, and how long it is.
     private struct Entry {
@@ -105,11 +102,12 @@ enum LZW {
         var length: Int
     }
 
-    private static func decompress(
-        _ input: Span<UInt8>, _ table: consuming MutableSpan<Entry>, _ limit: Int
-    ) throws(Failure) -> [UInt8] {
+    private static func decompress(_ input: Span<UInt8>, _ limit: Int) throws(Failure) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(min(limit, 4 * input.count))
+        /// Of the codes behind `end`; a code takes a byte of the input at least.
+        var table: [Entry] = []
+        table.reserveCapacity(min(most, input.count))
         var bits: UInt32 = 0, bitCount = 0, at = 0
         var width = 9
         /// The next free code, once there was a code to extend.
@@ -128,6 +126,7 @@ enum LZW {
             if code == clear {
                 width = 9
                 next = end + 1
+                table.removeAll(keepingCapacity: true)
                 previous = nil
                 continue
             }
@@ -141,14 +140,14 @@ enum LZW {
                 guard let previous else { throw .invalidCode }
                 // The code that is being defined is its predecessor and the first byte of that.
                 guard code < next || code == next && next < most else { throw .invalidCode }
-                let entry = code < next ? table[code] : Entry(start: previous.start, length: previous.length + 1)
+                let entry = code < next ? table[code - end - 1] : Entry(start: previous.start, length: previous.length + 1)
                 length = entry.length
                 guard start + length <= limit else { throw .tooLong }
                 for offset in 0..<length { output.append(output[entry.start + offset]) }
             }
             guard output.count <= limit else { throw .tooLong }
             if let previous, next < most {
-                table[next] = Entry(start: previous.start, length: previous.length + 1)
+                table.append(Entry(start: previous.start, length: previous.length + 1))
                 next += 1
             }
             previous = Entry(start: start, length: length)
