@@ -94,7 +94,7 @@ extension ServerOperation {
         method: String, body: ArraySlice<UInt8>
     ) throws(MessagePackError) -> (operation: ServerOperation, options: QueryOptions)? {
         guard let method = Method(rawValue: method) else { return nil }
-        var reader = MessagePackReader(body)
+        var reader = MessagePackReader(body, elementsMax: MessagePackReader.requestElementsMax)
         let fields = try OperationFields(from: &reader)
         let operation: ServerOperation =
             switch method {

@@ -61,7 +61,7 @@ extension ServerWork {
         if let request = try WriteRequest.decodeRequest(method: method, body: body) {
             self = .write(request)
         } else if method == SessionRenewal.method {
-            var reader = MessagePackReader(body)
+            var reader = MessagePackReader(body, elementsMax: MessagePackReader.requestElementsMax)
             let (id, options) = try SessionRenewal.decode(&reader)
             self = .renew(session: id, options)
         } else if let (query, options) = try ReadQuery.decodeRequest(method: method, body: body) {

@@ -21,7 +21,7 @@ public enum ReadQuery: Hashable, Sendable {
     public static func decodeRequest(
         method: String, body: ArraySlice<UInt8>
     ) throws(MessagePackError) -> (query: ReadQuery, options: QueryOptions)? {
-        var reader = MessagePackReader(body)
+        var reader = MessagePackReader(body, elementsMax: MessagePackReader.requestElementsMax)
         func decode<Family: QueryFamily>(
             _ wrap: (Family) -> ReadQuery, _ reader: inout MessagePackReader
         ) throws(MessagePackError) -> (query: ReadQuery, options: QueryOptions)? {

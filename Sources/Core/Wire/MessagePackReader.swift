@@ -113,13 +113,20 @@ public struct MessagePackReader: Sendable {
     /// The index in the slice that this reader was made from.
     public private(set) var position: Int
     private let end: Int
+    /// How many elements of arrays and pairs of maps may still be announced, all containers together.
+    private var elementsLeft: Int
+
+    /// Of a request of somebody who need not be trusted. One byte can stand for an element, and an element takes hundreds of bytes in memory.
+    public static let requestElementsMax = 262_144
 
     public init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
-    public init(_ bytes: ArraySlice<UInt8>) {
+    /// `elementsMax`: of arrays and maps, all containers together; what announces more is refused.
+    public init(_ bytes: ArraySlice<UInt8>, elementsMax: Int = .max) {
         buffer = bytes
         position = bytes.startIndex
         end = bytes.endIndex
+        elementsLeft = elementsMax
     }
 
     public var isAtEnd: Bool { position == end }
@@ -324,6 +331,8 @@ public struct MessagePackReader: Sendable {
             throw .mismatch(expected: expected, found: head)
         }
         if count > (end - position) / bytesEach { throw .truncated }
+        if count > elementsLeft { throw .invalid("codec.decoder: too many elements") }
+        elementsLeft &-= count
         return count
     }
 
@@ -350,12 +359,14 @@ public struct MessagePackReader: Sendable {
     /// nil for nil; the last of several values for one key wins.
     public mutating func stringMap() throws(MessagePackError) -> StringMap? {
         guard let count = try mapHeader() else { return nil }
-        var map = StringMap()
+        // Sorted once at the end: names in any order cost no more.
+        var pairs: [(String, String)] = []
+        pairs.reserveCapacity(min(count, 1_024))
         for _ in 0..<count {
             let name = try string()
-            map[name] = try string()
+            pairs.append((name, try string()))
         }
-        return map
+        return StringMap(pairs)
     }
 
     /// nil for nil, else what `element` reads, as often as the header says.

@@ -4,6 +4,33 @@ import Testing
 @testable import Core
 
 @Suite struct MessagePackTests {
+    @Test func `a request that announces more elements than any has is refused before they are there`() {
+        // A byte each, and hundreds in memory.
+        let body: [UInt8] = [0x81, 0xA3] + Array("Ops".utf8) + [0xDD, 0, 8, 0, 0] + [UInt8](repeating: 0x80, count: 1 << 19)
+        #expect(throws: MessagePackError.invalid("codec.decoder: too many elements")) {
+            try WriteRequest.decodeRequest(method: "Txn.Apply", body: body[...])
+        }
+        let nested: [UInt8] = [0x92] + [0xDC, 0xFF, 0xFF] + [UInt8](repeating: 0xC0, count: 65_535)
+        var reader = MessagePackReader((nested + nested.dropFirst())[...], elementsMax: 100_000)
+        #expect(throws: MessagePackError.invalid("codec.decoder: too many elements")) {
+            _ = try reader.array { (reader: inout MessagePackReader) throws(MessagePackError) in try reader.strings() }
+        }
+    }
+
+    @Test func `a map of many names takes time in proportion, in whatever order they come`() throws {
+        var writer = MessagePackWriter()
+        writer.mapHeader(200_000)
+        for number in (0..<100_000).reversed() {
+            for _ in 0..<2 {
+                writer.string("name-\(number)")
+                writer.string("value-\(number)")
+            }
+        }
+        var reader = MessagePackReader(writer.bytes)
+        let map = try #require(try reader.stringMap())
+        #expect(map.count == 100_000 && map["name-77"] == "value-77")
+    }
+
     private func written(_ body: (inout MessagePackWriter) -> Void) -> String {
         var writer = MessagePackWriter()
         body(&writer)

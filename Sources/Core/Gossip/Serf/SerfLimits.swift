@@ -11,6 +11,10 @@ enum SerfLimits {
     static let queriesPerTimeMax = 1_024
     /// Bytes of the payload of an answer to a query of ours. A larger one is passed over.
     static let responseSizeMax = 16 << 10
+    /// Elements of arrays and maps in one message: a state of as many members as there may be has two for each.
+    static let elementsMax = 1 << 20
+    /// Different keys that the answers about the keys of a pool are counted by. One more is passed over.
+    static let keysMax = 4_096
     /// Over how many members an answer of ours is relayed, whatever the query asks for: no more than the commands allow.
     static let relayFactorMax = 5
     /// Bytes of the names that intents wait for, each with `intentOverhead`. One more intent is passed over.

@@ -33,7 +33,7 @@ extension SerfBody {
 
     /// From what follows the kind byte.
     init(body: ArraySlice<UInt8>) throws(MessagePackError) {
-        var reader = MessagePackReader(body)
+        var reader = MessagePackReader(body, elementsMax: SerfLimits.elementsMax)
         try self.init(from: &reader)
     }
 }

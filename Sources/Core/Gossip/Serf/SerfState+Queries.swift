@@ -228,9 +228,13 @@ extension KeyResponse {
         } else if !answer.message.isEmpty {
             messages[name] = answer.message
         }
-        for key in answer.keys ?? [] { keys[key] = (keys[key] ?? 0) + 1 }
-        primaryKeys[answer.primaryKey] = (primaryKeys[answer.primaryKey] ?? 0) + 1
+        for key in answer.keys ?? [] { Self.count(key, in: &keys) }
+        Self.count(answer.primaryKey, in: &primaryKeys)
         return answer.result && !answer.message.isEmpty ? answer.message : nil
+    }
+
+    private static func count(_ key: String, in counts: inout SortedMap<String, Int>) {
+        if let known = counts[key] { counts[key] = known + 1 } else if counts.count < SerfLimits.keysMax { counts[key] = 1 }
     }
 
     /// Everybody has answered, or had the time to.

@@ -16,16 +16,16 @@ public enum SerfTags {
     /// Of a map that breaks off, the tags before that.
     public static func decode(_ meta: [UInt8]) -> StringMap {
         guard meta.first == magic else { return ["role": String(repairing: meta)] }
-        var tags = StringMap()
+        var tags: [(String, String)] = []
         var reader = MessagePackReader(meta[1...])
         do throws(MessagePackError) {
             for _ in 0..<(try reader.mapHeader() ?? 0) {
                 let name = try reader.gossipString()
-                tags[name] = try reader.gossipString()
+                tags.append((name, try reader.gossipString()))
             }
         } catch {
             // The reference logs it and goes on with what it has.
         }
-        return tags
+        return StringMap(tags)
     }
 }

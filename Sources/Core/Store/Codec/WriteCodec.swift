@@ -36,7 +36,7 @@ extension WriteRequest {
     /// The write that a request asks for; nil for a method that is no write of this kind.
     public static func decodeRequest(method: String, body: ArraySlice<UInt8>) throws(MessagePackError) -> WriteRequest? {
         guard let method = Method(rawValue: method) else { return nil }
-        var reader = MessagePackReader(body)
+        var reader = MessagePackReader(body, elementsMax: MessagePackReader.requestElementsMax)
         switch method {
         case .register: return .register(try RegisterRequest(from: &reader))
         case .deregister: return .deregister(try DeregisterRequest(from: &reader))
