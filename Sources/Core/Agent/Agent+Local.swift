@@ -62,18 +62,39 @@ extension Agent {
             self.local.handle(.request(id, local, caller.authorizer, pretty: pretty), at: now, into: &localEffects)
         case .leave:
             pending[id] = .leave
-            leavers.append(id)
+            lifecycle.awaitDeparture(id)
             leave(at: now, into: &effects)
         case .reload: askForReload(id, into: &effects)
         case .selfDescription, .members: effects.append(.respond(id, describe(request, caller, pretty: pretty, at: now)))
         case .join, .forceLeave, .fireEvent, .events: executeInPools(request, caller, pretty: pretty, for: id, at: now, into: &effects)
         case .metrics(let prometheus):
             showMetrics(prometheus: prometheus, pretty: pretty || config.devMode, for: id, at: now, into: &effects)
-        case .monitor(let level, let json): follow(id, LogStream(level: level, json: json), into: &effects)
+        case .monitor(let level, let json):
+            pending[id] = .log
+            telemetry.followers.add(id, LogStream(level: level, json: json))
+            effects.append(.respondInPieces(id, finished(HTTPResponse(status: 200))))
         case .host:
             pending[id] = .host(pretty: pretty)
             effects.append(.examineHost(id.raw))
         }
+    }
+
+    /// For Prometheus, the driver is asked about the process first.
+    private func showMetrics(prometheus: Bool, pretty: Bool, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
+        if prometheus, telemetry.metrics.keepsForPrometheus {
+            pending[id] = .prometheus
+            effects.append(.examineHost(id.raw))
+        } else {
+            let snapshot = telemetry.snapshot(of: measuredParts, at: now)
+            let response =
+                prometheus ? Renderer.prometheus(nil, context: context) : Renderer.metrics(snapshot, pretty: pretty, context: context)
+            effects.append(.respond(id, response))
+        }
+    }
+
+    private func prometheusResponse(_ process: HostFacts.Process?, at now: Instant) -> HTTPResponse {
+        _ = telemetry.snapshot(of: measuredParts, at: now)
+        return Renderer.prometheus(telemetry.metrics.prometheusSnapshot(at: now), process: process, context: context)
     }
 
     func describeHost(_ token: UInt64, _ facts: HostFacts, at now: Instant, into effects: inout [AgentEffect]) {

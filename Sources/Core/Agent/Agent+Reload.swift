@@ -9,8 +9,8 @@ extension Agent {
         if let complaint {
             effects.append(.log(.error, "agent", "Failed to reload the configuration: error=\(LogText.value(complaint.text))"))
         } else {
-            dns.reload(new.dns)
-            metrics.filter.reload(new.metricsFilter)
+            questions.reload(new.dns)
+            telemetry.metrics.filter.reload(new.metricsFilter)
             effects.append(.configure(new))
         }
         reloaded(complaint?.text, into: &effects)
@@ -19,15 +19,13 @@ extension Agent {
     /// Answered when the files have been read.
     func askForReload(_ id: RequestID, into effects: inout [AgentEffect]) {
         pending[id] = .reload
-        reloads.append(id)
+        lifecycle.awaitReload(id)
         effects.append(.readConfiguration)
     }
 
     /// Answers those who asked for it.
     func reloaded(_ problem: String?, into effects: inout [AgentEffect]) {
-        let waiting = reloads
-        reloads = []
-        for id in waiting where pending.removeValue(forKey: id) != nil {
+        for id in lifecycle.takeReloaders() where pending.removeValue(forKey: id) != nil {
             effects.append(.respond(id, finished(problem.map { AgentRenderer.failure($0) } ?? AgentRenderer.done())))
         }
     }

@@ -20,26 +20,9 @@ public final class Agent: AgentMachine {
     /// nil for an agent without gossip.
     var coordinateUpload: CoordinateUpload?
     var events = EventLog()
-    var metrics: Metrics
-    /// When the counters of the parts are asked for next, and what a client's were.
-    var countersDueAt: Instant?
-    var queuesDueAt: Instant?
-    var measuredCalls = (made: 0, refused: 0)
-    /// What consensus was when it was last measured, and since when its leader is not established.
-    var measuredRole: RaftRole?
-    var measuredIndex: UInt64 = 0
-    var measuredCommit: UInt64 = 0
-    /// An entry whose commit is awaited, and when it came.
-    var commitAwaited: (index: UInt64, since: Instant)?
-    var establishingSince: Instant?
-    /// Clients that follow the log.
-    var followers: [(id: RequestID, stream: LogStream)] = []
-    /// Since the driver was told what they want.
-    var followersChanged = false
+    var telemetry: Telemetry
     var keyWork = LookupTable<UInt64, KeyWork>()
-    /// The pools that are still to be joined before the agent says that it runs.
-    var startJoins: [GossipPool] = []
-    var departure = Departure.none
+    var lifecycle: Lifecycle
     /// What starting has come to; given out with the first batch.
     var startEffects: [AgentEffect] = []
 
@@ -47,9 +30,7 @@ public final class Agent: AgentMachine {
     var pending = LookupTable<RequestID, PendingRequest>()
     /// The latest rendered answer: waiters for the same question share it.
     var rendered: (evaluation: UInt64, shape: ReadShape, response: HTTPResponse)?
-    /// DNS questions that wait for answers of the servers.
-    var questions = LookupTable<RequestID, PendingQuestion>()
-    var dns: DNSResponder
+    var questions: QuestionBroker
     var random: Random
     var localEffects: [LocalEffect] = []
     private var backendEffects: [ServerEffect] = []
@@ -58,15 +39,8 @@ public final class Agent: AgentMachine {
     var nextDiskToken: UInt64 = 1
     /// Files being replaced, for the message when that fails.
     var persisting = LookupTable<UInt64, String>()
-    /// Who waits for the configuration to be read again.
-    var reloads: [RequestID] = []
-    /// Who wants to know that this agent has left.
-    var leavers: [RequestID] = []
     /// As in the configuration, until the clock is set.
     var wallClockOffset: Int64
-    /// When a leaving agent stops, and since when it only waits for others.
-    var exitAt: Instant?
-    var leftAt: Instant?
 
     enum PendingRequest {
         case read(ReadQuery, QueryOptions, ReadShape, CacheState?, RequestContext)
@@ -100,13 +74,12 @@ public final class Agent: AgentMachine {
         var random = Random(seed: seed)
         self.config = config
         wallClockOffset = config.wallClockOffset
-        metrics = Metrics(
-            prefix: config.metricsPrefix, hostName: config.metricsHostName, wallClockOffset: config.wallClockOffset,
-            prometheusRetention: config.prometheusRetention)
-        metrics.filter = config.metricsFilter
+        telemetry = Telemetry(config)
         context = APIContext(from: config)
         router = Router(context)
-        dns = DNSResponder(config)
+        questions = QuestionBroker(config)
+        lifecycle = Lifecycle(
+            startJoins: config.gossips ? (config.startJoinLAN.isEmpty ? [] : [.lan]) + (config.startJoinWAN.isEmpty ? [] : [.wan]) : [])
         backend =
             config.server
             ? .server(try Server(config: config, disk: disk, archives: archives, seed: random.next(), at: now))
@@ -119,7 +92,6 @@ public final class Agent: AgentMachine {
             if config.server, config.serfWANPort > 0 { wan = try makePool(.wan, disk, cipher, seed: self.random.next(), at: now) }
             if wan != nil { floodAt = now + Self.floodInterval }
             coordinateUpload = CoordinateUpload(config, members: 1, at: now, &self.random)
-            startJoins = (config.startJoinLAN.isEmpty ? [] : [.lan]) + (config.startJoinWAN.isEmpty ? [] : [.wan])
         }
         local.handle(.startSyncing, at: now, into: &localEffects)
         var effects: [AgentEffect] = []
@@ -133,7 +105,9 @@ public final class Agent: AgentMachine {
         switch event {
         case .request(let id, let request): execute(router.route(request), for: id, at: now, into: &effects)
         case .routed(let id, let call): execute(call, for: id, at: now, into: &effects)
-        case .question(let id, let packet, let tcp, let remote): ask(id, packet, tcp: tcp, from: remote, at: now, into: &effects)
+        case .question(let id, let packet, let tcp, let remote):
+            let caller = config.access.context(token: "", source: remote), seed = random.next()
+            fetch(questions.ask(id, packet, caller, tcp: tcp, seed: seed, unixSeconds: unixSeconds(at: now), into: &effects), at: now)
         case .cancelled(let id): cancel(id, at: now)
         case .call(let id, let from, let channel, let bytes): called(id, from: from, channel, bytes, at: now, into: &effects)
         case .answered(let id, let bytes):
@@ -151,7 +125,7 @@ public final class Agent: AgentMachine {
             case .driver: preconditionFailure("a call that came in does not fail for this agent")
             }
         case .packet(let kind, let from, let bytes):
-            metrics.count(.udpReceived, by: Double(bytes.count), at: now)
+            telemetry.metrics.count(.udpReceived, by: Double(bytes.count), at: now)
             pool(kind)?.handle(.packet(from: from, bytes), at: now, into: &effects)
         case .resolved(let id, let result): pool(id.pool)?.resolved(id, result, at: now, into: &effects)
         case .disk(let completion): diskCompleted(completion, at: now, into: &effects)
@@ -169,9 +143,11 @@ public final class Agent: AgentMachine {
         case .reload(let config): reload(config, at: now, into: &effects)
         case .reloadFailed(let reason): reloaded(reason, into: &effects)
         case .wallClock(let offset): setWallClock(offset, at: now)
-        case .logged(let level, let module, let message): passOn(level, module, message, at: now, into: &effects)
-        case .measured(let measures): take(measures, at: now)
-        case .dumpMetrics: effects.append(.report(Renderer.metricLines(takeMetrics(at: now))))
+        case .logged(let level, let module, let message):
+            // The driver's own lines are for the clients only: it has written them already.
+            telemetry.followers.send(level, module, message, unixNanoseconds: now.nanoseconds &+ wallClockOffset, into: &effects)
+        case .measured(let measures): telemetry.add(measures, at: now)
+        case .dumpMetrics: effects.append(.report(Renderer.metricLines(telemetry.snapshot(of: measuredParts, at: now))))
         case .hostExamined(let token, let facts): describeHost(token, facts, at: now, into: &effects)
         case .shutDown: shutDown(at: now, into: &effects)
         }
@@ -188,12 +164,14 @@ public final class Agent: AgentMachine {
             settle(at: now, into: &effects)
             // An answer may have led to another request, for which nobody would wake the agent.
         } while backend.server?.isCollecting ?? false
-        observe(&effects, at: now)
+        telemetry.observe(&effects, of: measuredParts, wallClockOffset: wallClockOffset, at: now)
     }
 
     public var deadline: Instant? {
         var earliest = backend.deadline
-        for other in [local.deadline, lan?.deadline, wan?.deadline, floodAt, coordinateUpload?.deadline, events.deadline, exitAt] {
+        for other in [
+            local.deadline, lan?.deadline, wan?.deadline, floodAt, coordinateUpload?.deadline, events.deadline, lifecycle.deadline,
+        ] {
             earliest.bringForward(to: other)
         }
         return startEffects.isEmpty ? earliest : .zero
@@ -256,7 +234,8 @@ public final class Agent: AgentMachine {
             local.handle(.readResult(token, outcome), at: now, into: &localEffects)
         case .write(.local(let token), let result):
             local.handle(.writeResult(token, result.mapError { Complaint($0.text) }), at: now, into: &localEffects)
-        case .read(.question(let id), let result): fetched(result, for: id, at: now, into: &effects)
+        case .read(.question(let id), let result):
+            fetch(questions.fetched(result, for: id, unixSeconds: unixSeconds(at: now), into: &effects), at: now)
         case .operation(.client(let id), let result): respond(to: id, result, at: now, into: &effects)
         case .operation(.coordinate, .failure(let error)):
             effects.append(.log(.error, "agent", "Coordinate update error: error=\(LogText.value(error.text))"))
@@ -346,16 +325,30 @@ public final class Agent: AgentMachine {
     }
 
     private func cancel(_ id: RequestID, at now: Instant) {
-        guard let request = pending.removeValue(forKey: id) else { return forgetQuestion(id) }
+        guard let request = pending.removeValue(forKey: id) else {
+            if questions.cancel(id) { backend.cancel(.question(id)) }
+            return
+        }
         switch request {
         case .local: local.handle(.cancelled(id), at: now, into: &localEffects)
         case .pool: events.cancel(id)
         case .log:
-            followers.removeAll { $0.id == id }
-            followersChanged = true
+            telemetry.followers.remove(id)
         default: backend.cancel(.client(id))
         }
     }
+
+    // MARK: Questions
+
+    /// Reads what a question needs.
+    private func fetch(_ fetch: QuestionBroker.Fetch?, at now: Instant) {
+        if let fetch { backend.execute(.read(fetch.query, fetch.options), fetch.caller, for: .question(fetch.id), at: now) }
+    }
+
+    private func unixSeconds(at now: Instant) -> Int64 { (now.nanoseconds &+ wallClockOffset) / 1_000_000_000 }
+
+    /// What counts for itself.
+    var measuredParts: Telemetry.Parts { Telemetry.Parts(server: server, client: backend.client, lan: lan, wan: wan) }
 
     /// Only servers are called. A client closes the connection.
     private func called(
@@ -365,7 +358,7 @@ public final class Agent: AgentMachine {
         case .lan, .wan:
             guard let pool = pool(channel == .lan ? .lan : .wan) else { break }
             return pool.handle(.call(id, from: address, bytes), at: now, into: &effects)
-        case .raft, .rpc, .snapshot: metrics.count(.rpcRequest, at: now)
+        case .raft, .rpc, .snapshot: telemetry.metrics.count(.rpcRequest, at: now)
         }
         guard let server = backend.server else { return effects.append(.refuse(id)) }
         server.called(id, from: address, channel, bytes, at: now)

@@ -209,8 +209,8 @@ import Testing
         var frontEnd = FrontEnd(config: fixture.agent.config, gzip: AgentCluster.NoGzip(), seed: 1)
         fixture.send(.reload(config))
         for case .configure(let new) in fixture.effects { frontEnd.reload(new) }
-        #expect(fixture.agent.dns.zone.config.onlyPassing)
-        #expect(fixture.agent.dns.zone.config.domain == "consul.")
+        #expect(fixture.agent.questions.dns.zone.config.onlyPassing)
+        #expect(fixture.agent.questions.dns.zone.config.domain == "consul.")
         let foreign = DNSMessage(id: 3, flags: 0, question: DNSQuestion(name: try #require(DNSName("example.com")), type: DNSType.a))
             .encoded()
         let state = PublishedState(

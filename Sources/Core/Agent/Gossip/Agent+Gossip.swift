@@ -45,7 +45,7 @@ extension Agent {
     // MARK: Members
 
     private func lanChanged(_ kind: MemberEventKind, _ members: [Member], at now: Instant, into effects: inout [AgentEffect]) {
-        measure(kind, count: members.count, at: now)
+        telemetry.measure(kind, count: members.count, at: now)
         local.handle(.members(lan?.serf.memberCount(.alive) ?? 1), at: now, into: &localEffects)
         switch backend {
         case .server(let server):
@@ -90,7 +90,7 @@ extension Agent {
     // MARK: User events
 
     private func received(_ event: UserEvent, at now: Instant, into effects: inout [AgentEffect]) {
-        metrics.count("serf.events.\(event.name)", at: now)
+        telemetry.metrics.count("serf.events.\(event.name)", at: now)
         switch ConsulEvent(name: event.name, payload: event.payload) {
         case nil: return
         case .newLeader(let node):

@@ -1,31 +1,20 @@
-// How an agent goes (behaviour §4.7, gossip §15.8): out of consensus, out of the pools, and only then away.
+// Graceful leave: out of Raft, out of the pools, then exit (behaviour §4.7, gossip §15.8). `Lifecycle` decides what comes next.
 
 extension Agent {
-    /// Where the own departure stands.
-    enum Departure: Equatable {
-        case none
-        /// Out of the pools, the WAN first.
-        case leaving(GossipPool)
-        /// Everybody knows: what is under way is brought to its end.
-        case draining
-    }
-
-    var isLeaving: Bool { departure != .none }
+    /// A member that goes is still shown as such by others.
+    var isLeaving: Bool { lifecycle.isLeaving }
 
     /// Leaves the cluster, then stops. A lone server keeps its place, so that it can come back.
     func leave(at now: Instant, into effects: inout [AgentEffect]) {
-        guard departure == .none else { return }
-        effects.append(.log(.info, "agent.\(config.server ? "server" : "client")", "\(config.server ? "server" : "client") starting leave"))
+        let first: GossipPool = wan != nil ? .wan : .lan
+        guard lifecycle.beginLeaving(from: first, drainTime: config.leaveDrainTime, at: now) else { return }
+        let role = config.server ? "server" : "client"
+        effects.append(.log(.info, "agent.\(role)", "\(role) starting leave"))
         server?.beginLeaving(at: now)
-        // Whatever happens on the way, it ends.
-        exitAt = now + config.leaveDrainTime + Self.departureMax
-        leaveNext(wan != nil ? .wan : .lan, at: now, into: &effects)
+        leave(first, at: now, into: &effects)
     }
 
-    static var departureMax: Duration { .seconds(20) }
-
-    private func leaveNext(_ kind: GossipPool, at now: Instant, into effects: inout [AgentEffect]) {
-        departure = .leaving(kind)
+    private func leave(_ kind: GossipPool, at now: Instant, into effects: inout [AgentEffect]) {
         guard let pool = pool(kind) else { return drain(at: now) }
         let isAlone = pool.serf.memberCount(.alive) <= 1
         pool.leave(at: now, into: &effects)
@@ -35,30 +24,26 @@ extension Agent {
 
     /// The members of a pool know that this one goes.
     func departed(from kind: GossipPool, at now: Instant, into effects: inout [AgentEffect]) {
-        guard departure == .leaving(kind) else { return }
-        kind == .wan ? leaveNext(.lan, at: now, into: &effects) : drain(at: now)
+        switch lifecycle.departed(from: kind) {
+        case nil: break
+        case .leave(let next): leave(next, at: now, into: &effects)
+        case .drain: drain(at: now)
+        }
     }
 
     private func drain(at now: Instant) {
-        departure = .draining
         server?.stopServing()
-        exitAt = server.map { $0.raft.isSoleVoter } ?? true ? now : now + config.leaveDrainTime
-        leftAt = exitAt
-        if exitAt != now { server?.log(.info, "Waiting to drain RPC traffic: drain_time=\(GoDuration.format(config.leaveDrainTime))") }
+        let isAlone = server.map { $0.raft.isSoleVoter } ?? true
+        let time = isAlone ? .zero : config.leaveDrainTime
+        lifecycle.drain(for: time, at: now)
+        if time != .zero { server?.log(.info, "Waiting to drain RPC traffic: drain_time=\(GoDuration.format(time))") }
     }
 
-    /// The time to go has come; a server still waits a little until the others have taken it out of consensus.
     func exitIfDue(at now: Instant, into effects: inout [AgentEffect]) {
-        guard let due = exitAt, due <= now else { return }
-        if let server, let leftAt, !server.isRemoved, now < leftAt + Self.removalMax {
-            exitAt = now + .milliseconds(50)
-            return
+        guard lifecycle.exits(isRemoved: server?.isRemoved ?? true, at: now) else { return }
+        for id in lifecycle.takeLeavers() where pending.removeValue(forKey: id) != nil {
+            effects.append(.respond(id, finished(HTTPResponse(status: 200))))
         }
-        exitAt = nil
-        for id in leavers where pending.removeValue(forKey: id) != nil { effects.append(.respond(id, finished(HTTPResponse(status: 200)))) }
-        leavers = []
         effects.append(.exit(nil))
     }
-
-    static var removalMax: Duration { .seconds(5) }
 }

@@ -3,11 +3,10 @@
 extension Agent {
     /// Joins what `start_join` names, then what `start_join_wan` names; then the agent is up. Called again after each.
     func joinAtStart(at now: Instant, into effects: inout [AgentEffect]) {
-        guard !startJoins.isEmpty else {
+        guard let kind = lifecycle.nextStartJoin() else {
             effects.append(.log(.info, "agent", "started state syncer"))
             return effects.append(.show("Consul agent running!"))
         }
-        let kind = startJoins.removeFirst()
         effects.append(.show(kind == .lan ? "Joining cluster..." : "Joining -wan cluster..."))
         guard let pool = pool(kind) else { return effects.append(.exit(reasonForNoPool)) }
         pool.joinAtStart(at: now, into: &effects)

@@ -1,7 +1,7 @@
 // What a server measures, under the names of the reference (config §24).
 
-extension Agent {
-    func measure(_ measure: ServerMeasure, at now: Instant) {
+extension Telemetry {
+    mutating func measure(_ measure: ServerMeasure, at now: Instant) {
         switch measure {
         case .call: metrics.count(.rpcRequest, at: now)
         case .misunderstoodCall: metrics.count(.rpcRequestError, at: now)
@@ -24,7 +24,7 @@ extension Agent {
         }
     }
 
-    func measure(_ lookup: MeasuredLookup, times: Int, at now: Instant) {
+    mutating func measure(_ lookup: MeasuredLookup, times: Int, at now: Instant) {
         let name = (lookup.isHealth ? "health." : "catalog.") + lookup.kind.rawValue
         let service = MetricLabel("service", lookup.service)
         metrics.count(name + ".query", labels: [service], by: Double(times), at: now)

@@ -1,0 +1,151 @@
+import Testing
+
+@testable import Core
+
+/// The parts that an agent is composed of, each without an agent.
+@Suite struct AgentPartsTests {
+    private let start = Instant(nanoseconds: 1_000_000_000)
+    private static let caller = AgentConfig().access.context(token: "", source: "10.0.0.9")
+
+    // MARK: Lifecycle
+
+    @Test func `an agent joins what it is told to, then runs`() {
+        var lifecycle = Lifecycle(startJoins: [.lan, .wan])
+        let joins = [lifecycle.nextStartJoin(), lifecycle.nextStartJoin(), lifecycle.nextStartJoin()]
+        #expect(joins == [.lan, .wan, nil])
+        #expect(!lifecycle.isLeaving && lifecycle.deadline == nil)
+    }
+
+    @Test func `a server leaves the WAN pool, then the LAN pool, drains, and waits until it is removed`() {
+        var lifecycle = Lifecycle(startJoins: [])
+        let began = lifecycle.beginLeaving(from: .wan, drainTime: .seconds(5), at: start)
+        #expect(began && lifecycle.isLeaving)
+        let again = lifecycle.beginLeaving(from: .wan, drainTime: .seconds(5), at: start)
+        #expect(!again)
+        // The LAN pool's turn comes after the WAN pool's, and each comes once.
+        let steps = [GossipPool.lan, .wan, .wan, .lan].map { lifecycle.departed(from: $0) }
+        #expect(steps == [nil, .leave(.lan), nil, .drain])
+        lifecycle.drain(for: .seconds(5), at: start)
+        #expect(lifecycle.deadline == start + .seconds(5))
+        let early = lifecycle.exits(isRemoved: true, at: start + .seconds(4))
+        let asMember = lifecycle.exits(isRemoved: false, at: start + .seconds(5))
+        #expect(!early && !asMember && lifecycle.deadline == start + .seconds(5) + .milliseconds(50))
+        let removed = lifecycle.exits(isRemoved: true, at: start + .seconds(6))
+        #expect(removed && lifecycle.deadline == nil)
+        let twice = lifecycle.exits(isRemoved: true, at: start + .seconds(7))
+        #expect(!twice)
+    }
+
+    @Test func `an agent stops even if nobody learns that it leaves, or removes it`() {
+        var lifecycle = Lifecycle(startJoins: [])
+        _ = lifecycle.beginLeaving(from: .lan, drainTime: .seconds(5), at: start)
+        let limit = start + .seconds(5) + Lifecycle.departureMax
+        #expect(lifecycle.deadline == limit)
+        let unheard = lifecycle.exits(isRemoved: false, at: limit)
+        #expect(unheard)
+        lifecycle.drain(for: .zero, at: start)
+        let kept = lifecycle.exits(isRemoved: false, at: start + Lifecycle.removalMax)
+        #expect(kept)
+    }
+
+    @Test func `who waits for a reload or a departure is answered once`() {
+        var lifecycle = Lifecycle(startJoins: [])
+        lifecycle.awaitReload(RequestID(1))
+        lifecycle.awaitDeparture(RequestID(2))
+        let reloaders = [lifecycle.takeReloaders(), lifecycle.takeReloaders()]
+        let leavers = [lifecycle.takeLeavers(), lifecycle.takeLeavers()]
+        #expect(reloaders == [[RequestID(1)], []])
+        #expect(leavers == [[RequestID(2)], []])
+    }
+
+    // MARK: Questions
+
+    private func packet(_ name: String) throws -> [UInt8] {
+        DNSMessage(id: 7, flags: 0, question: DNSQuestion(name: try #require(DNSName(name)), type: DNSType.a)).encoded()
+    }
+
+    private func replies(_ effects: [AgentEffect]) throws -> [DNSMessage] {
+        try effects.compactMap { if case .answer(_, let bytes) = $0 { try DNSMessage(decoding: bytes) } else { nil } }
+    }
+
+    @Test func `questions follow the DNS configuration of the last reload`() throws {
+        var broker = QuestionBroker(AgentConfig())
+        var effects: [AgentEffect] = []
+        let question = try packet("web.service.consul")
+        let fetch = broker.ask(RequestID(1), question, Self.caller, tcp: false, seed: 1, unixSeconds: 0, into: &effects)
+        let first = try #require(fetch)
+        #expect(first.id == RequestID(1) && first.options.allowStale && first.options.datacenter == "dc1")
+        var config = DNSConfig()
+        config.allowStale = false
+        config.maxStale = .seconds(1)
+        broker.reload(config)
+        let other = broker.ask(RequestID(2), question, Self.caller, tcp: false, seed: 1, unixSeconds: 0, into: &effects)
+        #expect(other?.options.allowStale == false)
+        // The answer to the first one is older than the new configuration allows: the leader is asked.
+        var meta = QueryMeta()
+        meta.lastContact = .seconds(2)
+        let stale = ReadAnswer(result: .healthNodes([]), meta: meta, evaluation: 1)
+        let again = broker.fetched(.success(stale), for: RequestID(1), unixSeconds: 0, into: &effects)
+        #expect(again?.query == first.query && again?.options.allowStale == false)
+        #expect(effects.isEmpty && !broker.isEmpty)
+    }
+
+    @Test func `a question fails when no server can be asked, and is forgotten when its client goes`() throws {
+        var broker = QuestionBroker(AgentConfig())
+        var effects: [AgentEffect] = []
+        _ = broker.ask(RequestID(1), try packet("web.service.consul"), Self.caller, tcp: false, seed: 1, unixSeconds: 0, into: &effects)
+        let next = broker.fetched(.failure(.noServers), for: RequestID(1), unixSeconds: 0, into: &effects)
+        #expect(next == nil && broker.isEmpty)
+        #expect(try replies(effects).map { $0.flags & DNSFlag.codeMask } == [DNSCode.serverFailure])
+        #expect(effects.contains { if case .log(.error, "agent.dns", _) = $0 { true } else { false } })
+        _ = broker.ask(RequestID(2), try packet("web.service.consul"), Self.caller, tcp: false, seed: 1, unixSeconds: 0, into: &effects)
+        let cancelled = [broker.cancel(RequestID(2)), broker.cancel(RequestID(2))]
+        #expect(cancelled == [true, false])
+        let late = broker.fetched(.failure(.noServers), for: RequestID(2), unixSeconds: 0, into: &effects)
+        #expect(late == nil)
+        #expect(try replies(effects).count == 1)
+    }
+
+    // MARK: Telemetry
+
+    @Test func `the driver is told once which of its lines anybody follows`() {
+        var followers = LogFollowers()
+        var told: [LogLevel?] = []
+        func tell() {
+            var effects: [AgentEffect] = []
+            followers.tellDriver(into: &effects)
+            for case .followLog(let level) in effects { told.append(level) }
+        }
+        tell()
+        followers.add(RequestID(1), LogStream(level: .warn, json: false))
+        followers.add(RequestID(2), LogStream(level: .debug, json: false))
+        tell()
+        tell()
+        followers.remove(RequestID(2))
+        tell()
+        var effects: [AgentEffect] = []
+        followers.send(.info, "agent", "a", unixNanoseconds: 0, into: &effects)
+        followers.send(.error, "agent", "b", unixNanoseconds: 0, into: &effects)
+        #expect(effects.count == 1)
+        followers.remove(RequestID(1))
+        tell()
+        #expect(told == [.debug, .warn, nil])
+    }
+
+    @Test func `what goes out in a batch is measured, and its log goes to those who follow`() {
+        var telemetry = Telemetry(AgentConfig())
+        telemetry.followers.add(RequestID(1), LogStream(level: .info, json: false))
+        var effects: [AgentEffect] = [
+            .packet(.lan, to: "10.0.0.2:8301", [1, 2, 3]), .packet(.wan, to: "10.0.0.2:8302", [1]), .log(.info, "agent", "hello"),
+            .log(.debug, "agent", "hidden"),
+        ]
+        telemetry.observe(&effects, of: Telemetry.Parts(), wallClockOffset: 0, at: start)
+        let pieces = effects.compactMap {
+            if case .piece(RequestID(1), let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil }
+        }
+        #expect(pieces.count == 1 && pieces[0].hasSuffix("agent: hello\n"))
+        let text = Renderer.metricLines(telemetry.snapshot(of: Telemetry.Parts(), at: start))
+        let sent = text.split(separator: "\n").first { $0.contains("memberlist.udp.sent'") }
+        #expect(sent?.contains("Count: 2 ") == true && sent?.hasSuffix("Sum: 4.000") == true, "\(text)")
+    }
+}
