@@ -101,7 +101,7 @@ final class MemberlistBench {
     /// What waits for gossip.
     func takeQueue() -> [[UInt8]] {
         var messages: [[UInt8]] = []
-        machine.broadcasts.take(overhead: 2, limit: 1 << 20, nodes: 0, to: &messages)
+        machine.broadcasts.drain(overhead: 2, limit: 1 << 20, nodes: 0, to: &messages)
         return messages
     }
 

@@ -85,7 +85,7 @@ import Testing
 @Suite struct BroadcastQueueTests {
     private func take(_ queue: inout BroadcastQueue, limit: Int = 1_000, nodes: Int = 10) -> [String] {
         var messages: [[UInt8]] = []
-        queue.take(overhead: 2, limit: limit, nodes: nodes, to: &messages)
+        queue.drain(overhead: 2, limit: limit, nodes: nodes, to: &messages)
         return messages.map { String(decoding: $0, as: UTF8.self) }
     }
 

@@ -18,7 +18,7 @@ struct MemberlistTestDelegate: MemberlistDelegate {
     mutating func received(_ message: ArraySlice<UInt8>, at now: Instant) { messages.append(Array(message)) }
     var hasBroadcasts: Bool { !queue.isEmpty }
     mutating func appendBroadcasts(overhead: Int, limit: Int, to messages: inout [[UInt8]]) {
-        queue.take(overhead: overhead, limit: limit, nodes: 10, to: &messages)
+        queue.drain(overhead: overhead, limit: limit, nodes: 10, to: &messages)
     }
     func localState(join: Bool) -> [UInt8] { state }
     mutating func merge(remoteState: ArraySlice<UInt8>, join: Bool, at now: Instant) { states.append(Array(remoteState)) }
