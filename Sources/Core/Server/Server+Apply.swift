@@ -19,7 +19,7 @@ extension Server {
 
     /// What must be done beside the tables: delays of locks, the leader's duties.
     private func follow(_ changes: ChangeSet, at now: Instant) {
-        for delay in changes.lockDelays { lockDelays.start(delay.key, for: delay.delay, at: now) }
+        for delay in changes.lockDelays { writes.lockDelays.start(delay.key, for: delay.delay, at: now) }
         duties.applied(changes, self, at: now)
     }
 

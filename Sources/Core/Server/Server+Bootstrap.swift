@@ -27,13 +27,13 @@ extension Server {
     /// Asks a server on this server's own behalf.
     func ask(_ purpose: OwnCall, _ operation: ServerOperation, _ options: QueryOptions, of address: Address, timeout: Duration) {
         guard let method = operation.method?.rawValue else { preconditionFailure("operations without a method are not asked of others") }
-        let id = callCounter.next()
-        ownCalls[id] = (purpose, operation)
+        let id = calls.nextID()
+        calls.ask(id, CallRouter.Own(purpose: purpose, operation: operation))
         let bytes = RPCRequest.encode(sequence: id.number, method: method, body: operation.encodeRequest(options))
         effects.append(.call(id, to: address, .rpc, bytes, timeout: timeout))
     }
 
-    func ownCallEnded(_ call: (purpose: OwnCall, operation: ServerOperation), _ answer: Result<[UInt8], ServerError>, at now: Instant) {
+    func ownCallEnded(_ call: CallRouter.Own, _ answer: Result<[UInt8], ServerError>, at now: Instant) {
         let result: Result<ServerOperationResult, ServerError>
         switch answer {
         case .failure(let error): result = .failure(error)
@@ -50,11 +50,4 @@ extension Server {
         case .statistics(let id, let round): duties.autopilot.statisticsArrived(from: id, round: round, result, self, at: now)
         }
     }
-}
-
-/// What a server asks another one for itself.
-enum OwnCall {
-    case peers(BootstrapQuestion)
-    /// How that server's log stands; the number tells the round of autopilot.
-    case statistics(id: String, round: UInt64)
 }

@@ -71,7 +71,7 @@ extension Server {
 
     /// Readers see another state as a whole: whoever blocks on it is answered, and delays of locks are forgotten (http-2 §12.2).
     private func stateReplaced(at now: Instant) {
-        lockDelays.removeAll()
+        writes.lockDelays.removeAll()
         publishes = true
         publish(at: now)
         wakeAll(at: now)

@@ -5,13 +5,13 @@ extension Server {
     func forward(
         _ work: ServerWork, _ context: RequestContext, for requester: Requester, to leader: Address, giveUpAt: Instant?, at now: Instant
     ) {
-        let id = callCounter.next()
+        let id = calls.nextID()
         guard let (channel, bytes) = work.message(sequence: id.number) else { return fail(work, requester, .noLeader, at: now) }
-        forwarded[id] = ForwardedWork(requester: requester, work: work, context: context, giveUpAt: giveUpAt)
+        calls.forward(id, CallRouter.Forwarded(requester: requester, work: work, context: context, giveUpAt: giveUpAt))
         effects.append(.call(id, to: leader, channel, bytes, timeout: work.answerTimeout(config, hops: 1)))
     }
 
-    func forwardAnswered(_ call: ForwardedWork, _ bytes: [UInt8], at now: Instant) {
+    func forwardAnswered(_ call: CallRouter.Forwarded, _ bytes: [UInt8], at now: Instant) {
         guard let reply = try? call.work.readReply(bytes) else {
             return fail(call.work, call.requester, call.work.called("malformed answer"), at: now)
         }
@@ -23,8 +23,7 @@ extension Server {
         do throws(MessagePackError) {
             switch try call.work.decodeAnswer(reply.body) {
             case .read(let result, let meta):
-                evaluations += 1
-                finishRead(call.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: evaluations)))
+                finishRead(call.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: reads.nextEvaluation())))
             case .write(let result): finish(call.requester, .success(result), at: now)
             case .operation(let result): finishOperation(call.requester, .success(result), at: now)
             }
@@ -33,7 +32,7 @@ extension Server {
         }
     }
 
-    func forwardFailed(_ call: ForwardedWork, _ reason: String, at now: Instant) {
+    func forwardFailed(_ call: CallRouter.Forwarded, _ reason: String, at now: Instant) {
         let error = call.work.failed(reason)
         if call.work.isSnapshot { return fail(call.work, call.requester, error, at: now) }
         // A write whose answer was lost may have happened: only its caller may decide to repeat it.
@@ -42,31 +41,26 @@ extension Server {
     }
 
     /// Tries again when there is news of a leader, at the latest after a short random time.
-    private func again(_ call: ForwardedWork, _ error: ServerError, at now: Instant) {
+    private func again(_ call: CallRouter.Forwarded, _ error: ServerError, at now: Instant) {
         let giveUpAt = call.giveUpAt ?? now + config.rpcHoldTimeout
-        retries[nextID] = (call, giveUpAt, error)
-        retryDeadlines[nextID] = min(giveUpAt, now + random.duration(below: .nanoseconds(config.rpcHoldTimeout.nanoseconds / 16)))
-        nextID += 1
+        let again = min(giveUpAt, now + random.duration(below: .nanoseconds(config.rpcHoldTimeout.nanoseconds / 16)))
+        let waiting = WaitingWork(requester: call.requester, work: call.work, context: call.context, giveUpAt: giveUpAt, error: error)
+        if !calls.retries.add(waiting, until: again) { fail(call.work, call.requester, error, at: now) }
     }
 
     func performRetries(at now: Instant) {
-        while let id = retryDeadlines.popExpired(at: now) {
-            guard let (call, giveUpAt, error) = retries.removeValue(forKey: id) else { continue }
-            if now >= giveUpAt {
-                fail(call.work, call.requester, error, at: now)
+        while let call = calls.retries.popDue(at: now) {
+            if now >= call.giveUpAt {
+                fail(call.work, call.requester, call.error, at: now)
             } else {
-                route(call.work, call.context, for: call.requester, giveUpAt: giveUpAt, at: now)
+                route(call.work, call.context, for: call.requester, giveUpAt: call.giveUpAt, at: now)
             }
         }
     }
 
     /// There is a leader: what failed for want of one is tried again at once, in the order in which it came.
     func hastenRetries(at now: Instant) {
-        guard !retries.isEmpty else { return }
-        let waiting = retries.map(\.value)
-        retries.removeAll()
-        retryDeadlines.removeAll()
-        for (call, giveUpAt, _) in waiting { route(call.work, call.context, for: call.requester, giveUpAt: giveUpAt, at: now) }
+        for call in calls.retries.takeAll() { route(call.work, call.context, for: call.requester, giveUpAt: call.giveUpAt, at: now) }
     }
 
     // MARK: From others
@@ -100,7 +94,8 @@ extension Server {
 
     private func take(_ work: ServerWork, _ request: RPCRequest, _ id: CallID, from address: Address, at now: Instant) {
         var work = work
-        var call = IncomingCall(sequence: request.sequence, method: request.method, work: work)
+        var call = CallRouter.Incoming(
+            sequence: request.sequence, method: request.method, work: work, source: CallRouter.source(of: address))
         do throws(FilterError) {
             call.filter = try work.makeFilter()
         } catch {
@@ -108,7 +103,7 @@ extension Server {
             call.filterError = error
             work = work.withoutWaiting
         }
-        incoming[id] = call
+        guard calls.arrived(id, call) else { return reply(id, request, error: ServerError.rateLimited.text) }
         route(work, config.access.context(token: work.token, source: address), for: .peer(id), giveUpAt: nil, at: now)
     }
 
@@ -122,7 +117,7 @@ extension Server {
         effects.append(.reply(id, RPCReply.encode(sequence: request.sequence, method: request.method, error: error)))
     }
 
-    private func reply(_ id: CallID, _ call: IncomingCall, _ result: Result<[UInt8], ServerError>) {
+    private func reply(_ id: CallID, _ call: CallRouter.Incoming, _ result: Result<[UInt8], ServerError>) {
         let bytes =
             switch result {
             case .success(let body): RPCReply.encode(sequence: call.sequence, method: call.method, body: body)
@@ -132,7 +127,7 @@ extension Server {
     }
 
     func replyToRead(_ id: CallID, _ result: Result<ReadAnswer, ServerError>) {
-        guard let call = incoming.removeValue(forKey: id) else { return }
+        guard let call = calls.takeIncoming(id) else { return }
         if let error = call.filterError, case .success = result { return reply(id, call, .failure(ServerError(error.text))) }
         reply(
             id, call,
@@ -146,7 +141,7 @@ extension Server {
     }
 
     func replyToWrite(_ id: CallID, _ result: Result<ApplyResult, ServerError>) {
-        guard let call = incoming.removeValue(forKey: id) else { return }
+        guard let call = calls.takeIncoming(id) else { return }
         guard case .write(let request) = call.work else { preconditionFailure("a write is answered as one") }
         switch result {
         case .failure(let error): reply(id, call, .failure(error))
@@ -156,7 +151,7 @@ extension Server {
     }
 
     func replyToOperation(_ id: CallID, _ result: Result<ServerOperationResult, ServerError>, at now: Instant) {
-        guard let call = incoming.removeValue(forKey: id) else { return }
+        guard let call = calls.takeIncoming(id) else { return }
         guard case .operation(let operation, _) = call.work else { preconditionFailure("an operation is answered as one") }
         if operation.isSnapshot { return replyToSnapshot(id, result) }
         reply(id, call, result.map { operation.encodeReply($0, meta(index: 0, at: now)) })

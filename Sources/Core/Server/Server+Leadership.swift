@@ -29,10 +29,7 @@ extension Server: LeadingServer {
     func wallClock(at instant: Instant) -> GoTime { GoTime(unixNanoseconds: instant.nanoseconds &+ raft.wallClockOffset) }
 
     func write(_ request: WriteRequest, for duty: any LeaderDuty, at now: Instant) {
-        let id = nextID
-        nextID += 1
-        duties.add(id, request, for: duty, at: now)
-        propose(request, .ownWork, for: .duty(id), at: now)
+        propose(request, .ownWork, for: .duty(duties.add(request, for: duty, at: now)), at: now)
     }
 
     func measure(_ measure: ServerMeasure) { measures.add(measure) }

@@ -16,7 +16,7 @@ extension Server {
     }
 
     /// No more work is taken: what is asked for from now on is answered `No cluster leader`.
-    public func stopServing() { isLeaving = true }
+    public func stopServing() { calls.isClosed = true }
 
     /// Whether this server has no part in its cluster any more, or is all there is of it.
     public var isRemoved: Bool { raft.configuration[config.raftID] == nil || raft.isSoleVoter }

@@ -23,7 +23,7 @@ extension Server {
         case .raftConfiguration: finishOperation(requester, .success(.raftConfiguration(describeServers())), at: now)
         case .datacenters, .datacenterCoordinates, .keyring, .fireEvent:
             let token = takeToken()
-            delegated[token] = requester
+            calls.delegate(token, for: requester)
             answers.append(.wish(.operation(token, operation, options)))
         case .saveSnapshot: beginSaving(for: requester, at: now)
         case .restoreSnapshot: finishOperation(requester, .failure(ServerError("stale not allowed for restore")), at: now)
@@ -55,7 +55,7 @@ extension Server {
 
     /// The agent has carried out what it was asked to by `ServerWish.operation`.
     public func operated(_ token: UInt64, _ result: Result<ServerOperationResult, ServerError>, at now: Instant) {
-        guard let requester = delegated.removeValue(forKey: token) else { return }
+        guard let requester = calls.takeDelegated(token) else { return }
         finishOperation(requester, result, at: now)
     }
 

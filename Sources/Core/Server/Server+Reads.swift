@@ -3,7 +3,7 @@
 extension Server {
     /// Carries out what this agent wants, here, at the leader, or once there is one. Ends in exactly one answer for `requester`.
     public func execute(_ work: ServerWork, _ context: RequestContext, for requester: Requester, at now: Instant) {
-        guard limiter?.allows(at: now) ?? true else { return fail(work, requester, .rateLimited, at: now) }
+        guard calls.allows(at: now) else { return fail(work, requester, .rateLimited, at: now) }
         route(work.addressed(to: config.datacenter), context, for: requester, giveUpAt: nil, at: now)
     }
 
@@ -22,7 +22,7 @@ extension Server {
             }
             return perform(operation, options, for: requester, at: now)
         }
-        if isLeaving { return fail(work, requester, .noLeader, at: now) }
+        if calls.isClosed { return fail(work, requester, .noLeader, at: now) }
         if raft.isLeader {
             if isEstablished && (raft.isSoleVoter || now < raft.leaseExpiry ?? .zero) {
                 return lead(work, context, for: requester, at: now)
@@ -64,25 +64,17 @@ extension Server {
         _ work: ServerWork, _ context: RequestContext, for requester: Requester, error: ServerError, until giveUpAt: Instant,
         at now: Instant
     ) {
-        guard now < giveUpAt else { return fail(work, requester, error, at: now) }
-        held[nextID] = HeldWork(requester: requester, work: work, context: context, error: error)
-        heldDeadlines[nextID] = giveUpAt
-        nextID += 1
+        let waiting = WaitingWork(requester: requester, work: work, context: context, giveUpAt: giveUpAt, error: error)
+        guard now < giveUpAt, calls.held.add(waiting, until: giveUpAt) else { return fail(work, requester, error, at: now) }
     }
 
     /// Somebody may lead now: what waited for that is tried again, in the order in which it came.
     func retryHeld(at now: Instant) {
-        guard !held.isEmpty else { return }
-        let waiting = held.map { ($0.value, heldDeadlines[$0.key]) }
-        held.removeAll()
-        heldDeadlines.removeAll()
-        for (work, giveUpAt) in waiting { route(work.work, work.context, for: work.requester, giveUpAt: giveUpAt, at: now) }
+        for held in calls.held.takeAll() { route(held.work, held.context, for: held.requester, giveUpAt: held.giveUpAt, at: now) }
     }
 
     func expireHeld(at now: Instant) {
-        while let id = heldDeadlines.popExpired(at: now) {
-            if let work = held.removeValue(forKey: id) { fail(work.work, work.requester, work.error, at: now) }
-        }
+        while let held = calls.held.popDue(at: now) { fail(held.work, held.requester, held.error, at: now) }
     }
 
     func fail(_ work: ServerWork, _ requester: Requester, _ error: ServerError, at now: Instant) {
@@ -102,29 +94,27 @@ extension Server {
             measures.add(.consistentRead(now - read.since))
             evaluate(read.query, read.options, read.context, for: read.requester, deadline: read.deadline, at: now)
         } else {
-            unverified.append(read)
+            reads.collect(read)
         }
     }
 
     /// One round of questions to the followers serves all reads that came in one batch of events.
     func verifyCollected(at now: Instant) {
-        if unverified.isEmpty { return }
+        guard reads.isCollecting else { return }
         measures.add(.verification)
         let token = takeToken()
-        verifications[token] = unverified
-        unverified = []
+        reads.beginVerification(token)
         drive(.verifyLeader(token: token), at: now)
     }
 
     func verified(_ token: UInt64, _ error: String?, at now: Instant) {
         // The same question in a row is answered with one evaluation, which is also rendered once.
         var last: (read: VerifiedRead, answer: ReadAnswer)?
-        for read in verifications.removeValue(forKey: token) ?? [] {
+        for read in reads.endVerification(token) {
             measures.add(.consistentRead(now - read.since))
             if let error {
                 finishRead(read.requester, .failure(ServerError(error)))
-            } else if let last, last.read.query == read.query, last.read.options == read.options, last.read.context.sees(like: read.context)
-            {
+            } else if let last, read.isAnswered(like: last.read) {
                 finishRead(read.requester, .success(last.answer))
             } else {
                 let answer = evaluate(read.query, read.options, read.context, for: read.requester, deadline: read.deadline, at: now)
@@ -145,28 +135,21 @@ extension Server {
             return answer(requester, .txn(refused), 0, at: now)
         }
         measures.add(.reads(1))
-        switch store.evaluate(query, options: options, authorizer: context.authorizer) {
-        case .failure(let error): finishRead(requester, .failure(ServerError(error.text)))
-        case .success((let result, let index)):
-            let waits = options.minQueryIndex > 0 && max(1, index) <= options.minQueryIndex && query.canWait
-            if waits && (deadline.map { now < $0 } ?? true) {
-                let question = BlockedQueries.Question(
-                    query: query, nodeMetaFilters: options.nodeMetaFilters, sourceNode: options.sourceNode,
-                    consistent: options.requireConsistent, view: context.authorizer.view)
-                blocked.block(
-                    requester, question, options: options, context: context, topics: store.topics(of: query, options: options),
-                    until: deadline ?? now + waitTime(options))
-            } else {
-                if let lookup = query.measuredLookup(result) { measures.count(lookup) }
-                if case .txn = query { measures.add(.transactionRead(.zero)) }
-                return answer(requester, result, index, at: now)
-            }
+        switch reads.outcome(of: query, options, context, in: store, deadline: deadline, at: now) {
+        case .failed(let error): finishRead(requester, .failure(error))
+        case .waits:
+            let until = deadline ?? now + ReadService.waitTime(options, config, random: &random)
+            reads.block(requester, query, options, context, topics: store.topics(of: query, options: options), until: until)
+        case .answer(let result, let index):
+            if let lookup = query.measuredLookup(result) { measures.count(lookup) }
+            if case .txn = query { measures.add(.transactionRead(.zero)) }
+            return answer(requester, result, index, at: now)
         }
         return nil
     }
 
     private func answer(_ requester: Requester, _ result: QueryResult, _ index: UInt64, at now: Instant) -> ReadAnswer {
-        evaluations += 1
+        _ = reads.nextEvaluation()
         let answer = answer(result, index, at: now)
         finishRead(requester, .success(answer))
         return answer
@@ -182,7 +165,7 @@ extension Server {
     func answer(_ result: QueryResult, _ index: UInt64, at now: Instant) -> ReadAnswer {
         // A transaction reads many tables: it has no index.
         let least: UInt64 = if case .txn = result { 0 } else { 1 }
-        return ReadAnswer(result: result, meta: meta(index: max(least, index), at: now), evaluation: evaluations)
+        return ReadAnswer(result: result, meta: meta(index: max(least, index), at: now), evaluation: reads.lastEvaluation)
     }
 
     func meta(index: UInt64, at now: Instant) -> QueryMeta {
@@ -191,13 +174,6 @@ extension Server {
         meta.knownLeader = raft.isLeader || raft.leaderAddress != nil
         if !raft.isLeader, let contact = raft.lastContact { meta.lastContact = max(.zero, now - contact) }
         return meta
-    }
-
-    /// How long a blocking query waits (behaviour §2.1).
-    private func waitTime(_ options: QueryOptions) -> Duration {
-        var time = options.maxQueryTime <= .zero ? config.defaultQueryTime : min(options.maxQueryTime, config.maxQueryTime)
-        time += random.duration(below: .nanoseconds(time.nanoseconds / 16))
-        return time
     }
 
     func finishRead(_ requester: Requester, _ result: Result<ReadAnswer, ServerError>) {
@@ -212,16 +188,16 @@ extension Server {
 
     /// Something changed: evaluates every question that it concerns once, and answers those whose index it passed.
     func wake(_ changes: ChangeSet, at now: Instant) {
-        guard blocked.count > 0 else { return }
-        for id in blocked.woken(by: changes) { wakeGroup(id, at: now) }
+        guard reads.blocked.count > 0 else { return }
+        for id in reads.blocked.woken(by: changes) { wakeGroup(id, at: now) }
     }
 
     /// The whole state was replaced: everybody is answered with what there is (behaviour §1.14).
     func wakeAll(at now: Instant) {
-        for id in blocked.allGroups() {
-            guard let group = blocked.group(id) else { continue }
+        for id in reads.blocked.allGroups() {
+            guard let group = reads.blocked.group(id) else { continue }
             for (_, waiter) in group.waiters {
-                blocked.remove(waiter.requester)
+                reads.blocked.remove(waiter.requester)
                 var options = waiter.options
                 options.minQueryIndex = 0
                 evaluate(group.question.query, options, waiter.context, for: waiter.requester, deadline: nil, at: now)
@@ -230,36 +206,36 @@ extension Server {
     }
 
     private func wakeGroup(_ id: UInt64, at now: Instant) {
-        guard let group = blocked.group(id) else { return }
+        guard let group = reads.blocked.group(id) else { return }
         if group.question.consistent && !raft.isSoleVoter { return verifyGroup(group, at: now) }
         guard let first = group.waiters.first?.value else { return }
         measures.add(.reads(group.waiters.count))
         switch store.evaluate(group.question.query, options: first.options, authorizer: first.context.authorizer) {
         case .failure(let error):
             for (_, waiter) in group.waiters {
-                blocked.remove(waiter.requester)
+                reads.blocked.remove(waiter.requester)
                 finishRead(waiter.requester, .failure(ServerError(error.text)))
             }
         case .success((let result, let index)):
-            evaluations += 1
+            _ = reads.nextEvaluation()
             let answer = answer(result, index, at: now)
             let lookup = group.question.query.measuredLookup(result)
             for (_, waiter) in group.waiters {
                 if answer.meta.index > waiter.options.minQueryIndex {
                     if let lookup { measures.count(lookup) }
-                    blocked.remove(waiter.requester)
+                    reads.blocked.remove(waiter.requester)
                     finishRead(waiter.requester, .success(answer))
                 }
             }
             // Waking ended the group's registration; whoever still waits watches what the answer depends on now.
-            if blocked.group(id) != nil { blocked.watch(id, store.topics(of: group.question.query, options: first.options)) }
+            if reads.blocked.group(id) != nil { reads.blocked.watch(id, store.topics(of: group.question.query, options: first.options)) }
         }
     }
 
     private func verifyGroup(_ group: BlockedQueries.Group, at now: Instant) {
         for (_, waiter) in group.waiters {
-            let deadline = blocked.deadline(of: waiter.requester)
-            blocked.remove(waiter.requester)
+            let deadline = reads.blocked.deadline(of: waiter.requester)
+            reads.blocked.remove(waiter.requester)
             let read = VerifiedRead(
                 requester: waiter.requester, since: now, query: group.question.query, options: waiter.options, context: waiter.context,
                 deadline: deadline)
@@ -273,8 +249,8 @@ extension Server {
 
     /// The time of some waiters is over: they get the present result.
     func expireBlocked(at now: Instant) {
-        while let requester = blocked.expired(at: now) {
-            guard let (question, waiter) = blocked.remove(requester) else { break }
+        while let requester = reads.blocked.expired(at: now) {
+            guard let (question, waiter) = reads.blocked.remove(requester) else { break }
             var options = waiter.options
             options.minQueryIndex = 0
             evaluate(question.query, options, waiter.context, for: requester, deadline: nil, at: now)
@@ -283,8 +259,8 @@ extension Server {
 
     /// The requester went away: nothing it waited for is kept.
     public func cancel(_ requester: Requester) {
-        blocked.remove(requester)
-        snapshotWork.cancel(requester)
+        reads.blocked.remove(requester)
+        snapshots.cancel(requester)
     }
 
     func takeToken() -> UInt64 { consensus.makeToken() }

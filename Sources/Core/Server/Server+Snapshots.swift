@@ -3,18 +3,22 @@
 // Packing and unpacking take as long as the state is large, so they are done a slice at a time, between other events. The state itself is
 // a copy of the store, which costs nothing and does not change any more.
 
-/// The archives that a server is working on.
+/// Owns the archives that a server is working on, and when to go on with them.
 struct SnapshotWork {
     enum Job {
         case save(SnapshotSave)
         case restore(SnapshotRestore)
     }
 
+    /// nil where there are no archives.
+    let tools: (any ArchiveTools)?
     private(set) var jobs: [(requester: Requester, job: Job)] = []
     private var nextAt: Instant?
 
     /// Each holds an archive in memory.
     static let jobsMax = 4
+
+    init(_ tools: (any ArchiveTools)?) { self.tools = tools }
 
     var deadline: Instant? { jobs.isEmpty ? nil : nextAt }
     var isFull: Bool { jobs.count >= Self.jobsMax }
@@ -136,7 +140,8 @@ extension Server {
         default: return refuse(request.unknownOperation)
         }
         let work = ServerWork.operation(operation, options)
-        incoming[id] = IncomingCall(sequence: 0, method: "", work: work)
+        let call = CallRouter.Incoming(sequence: 0, method: "", work: work, source: CallRouter.source(of: address))
+        guard calls.arrived(id, call) else { return refuse(ServerError.rateLimited.text) }
         route(work, config.access.context(token: request.token, source: address), for: .peer(id), giveUpAt: nil, at: now)
     }
 
@@ -164,8 +169,8 @@ extension Server {
         func refuse(_ text: String) {
             finishOperation(requester, .failure(ServerError("Raft error when taking snapshot: " + text)), at: now)
         }
-        guard let archives else { return refuse("there are no archives here") }
-        if snapshotWork.isFull { return refuse("other snapshots are in progress") }
+        guard let archives = snapshots.tools else { return refuse("there are no archives here") }
+        if snapshots.isFull { return refuse("other snapshots are in progress") }
         let lastCommand = state.lastCommand
         guard lastCommand.index > 0, let configuration = raft.configurations.last(where: { $0.index <= raft.commitIndex }) else {
             return refuse("nothing new to snapshot")
@@ -175,7 +180,7 @@ extension Server {
             configuration: configuration.configuration, configurationIndex: configuration.index)
         let seconds = (now.nanoseconds &+ raft.wallClockOffset) / 1_000_000_000
         let save = SnapshotSave(store, meta, self.meta(index: meta.index, at: now), tools: archives, unixSeconds: seconds)
-        snapshotWork.add(.save(save), for: requester, at: now)
+        snapshots.add(.save(save), for: requester, at: now)
     }
 
     // MARK: Restoring
@@ -185,27 +190,27 @@ extension Server {
         func refuse(_ text: String) {
             finishOperation(requester, .failure(ServerError("Raft error when restoring snapshot: " + text)), at: now)
         }
-        guard let archives else { return refuse("there are no archives here") }
-        if snapshotWork.isFull { return refuse("other snapshots are in progress") }
-        snapshotWork.add(.restore(SnapshotRestore(archive, tools: archives)), for: requester, at: now)
+        guard let archives = snapshots.tools else { return refuse("there are no archives here") }
+        if snapshots.isFull { return refuse("other snapshots are in progress") }
+        snapshots.add(.restore(SnapshotRestore(archive, tools: archives)), for: requester, at: now)
     }
 
     /// Does a slice of the work on one archive.
     func workOnSnapshots(at now: Instant) {
-        guard let (requester, job) = snapshotWork.take(at: now) else { return }
+        guard let (requester, job) = snapshots.take(at: now) else { return }
         switch job {
         case .save(let save):
             if let result = save.step() {
                 finishOperation(requester, .success(result), at: now)
             } else {
-                snapshotWork.add(.save(save), for: requester, at: now)
+                snapshots.add(.save(save), for: requester, at: now)
             }
         case .restore(let restoring):
             do throws(ServerError) {
                 if let (state, index) = try restoring.step() {
                     restore(state, index: index, for: requester, at: now)
                 } else {
-                    snapshotWork.add(.restore(restoring), for: requester, at: now)
+                    snapshots.add(.restore(restoring), for: requester, at: now)
                 }
             } catch {
                 finishOperation(requester, .failure(error), at: now)

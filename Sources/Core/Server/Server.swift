@@ -1,17 +1,25 @@
 /// What a server adds to an agent: it takes part in consensus, keeps the replicated state, carries out reads and writes for
 /// whoever asks, and does the leader's duties while it leads.
 ///
-/// Pure: events in, effects and answers out. The parts are in extensions by subject; this file holds the state, the way in
-/// for events, and what happens when entries commit. Spec: behaviour §1-5.
+/// Pure: events in, effects and answers out. A composition: each concern is a part with its own file, state and header, and can be tested without a
+/// server. What is left here, over 500 lines in extensions by subject, is the way of events and work between the parts:
+/// what one of them comes to is an effect, an answer, or work for another. Spec: behaviour §1-5.
 public final class Server {
     let config: AgentConfig
+    var random: Random
+
     var consensus: ConsensusPort
     var state: StateKeeper
-    var random: Random
-    /// Of what this agent asks for itself and its clients (`limits.rpc_rate`); not of what others ask for.
-    var limiter: RateLimiter?
+    var reads = ReadService()
+    var writes = WriteService()
+    var calls: CallRouter
+    let duties: LeaderDuties
+    var pool: ServerPool
+    var bootstrap: ClusterBootstrap
+    var snapshots: SnapshotWork
+    var measures = ServerMeasures()
 
-    /// What has been appended since the owner last took it.
+    // What has been appended since the owner last took it.
     var effects: [ServerEffect] = []
     var answers: [ServerAnswer] = []
     /// Something that readers outside must see has changed since the last `publish`.
@@ -20,91 +28,13 @@ public final class Server {
     private var publishedContact: Instant?
     private static let contactGrain = Duration.milliseconds(50)
 
-    /// Writes under way, by the token of their proposal.
-    var pendingWrites = LookupTable<UInt64, PendingWrite>()
-
-    // Reads and writes that wait for something.
-    var blocked = BlockedQueries()
-    var held = PersistentMap<UInt64, HeldWork>()
-    var heldDeadlines = DeadlineQueue<UInt64>()
-    var verifications = LookupTable<UInt64, [VerifiedRead]>()
-    /// Reads of this batch of events, for which the followers have not been asked yet.
-    var unverified: [VerifiedRead] = []
-    var callCounter = CallCounter(.server)
-    var forwarded = LookupTable<CallID, ForwardedWork>()
-    var retries = PersistentMap<UInt64, (call: ForwardedWork, giveUpAt: Instant, error: ServerError)>()
-    var retryDeadlines = DeadlineQueue<UInt64>()
-    var incoming = LookupTable<CallID, IncomingCall>()
-    /// Operations that the agent carries out.
-    var delegated = LookupTable<UInt64, Requester>()
-    var nextID: UInt64 = 1
-    var evaluations: UInt64 = 0
-
-    // Leadership.
-    let duties: LeaderDuties
-    var measures = ServerMeasures()
-    var lockDelays = LockDelays()
-    var isLeaving = false
-
-    // The pool.
-
-    var pool: ServerPool
-    var bootstrap: ClusterBootstrap
-    /// What this server has asked others for itself.
-    var ownCalls = LookupTable<CallID, (purpose: OwnCall, operation: ServerOperation)>()
-
-    /// Archives being made or read, and when to go on with them.
-    var snapshotWork = SnapshotWork()
-    /// nil where there are no archives.
-    let archives: (any ArchiveTools)?
-
-    /// What another server has asked for.
-    struct IncomingCall {
-        var sequence: UInt64
-        var method: String
-        var work: ServerWork
-        /// Callers from elsewhere get filtered rows; this agent's own clients are served by the renderer.
-        var filter: Filter?
-        var filterError: FilterError?
-    }
-
-    struct HeldWork {
-        var requester: Requester
-        var work: ServerWork
-        var context: RequestContext
-        var error: ServerError
-    }
-
-    struct ForwardedWork {
-        var requester: Requester
-        var work: ServerWork
-        var context: RequestContext
-        /// When the first attempt failed for want of a leader; nil while none has.
-        var giveUpAt: Instant?
-    }
-
-    struct PendingWrite {
-        var requester: Requester
-        var measured: MeasuredWrite?
-        var since: Instant
-    }
-
-    struct VerifiedRead {
-        var requester: Requester
-        var since: Instant
-        var query: ReadQuery
-        var options: QueryOptions
-        var context: RequestContext
-        var deadline: Instant?
-    }
-
     /// Recovers what the disk holds; the state machine catches up as committed entries are delivered.
     public init(
         config: AgentConfig, disk: some Disk, archives: (any ArchiveTools)? = nil, seed: UInt64, at now: Instant
     ) throws(ServerError) {
         self.config = config
-        self.archives = archives
-        limiter = RateLimiter(config, at: now)
+        snapshots = SnapshotWork(archives)
+        calls = CallRouter(config, at: now)
         var random = Random(seed: seed)
         duties = LeaderDuties(config)
         pool = ServerPool(config)
@@ -139,9 +69,9 @@ public final class Server {
         if id.owner == .raft {
             if let measure = measures.raft.answered(id, at: now) { measures.add(measure) }
             drive(.answered(id, bytes), at: now)
-        } else if let work = forwarded.removeValue(forKey: id) {
+        } else if let work = calls.takeForwarded(id) {
             forwardAnswered(work, bytes, at: now)
-        } else if let call = ownCalls.removeValue(forKey: id) {
+        } else if let call = calls.takeOwn(id) {
             ownCallEnded(call, .success(bytes), at: now)
         }
     }
@@ -150,16 +80,16 @@ public final class Server {
         if id.owner == .raft {
             measures.raft.failed(id)
             drive(.callFailed(id, reason), at: now)
-        } else if let work = forwarded.removeValue(forKey: id) {
+        } else if let work = calls.takeForwarded(id) {
             forwardFailed(work, reason, at: now)
-        } else if let call = ownCalls.removeValue(forKey: id) {
+        } else if let call = calls.takeOwn(id) {
             ownCallEnded(call, .failure(ServerError(failedCall: reason)), at: now)
         }
     }
 
     /// Limits that a reload may change.
     public func reload(_ new: AgentConfig, at now: Instant) {
-        limiter = RateLimiter(new, at: now)
+        calls.reload(new, at: now)
         publishes = true
     }
 
@@ -196,16 +126,15 @@ public final class Server {
     }
 
     /// Whether there are writes or reads that wait for `flush`.
-    var isCollecting: Bool { consensus.hasProposals || !unverified.isEmpty }
+    var isCollecting: Bool { consensus.hasProposals || reads.isCollecting }
 
     public var deadline: Instant? {
         var earliest = raft.deadline
-        earliest.bringForward(to: blocked.deadline)
-        earliest.bringForward(to: heldDeadlines.first)
-        earliest.bringForward(to: retryDeadlines.first)
+        earliest.bringForward(to: reads.blocked.deadline)
+        earliest.bringForward(to: calls.deadline)
         earliest.bringForward(to: duties.deadline)
         earliest.bringForward(to: bootstrap.deadline)
-        earliest.bringForward(to: snapshotWork.deadline)
+        earliest.bringForward(to: snapshots.deadline)
         return earliest
     }
 
@@ -221,7 +150,7 @@ public final class Server {
     }
 
     /// How many blocking queries wait.
-    public var blockedCount: Int { blocked.count }
+    public var blockedCount: Int { reads.blocked.count }
 
     /// How long ago the leader, which this server is, heard from each other voter.
     public func followerContacts(at now: Instant) -> [Duration] {
@@ -279,7 +208,7 @@ public final class Server {
                     isSoleVoter: raft.isSoleVoter,
                     knowsLeader: raft.leaderAddress != nil,
                     lastLeaderContact: raft.isLeader ? now : state.isReadable ? raft.lastContact : nil,
-                    limitsCalls: limiter != nil)))
+                    limitsCalls: calls.isLimited)))
     }
 
     /// Whether this server leads, and has taken up its duties.

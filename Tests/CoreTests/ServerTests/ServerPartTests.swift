@@ -147,4 +147,100 @@ import Testing
         let beginsAnew = port.beginPerforming()
         #expect(beginsAnew)
     }
+
+    // MARK: CallRouter
+
+    private func waiting(_ work: ServerWork, _ number: UInt64 = 1) -> WaitingWork {
+        WaitingWork(requester: .client(RequestID(number)), work: work, context: .ownWork, giveUpAt: start + .seconds(7), error: .noLeader)
+    }
+
+    @Test func `work that waits for a leader is bounded in number, and comes out in the order in which it came`() {
+        var queue = WaitingQueue()
+        var kept = 0
+        for number in 0..<UInt64(WaitingQueue.countMax + 10) {
+            if queue.add(waiting(.renew(session: "s", QueryOptions()), number), until: start + .seconds(1)) { kept += 1 }
+        }
+        #expect(kept == WaitingQueue.countMax && queue.count == kept && queue.weight > 0)
+        let early = queue.popDue(at: start), due = queue.popDue(at: start + .seconds(1))
+        #expect(early == nil && due?.requester == .client(RequestID(0)))
+        let all = queue.takeAll()
+        #expect(all.count == kept - 1 && all.first?.requester == .client(RequestID(1)) && queue.weight == 0 && queue.deadline == nil)
+    }
+
+    @Test func `work that waits for a leader is bounded in memory`() {
+        var kv = KVSRequest()
+        (kv.op, kv.dirEnt) = ("set", DirEntry(key: "a"))
+        kv.dirEnt.entry.value = Array(repeating: 7, count: 512 << 10)
+        var queue = WaitingQueue()
+        while queue.add(waiting(.write(.kv(kv))), until: start) {}
+        #expect((32...64).contains(queue.count) && queue.weight <= WaitingQueue.weightMax)
+        let one = queue.popDue(at: start)
+        #expect(one != nil)
+        let again = queue.add(waiting(.write(.kv(kv))), until: start)
+        #expect(again)
+    }
+
+    @Test func `calls of one address are bounded, and those of others go on`() {
+        var router = CallRouter(AgentConfig(), at: start)
+        func call(from address: Address) -> CallRouter.Incoming {
+            CallRouter.Incoming(
+                sequence: 1, method: "Status.Ping", work: .operation(.ping, QueryOptions()), source: CallRouter.source(of: address))
+        }
+        var kept = 0
+        for number in 0..<UInt64(CallRouter.incomingBySourceMax + 10) {
+            if router.arrived(CallID(incoming: number), call(from: "10.0.0.7:\(number % 60_000)")) { kept += 1 }
+        }
+        #expect(kept == CallRouter.incomingBySourceMax)
+        let other = router.arrived(CallID(incoming: 1 << 40), call(from: "[fd00::1]:1"))
+        #expect(other && router.incomingCount == kept + 1)
+        let taken = router.takeIncoming(CallID(incoming: 5)), twice = router.takeIncoming(CallID(incoming: 5))
+        #expect(taken != nil && twice == nil)
+        let next = router.arrived(CallID(incoming: 1 << 41), call(from: "10.0.0.7:9"))
+        #expect(next)
+    }
+
+    // MARK: ReadService and WriteService
+
+    @Test func `a lock is refused while its delay lasts, with a warning`() {
+        var service = WriteService(), random = Random(seed: 1)
+        service.lockDelays.start("a", for: .seconds(10), at: start)
+        var kv = KVSRequest()
+        (kv.op, kv.dirEnt) = ("lock", DirEntry(key: "a"))
+        var request = WriteRequest.kv(kv)
+        let refusal = service.prepare(
+            &request, .ownWork, in: Store(), sessionTTLMin: .seconds(10), random: &random, at: start + .seconds(9))
+        guard case .success(.bool(false))? = refusal?.result else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(refusal?.warning == "Rejecting lock of key due to lock-delay: key=a")
+        let later = service.prepare(
+            &request, .ownWork, in: Store(), sessionTTLMin: .seconds(10), random: &random, at: start + .seconds(11))
+        #expect(later == nil)
+    }
+
+    @Test func `a write ends once, with the time that it took`() throws {
+        var service = WriteService()
+        service.began(7, .deregister(DeregisterRequest()), for: .client(RequestID(1)), at: start)
+        service.began(8, .deregister(DeregisterRequest()), for: .duty(1), at: start)
+        let ended = service.ended(7, at: start + .milliseconds(3))
+        let first = try #require(ended)
+        #expect(first.requester == .client(RequestID(1)) && first.measure == .write(.deregister, .milliseconds(3)))
+        let again = service.ended(7, at: start), own = service.ended(8, at: start)
+        #expect(again == nil && own?.requester == .duty(1) && own?.measure == nil)
+    }
+
+    @Test func `a read that knows the present index waits until its deadline`() {
+        let service = ReadService()
+        let query = ReadQuery.session(.get(id: "adf4238a-882b-9ddc-4a9d-5b6758e4159e"))
+        func waits(_ index: UInt64, deadline: Instant?) -> Bool {
+            var options = QueryOptions()
+            options.minQueryIndex = index
+            let outcome = service.outcome(of: query, options, .ownWork, in: Store(), deadline: deadline, at: start + .seconds(5))
+            if case .waits = outcome { return true }
+            return false
+        }
+        #expect(!waits(0, deadline: nil) && waits(1, deadline: nil) && waits(1, deadline: start + .seconds(6)))
+        #expect(!waits(1, deadline: start + .seconds(5)))
+    }
 }

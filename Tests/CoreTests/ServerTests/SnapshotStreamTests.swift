@@ -53,7 +53,7 @@ import Testing
                 #expect(meta.index <= server.appliedIndex && found == state(of: server.store))
             }
         }
-        #expect(cluster.names.allSatisfy { cluster.server($0).snapshotWork.jobs.isEmpty && cluster.server($0).incoming.isEmpty })
+        #expect(cluster.names.allSatisfy { cluster.server($0).snapshots.jobs.isEmpty && cluster.server($0).calls.incomingCount == 0 })
     }
 
     @Test func `an archive is restored everywhere, from whatever server it is brought to`() throws {
@@ -185,7 +185,7 @@ import Testing
             stream(request.encoded, to: server, at: cluster.now)?.error
                 == "Raft error when restoring snapshot: other snapshots are in progress")
         cluster.run(for: .seconds(1))
-        #expect(server.snapshotWork.jobs.isEmpty)
+        #expect(server.snapshots.jobs.isEmpty)
     }
 
     @Test(arguments: 0..<24) func `a leader that dies while it restores leaves the old state or the new one`(step: Int) throws {

@@ -25,6 +25,7 @@ final class LeaderDuties {
     /// In the order in which they begin and are woken. What autopilot is configured with comes before the registration of members.
     private let list: [any LeaderDuty]
     private var writes = LookupTable<UInt64, PendingWrite>()
+    private var nextWrite: UInt64 = 1
 
     init(_ config: AgentConfig) {
         coordinates = CoordinateWriting(config)
@@ -98,9 +99,12 @@ final class LeaderDuties {
 
     // MARK: Writes
 
-    /// A write is proposed; its outcome is told under that number.
-    func add(_ id: UInt64, _ request: WriteRequest, for duty: any LeaderDuty, at now: Instant) {
-        writes[id] = PendingWrite(duty: duty, request: request, since: now)
+    /// A write is proposed. Returns the number under which its outcome is to be told.
+    func add(_ request: WriteRequest, for duty: any LeaderDuty, at now: Instant) -> UInt64 {
+        let number = nextWrite
+        nextWrite += 1
+        writes[number] = PendingWrite(duty: duty, request: request, since: now)
+        return number
     }
 
     func written(_ id: UInt64, _ result: Result<ApplyResult, ServerError>, _ leader: any LeadingServer, at now: Instant) {

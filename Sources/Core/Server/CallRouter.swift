@@ -1,0 +1,117 @@
+/// Keeps track of calls (rpc-raft-wire §2.5, §3). Owns what others have asked of this server and how much they may, what it has the leader carry
+/// out or its agent, what waits for a leader, what it has asked others for itself, and the limit of what its own agent may ask.
+struct CallRouter {
+    /// What another server, or an agent without a server of its own, has asked for.
+    struct Incoming {
+        var sequence: UInt64
+        var method: String
+        var work: ServerWork
+        /// Where the call came from, without port.
+        var source: String
+        /// Callers from elsewhere get filtered rows; this agent's own clients are served by the renderer.
+        var filter: Filter?
+        var filterError: FilterError?
+    }
+
+    /// What the leader was asked to carry out.
+    struct Forwarded {
+        var requester: Requester
+        var work: ServerWork
+        var context: RequestContext
+        /// When the first attempt failed for want of a leader; nil while none has.
+        var giveUpAt: Instant?
+    }
+
+    /// What this server has asked another one for itself.
+    struct Own {
+        var purpose: OwnCall
+        var operation: ServerOperation
+    }
+
+    /// Work that waits until there is a leader.
+    var held = WaitingQueue()
+    /// Work whose call failed, to be tried again.
+    var retries = WaitingQueue()
+    /// This server leaves: it takes no more work.
+    var isClosed = false
+
+    private var limiter: RateLimiter?
+    private var counter = CallCounter(.server)
+    private var incoming = LookupTable<CallID, Incoming>()
+    private var incomingBySource = LookupTable<String, Int>()
+    private var forwarded = LookupTable<CallID, Forwarded>()
+    private var own = LookupTable<CallID, Own>()
+    /// Operations that the agent carries out, by token.
+    private var delegated = LookupTable<UInt64, Requester>()
+
+    /// Calls that may be under way at once, of everybody and of one address; most of them are blocking queries. Nobody tells when a caller
+    /// has gone, so that those of the gone count until they are answered.
+    static let incomingMax = 131_072
+    static let incomingBySourceMax = 32_768
+
+    /// Without port. An IPv4 address costs no allocation.
+    static func source(of address: Address) -> String {
+        guard let colon = address.utf8.lastIndex(of: UInt8(ascii: ":")) else { return address }
+        return String(address[..<colon])
+    }
+
+    init(_ config: AgentConfig, at now: Instant) { limiter = RateLimiter(config, at: now) }
+
+    var deadline: Instant? {
+        var earliest = held.deadline
+        earliest.bringForward(to: retries.deadline)
+        return earliest
+    }
+
+    // MARK: The agent's own limit (`limits.rpc_rate`)
+
+    var isLimited: Bool { limiter != nil }
+
+    /// Whether this agent may ask for something more, for itself or its clients.
+    mutating func allows(at now: Instant) -> Bool { limiter?.allows(at: now) ?? true }
+
+    mutating func reload(_ config: AgentConfig, at now: Instant) { limiter = RateLimiter(config, at: now) }
+
+    // MARK: From others
+
+    var incomingCount: Int { incoming.count }
+
+    /// Returns false when too many calls are under way: this one is not kept.
+    mutating func arrived(_ id: CallID, _ call: Incoming) -> Bool {
+        let known = incomingBySource[call.source] ?? 0
+        guard incoming.count < Self.incomingMax, known < Self.incomingBySourceMax else { return false }
+        incomingBySource[call.source] = known + 1
+        incoming[id] = call
+        return true
+    }
+
+    /// The call is answered now.
+    mutating func takeIncoming(_ id: CallID) -> Incoming? {
+        guard let call = incoming.removeValue(forKey: id) else { return nil }
+        let left = (incomingBySource[call.source] ?? 1) - 1
+        incomingBySource[call.source] = left > 0 ? left : nil
+        return call
+    }
+
+    // MARK: To others
+
+    mutating func forward(_ id: CallID, _ call: Forwarded) { forwarded[id] = call }
+    mutating func takeForwarded(_ id: CallID) -> Forwarded? { forwarded.removeValue(forKey: id) }
+
+    mutating func nextID() -> CallID { counter.next() }
+
+    mutating func ask(_ id: CallID, _ call: Own) { own[id] = call }
+    mutating func takeOwn(_ id: CallID) -> Own? { own.removeValue(forKey: id) }
+
+    // MARK: To the agent
+
+    mutating func delegate(_ token: UInt64, for requester: Requester) { delegated[token] = requester }
+    mutating func takeDelegated(_ token: UInt64) -> Requester? { delegated.removeValue(forKey: token) }
+}
+
+/// Why a server asks another one for itself.
+enum OwnCall {
+    case peers(BootstrapQuestion)
+    /// How that server's log stands; the number tells the round of autopilot.
+    case statistics(id: String, round: UInt64)
+}

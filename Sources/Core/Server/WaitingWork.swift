@@ -1,0 +1,70 @@
+/// Work that waits for a leader.
+struct WaitingWork {
+    var requester: Requester
+    var work: ServerWork
+    var context: RequestContext
+    /// From when on it is not tried any more.
+    var giveUpAt: Instant
+    /// What it is answered with then.
+    var error: ServerError
+}
+
+/// Owns work that waits, in the order in which it came, each piece with a deadline. Bounded in number and memory: callers without a leader
+/// send more all the time.
+struct WaitingQueue {
+    private var items = PersistentMap<UInt64, (work: WaitingWork, weight: Int)>()
+    private var deadlines = DeadlineQueue<UInt64>()
+    private var nextID: UInt64 = 1
+    /// About how many bytes the work takes.
+    private(set) var weight = 0
+
+    static let countMax = 16_384
+    static let weightMax = 64 << 20
+
+    var count: Int { items.count }
+    var deadline: Instant? { deadlines.first }
+
+    /// Returns false, and keeps nothing, when there is no room.
+    mutating func add(_ work: WaitingWork, until deadline: Instant) -> Bool {
+        guard items.count < Self.countMax else { return false }
+        let added = work.work.weight
+        guard weight + added <= Self.weightMax else { return false }
+        weight += added
+        items[nextID] = (work, added)
+        deadlines[nextID] = deadline
+        nextID += 1
+        return true
+    }
+
+    /// The next work whose deadline has come.
+    mutating func popDue(at now: Instant) -> WaitingWork? {
+        guard let id = deadlines.popExpired(at: now), let item = items.removeValue(forKey: id) else { return nil }
+        weight -= item.weight
+        return item.work
+    }
+
+    /// Everything, in the order in which it came.
+    mutating func takeAll() -> [WaitingWork] {
+        if items.isEmpty { return [] }
+        let all = items.map { $0.value.work }
+        items.removeAll()
+        deadlines.removeAll()
+        weight = 0
+        return all
+    }
+}
+
+extension ServerWork {
+    /// About how many bytes it takes while it waits. Costs an encoding, which only work without a leader pays.
+    fileprivate var weight: Int {
+        let base = 1_024
+        switch self {
+        case .read, .renew: return base
+        case .write(let request): return base + 2 * request.logCommand.count
+        case .operation(.restoreSnapshot(let archive), _): return base + archive.count
+        case .operation(.restore(let state, _), _): return base + state.count
+        case .operation(.fireEvent(_, let payload), _): return base + payload.count
+        case .operation: return base
+        }
+    }
+}
