@@ -10,18 +10,10 @@ public final class Agent: AgentMachine {
     let router: Router
     let context: APIContext
     let local: LocalState
-    /// Everybody in the datacenter, and the servers of all datacenters; nil where the agent is in no such pool.
-    private(set) var lan: Pool?
-    private(set) var wan: Pool?
-    /// By name; kept on servers.
-    var lanMembers = SortedMap<String, Member>()
-    /// When to look for servers that are not in the WAN pool yet.
-    var floodAt: Instant?
-    /// nil for an agent without gossip.
-    var coordinateUpload: CoordinateUpload?
-    var events = EventLog()
+    var membership: GossipMembership
+    var lan: Pool? { membership.lan }
+    var wan: Pool? { membership.wan }
     var telemetry: Telemetry
-    var keyWork = LookupTable<UInt64, KeyWork>()
     var lifecycle: Lifecycle
     /// What starting has come to; given out with the first batch.
     var startEffects: [AgentEffect] = []
@@ -78,6 +70,7 @@ public final class Agent: AgentMachine {
         context = APIContext(from: config)
         router = Router(context)
         questions = QuestionBroker(config)
+        membership = GossipMembership(config)
         lifecycle = Lifecycle(
             startJoins: config.gossips ? (config.startJoinLAN.isEmpty ? [] : [.lan]) + (config.startJoinWAN.isEmpty ? [] : [.wan]) : [])
         backend =
@@ -88,10 +81,11 @@ public final class Agent: AgentMachine {
         self.random = random
         try loadLocalState(from: disk, at: now)
         if config.gossips {
-            lan = try makePool(.lan, disk, cipher, seed: self.random.next(), at: now)
-            if config.server, config.serfWANPort > 0 { wan = try makePool(.wan, disk, cipher, seed: self.random.next(), at: now) }
-            if wan != nil { floodAt = now + Self.floodInterval }
-            coordinateUpload = CoordinateUpload(config, members: 1, at: now, &self.random)
+            membership.add(try makePool(.lan, disk, cipher, seed: self.random.next(), at: now), at: now)
+            if config.server, config.serfWANPort > 0 {
+                membership.add(try makePool(.wan, disk, cipher, seed: self.random.next(), at: now), at: now)
+            }
+            membership.coordinateUpload = CoordinateUpload(config, members: 1, at: now, &self.random)
         }
         local.handle(.startSyncing, at: now, into: &localEffects)
         var effects: [AgentEffect] = []
@@ -135,9 +129,9 @@ public final class Agent: AgentMachine {
             local.handle(.wake, at: now, into: &localEffects)
             lan?.wake(at: now, into: &effects)
             wan?.wake(at: now, into: &effects)
-            if let floodAt, floodAt <= now { flood(at: now, into: &effects) }
+            if let due = membership.floodAt, due <= now { membership.flood(isLeaving: isLeaving, at: now, into: &effects) }
             uploadCoordinate(at: now)
-            for answer in events.expire(at: now) { respond(answer, into: &effects) }
+            for answer in membership.events.expire(at: now) { respond(answer, into: &effects) }
             exitIfDue(at: now, into: &effects)
         case .leave: leave(at: now, into: &effects)
         case .reload(let config): reload(config, at: now, into: &effects)
@@ -169,9 +163,7 @@ public final class Agent: AgentMachine {
 
     public var deadline: Instant? {
         var earliest = backend.deadline
-        for other in [
-            local.deadline, lan?.deadline, wan?.deadline, floodAt, coordinateUpload?.deadline, events.deadline, lifecycle.deadline,
-        ] {
+        for other in [local.deadline, membership.deadline, lifecycle.deadline] {
             earliest.bringForward(to: other)
         }
         return startEffects.isEmpty ? earliest : .zero
@@ -331,7 +323,7 @@ public final class Agent: AgentMachine {
         }
         switch request {
         case .local: local.handle(.cancelled(id), at: now, into: &localEffects)
-        case .pool: events.cancel(id)
+        case .pool: membership.events.cancel(id)
         case .log:
             telemetry.followers.remove(id)
         default: backend.cancel(.client(id))

@@ -47,7 +47,7 @@ struct CoordinateUpload {
 extension Agent {
     /// Tells the servers where this node is, if it is time and all of them understand it.
     func uploadCoordinate(at now: Instant) {
-        guard let lan, coordinateUpload?.isDue(at: now, members: lan.serf.memberCount, &random) == true, !isLeaving,
+        guard let lan, membership.coordinateUpload?.isDue(at: now, members: lan.serf.memberCount, &random) == true, !isLeaving,
             CoordinateUpload.isUnderstood(by: lan.serf.members)
         else { return }
         var options = QueryOptions()

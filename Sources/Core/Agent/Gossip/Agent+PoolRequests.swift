@@ -15,10 +15,10 @@ extension Agent {
             pending[id] = .pool
             pool.join(address, for: id, at: now, into: &effects)
         case .forceLeave(let node, let prune):
-            guard lan?.serf.member(named: node) != nil || node == config.nodeName else {
+            guard membership.knows(node) else {
                 return effects.append(.respond(id, finished(AgentRenderer.unknownMember(node))))
             }
-            forceLeave(node, prune: prune, at: now, into: &effects)
+            membership.forceLeave(node, prune: prune, at: now, into: &effects)
             effects.append(.respond(id, finished(AgentRenderer.done())))
         case .fireEvent(var message, let options):
             message.id = random.uuid()
@@ -31,7 +31,7 @@ extension Agent {
             backend.execute(.operation(operation, options), caller, for: .client(id), at: now)
         case .events(let name, let index, let wait):
             pending[id] = .pool
-            if let answer = events.list(id, caller.authorizer, name: name, index: index, wait: wait, pretty: pretty, at: now) {
+            if let answer = membership.events.list(id, caller.authorizer, name: name, index: index, wait: wait, pretty: pretty, at: now) {
                 respond(answer, into: &effects)
             }
         default: preconditionFailure("no request for the pools")
