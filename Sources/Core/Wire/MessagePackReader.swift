@@ -168,7 +168,7 @@ public struct MessagePackReader: Sendable {
     }
 
     @inline(__always)
-    private mutating func take(_ count: UInt64) throws(MessagePackError) -> ArraySlice<UInt8> {
+    private mutating func readSlice(_ count: UInt64) throws(MessagePackError) -> ArraySlice<UInt8> {
         let start = position
         try advance(count)
         return buffer[start..<position]
@@ -275,7 +275,7 @@ public struct MessagePackReader: Sendable {
     /// The bytes of a text or byte string where they stand in the input; nil for nil.
     public mutating func rawSlice() throws(MessagePackError) -> ArraySlice<UInt8>? {
         guard let length = try rawLength() else { return nil }
-        return try take(length)
+        return try readSlice(length)
     }
 
     /// Empty for nil; invalid UTF-8 is repaired.

@@ -39,7 +39,7 @@ public struct MessagePackScanner: Sendable {
                 length = length << 8 | Int(bytes[at])
                 at += 1
                 width -= 1
-                if width == 0 { take() }
+                if width == 0 { finishLength() }
             }
             if raw + values > sizeMax { throw .invalid("message is too large") }
             if raw > 0 { continue }
@@ -52,7 +52,7 @@ public struct MessagePackScanner: Sendable {
     }
 
     /// The length is complete.
-    private mutating func take() {
+    private mutating func finishLength() {
         switch unit {
         case .bytes: raw = length
         case .typedBytes: raw = length + 1

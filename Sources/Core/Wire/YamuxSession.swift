@@ -102,7 +102,7 @@ public struct YamuxSession: Sendable {
                     if let event = try end(payloadStream) { return event }
                 }
                 guard let header = try readHeader(input, &at) else { return nil }
-                if let event = try take(header) { return event }
+                if let event = try receive(header) { return event }
             } catch {
                 throw fail(error)
             }
@@ -131,15 +131,15 @@ public struct YamuxSession: Sendable {
         return error
     }
 
-    private mutating func take(_ header: Yamux.Header) throws(YamuxError) -> Event? {
+    private mutating func receive(_ header: Yamux.Header) throws(YamuxError) -> Event? {
         switch header.kind {
-        case .ping: takePing(header)
+        case .ping: receivePing(header)
         case .goAway:
             guard header.length == Yamux.GoAwayCode.normal.rawValue else { throw .goneAway(header.length) }
             isPeerGoingAway = true
         case .windowUpdate, .data:
             let isNew = header.flags.contains(.synchronize) ? try open(header.stream) : false
-            let event = header.kind == .data ? try takeData(header) : try takeUpdate(header)
+            let event = header.kind == .data ? try receiveData(header) : try receiveUpdate(header)
             guard isNew else { return event }
             followUp = event
             return .opened(header.stream)
@@ -147,7 +147,7 @@ public struct YamuxSession: Sendable {
         return nil
     }
 
-    private mutating func takePing(_ header: Yamux.Header) {
+    private mutating func receivePing(_ header: Yamux.Header) {
         if header.flags.contains(.synchronize) {
             write(Yamux.Header(.ping, .acknowledge, length: header.length))
         } else if header.flags.contains(.acknowledge), header.length == pingID &- 1 {
@@ -167,9 +167,9 @@ public struct YamuxSession: Sendable {
         return true
     }
 
-    private mutating func takeUpdate(_ header: Yamux.Header) throws(YamuxError) -> Event? {
+    private mutating func receiveUpdate(_ header: Yamux.Header) throws(YamuxError) -> Event? {
         guard streams.contains(header.stream) else { return nil }
-        if let event = takeFlags(header) { return event }
+        if let event = receiveFlags(header) { return event }
         if header.length > 0 {
             let room = Int(UInt32.max) - (streams[header.stream]?.sendWindow ?? 0)
             streams[header.stream]?.sendWindow += min(Int(header.length), room)
@@ -178,11 +178,11 @@ public struct YamuxSession: Sendable {
         return header.flags.contains(.finish) ? try end(header.stream) : nil
     }
 
-    private mutating func takeData(_ header: Yamux.Header) throws(YamuxError) -> Event? {
+    private mutating func receiveData(_ header: Yamux.Header) throws(YamuxError) -> Event? {
         payloadStream = header.stream
         payloadLeft = Int(header.length)
         guard let stream = streams[header.stream] else { return nil }
-        if let event = takeFlags(header) { return event }
+        if let event = receiveFlags(header) { return event }
         if payloadLeft > stream.receiveWindow { throw .windowExceeded }
         if stream.isPeerDone, payloadLeft > 0 { throw .unexpectedFlag }
         streams[header.stream]?.receiveWindow -= payloadLeft
@@ -192,7 +192,7 @@ public struct YamuxSession: Sendable {
     }
 
     /// Acknowledgement and reset.
-    private mutating func takeFlags(_ header: Yamux.Header) -> Event? {
+    private mutating func receiveFlags(_ header: Yamux.Header) -> Event? {
         if header.flags.contains(.acknowledge), streams[header.stream]?.isAcknowledged == false {
             streams[header.stream]?.isAcknowledged = true
             unacknowledged -= 1

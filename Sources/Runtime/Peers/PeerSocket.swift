@@ -137,7 +137,7 @@ final class PeerSocket: EventSource {
             if count > 0 {
                 // Less than was asked for: nothing is left. If the peer is done, the end is, and no event will tell.
                 if count < buffer.count, !isPeerDone { isReadable = false }
-                take(UnsafeRawBufferPointer(rebasing: buffer[..<count]).assumingMemoryBound(to: UInt8.self))
+                received(UnsafeRawBufferPointer(rebasing: buffer[..<count]).assumingMemoryBound(to: UInt8.self))
             } else if count < 0, errno == EAGAIN {
                 isReadable = false
             } else {
@@ -146,7 +146,7 @@ final class PeerSocket: EventSource {
         }
     }
 
-    private func take(_ input: UnsafeBufferPointer<UInt8>) {
+    private func received(_ input: UnsafeBufferPointer<UInt8>) {
         switch side {
         case .dialed(let id):
             transport.tellPool { pool, effects in pool.received(id, input.span, at: transport.now, into: &effects) }

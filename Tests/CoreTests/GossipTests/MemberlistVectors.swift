@@ -34,7 +34,7 @@ enum StreamPrefix: Equatable {
         var assembler = MessageAssembler(.gossip, .server)
         var end = 0
         do {
-            let message = try assembler.take(bytes.span, &end)
+            let message = try assembler.assemble(bytes.span, &end)
             self = message == nil ? .needsMore : .complete(end)
         } catch {
             self = .malformed

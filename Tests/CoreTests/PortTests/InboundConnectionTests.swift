@@ -67,7 +67,7 @@ import Testing
             for start in stride(from: 0, to: all.count, by: cut) {
                 let piece = Array(all[start..<min(all.count, start + cut)])
                 var at = 0
-                while at < piece.count { if let message = try assembler.take(piece.span, &at) { found.append(message) } }
+                while at < piece.count { if let message = try assembler.assemble(piece.span, &at) { found.append(message) } }
             }
             #expect(found == answers)
         }

@@ -8,7 +8,7 @@
 /// not wait for it), timers run only while there is something to do, answers to our own queries do not go through the network, a torn
 /// last line of the snapshot is cut off, and answers about keys wait for the keyring file.
 public final class Serf {
-    /// Stages of the own departure (gossip §12.9).
+    /// Stages of this member's departure (gossip §12.9).
     enum Departure {
         case none
         /// The intent is being told.

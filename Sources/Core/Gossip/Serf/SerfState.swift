@@ -1,7 +1,7 @@
 /// What Serf knows and decides (gossip §12), riding on the memberlist whose delegate it is. What it wants done it leaves in `output`
 /// and `requests`, from where `Serf` takes it.
 struct SerfState {
-    /// Where the own membership stands.
+    /// Where this member's membership stands.
     enum Lifecycle {
         case alive, leaving, left, shutdown
     }

@@ -15,7 +15,7 @@ final class SequenceCaller {
     func receive(_ input: Span<UInt8>, _ at: inout Int, into results: inout [(CallID, CallResult)]) throws(PortError) {
         while at < input.count {
             guard first < calls.count else { throw PortError("unexpected answer") }
-            guard let bytes = try assembler.take(input, &at) else { return }
+            guard let bytes = try assembler.assemble(input, &at) else { return }
             results.append((calls[first], .answered(bytes)))
             first += 1
             if first == calls.count {
@@ -44,7 +44,7 @@ final class GossipCaller {
         var at = 0
         var answer: [UInt8]
         do throws(PortError) {
-            guard let bytes = try assembler.take(input, &at) else { return }
+            guard let bytes = try assembler.assemble(input, &at) else { return }
             answer = bytes
         } catch {
             // What is wrong with it is for the caller to say.
@@ -141,7 +141,7 @@ final class MuxCaller {
                 case .opened(let id): session.reset(id)
                 case .data(let id, let range):
                     session.consumed(id, range.count)
-                    take(input.extracting(range), of: id, into: &results)
+                    receiveData(input.extracting(range), of: id, into: &results)
                 case .ended(let id): lose(id, into: &results)
                 case .reset(let id): lose(id, into: &results)
                 }
@@ -152,13 +152,13 @@ final class MuxCaller {
         if !held.isEmpty { startHeld() }
     }
 
-    private func take(_ input: Span<UInt8>, of id: UInt32, into results: inout [(CallID, CallResult)]) {
+    private func receiveData(_ input: Span<UInt8>, of id: UInt32, into results: inout [(CallID, CallResult)]) {
         var at = 0
         var message: [UInt8]?
         var failure: PortError?
         let isKnown = streams.update(id) { stream in
             assemblySize -= stream.assembler.partial.count
-            do throws(PortError) { message = try stream.assembler.take(input, &at) } catch { failure = error }
+            do throws(PortError) { message = try stream.assembler.assemble(input, &at) } catch { failure = error }
             assemblySize += stream.assembler.partial.count
         }
         if assemblySize > limits.assemblySizeMax { failure = PortError("too many unfinished messages") }

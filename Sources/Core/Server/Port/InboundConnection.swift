@@ -196,7 +196,7 @@ public final class InboundConnection {
                 }
             case .mux(let server): server.reply(serial, bytes, at: now, into: &calls)
             case .whole(let server):
-                guard server.takeReply(serial) else { return }
+                guard server.acceptReply(serial) else { return }
                 ownOutput.append(bytes)
                 end = .afterOutput
             }
@@ -212,7 +212,7 @@ public final class InboundConnection {
         case .unknown: return
         case .mux(let server): return server.refuse(serial)
         case .sequence(let server): _ = server.refuse(serial)
-        case .whole(let server): _ = server.takeReply(serial)
+        case .whole(let server): _ = server.acceptReply(serial)
         }
         end = .now("")
     }

@@ -52,7 +52,7 @@ struct MessageAssembler {
     }
 
     /// Reads from `at` on; the message if it ends in this piece, right before `at`.
-    mutating func take(_ input: Span<UInt8>, _ at: inout Int) throws(PortError) -> [UInt8]? {
+    mutating func assemble(_ input: Span<UInt8>, _ at: inout Int) throws(PortError) -> [UInt8]? {
         let start = at
         while true {
             switch phase {
@@ -72,7 +72,7 @@ struct MessageAssembler {
                 } else {
                     _ = keep(input, start, at)
                     try readHeader()
-                    return try take(input, &at)
+                    return try assemble(input, &at)
                 }
             case .length:
                 while partial.count + at - start < 5 {

@@ -48,7 +48,7 @@ final class MuxServer {
             while let event = try session.next(input, &at) {
                 switch event {
                 case .opened(let id): streams[id] = Stream(assembler: MessageAssembler(.rpc, limits))
-                case .data(let id, let range): take(input.extracting(range), of: id, at: now, into: &calls)
+                case .data(let id, let range): receiveData(input.extracting(range), of: id, at: now, into: &calls)
                 case .ended(let id): ended(id)
                 case .reset(let id): forget(id)
                 }
@@ -58,7 +58,7 @@ final class MuxServer {
         }
     }
 
-    private func take(_ input: Span<UInt8>, of id: UInt32, at now: Instant, into calls: inout [InboundCall]) {
+    private func receiveData(_ input: Span<UInt8>, of id: UInt32, at now: Instant, into calls: inout [InboundCall]) {
         guard var stream = streams.removeValue(forKey: id) else { return session.consumed(id, input.count) }
         // Six would be the first byte of an area's gossip (§1.1).
         if !stream.hasBegun, input[0] == 6 {
@@ -77,7 +77,7 @@ final class MuxServer {
         var at = 0
         var message: [UInt8]?
         do throws(PortError) {
-            message = try stream.assembler.take(input, &at)
+            message = try stream.assembler.assemble(input, &at)
         } catch {
             // As the reference: nothing is answered to what cannot be read.
             assemblySize -= before
@@ -160,7 +160,7 @@ final class MuxServer {
             streams[id] = stream
         }
         if backlog.isEmpty { return }
-        take(backlog.span, of: id, at: now, into: &calls)
+        receiveData(backlog.span, of: id, at: now, into: &calls)
         if streams[id]?.isPeerDone == true { ended(id) }
     }
 

@@ -11,7 +11,7 @@ final class PeerLinks {
 
     init(_ address: Address) { self.address = address }
 
-    func takeFreeRaft() -> OutboundConnection? { freeRaft.popLast() }
+    func popFreeRaft() -> OutboundConnection? { freeRaft.popLast() }
 
     /// False when there are enough.
     func keepRaft(_ connection: OutboundConnection, max: Int) -> Bool {

@@ -57,7 +57,7 @@ public final class PeerPool {
         case .rpc: connection = shared(&peer.mux, .mux, peer, at: now, &effects)
         case .raft where Self.isAppend(bytes): connection = shared(&peer.appends, .appends, peer, at: now, &effects)
         case .raft:
-            if let free = peer.takeFreeRaft() {
+            if let free = peer.popFreeRaft() {
                 connection = free
             } else if peer.raftCount < limits.raftConnectionsMax {
                 peer.raftCount += 1

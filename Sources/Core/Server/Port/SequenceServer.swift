@@ -43,7 +43,7 @@ final class SequenceServer {
                 at = input.count
                 return
             }
-            guard let bytes = try assembler.take(input, &at) else { return }
+            guard let bytes = try assembler.assemble(input, &at) else { return }
             guard source.beginCall() else { throw PortError("too many calls") }
             since = now
             calls.append(InboundCall(serial: firstSerial &+ UInt32(answers.count), channel: channel, bytes: bytes))
@@ -140,7 +140,7 @@ final class WholeServer {
         }
         var message: [UInt8]?
         do throws(PortError) {
-            message = try assembler?.take(input, &at)
+            message = try assembler?.assemble(input, &at)
         } catch {
             // What is wrong with it is for the receiver to say, who may answer.
             var broken = assembler?.partial ?? []
@@ -185,7 +185,7 @@ final class WholeServer {
     }
 
     /// False for a call that has been answered, or never was.
-    func takeReply(_ serial: UInt32) -> Bool {
+    func acceptReply(_ serial: UInt32) -> Bool {
         guard state == .asked, serial == 0 else { return false }
         state = .answered
         askedSize = 0
