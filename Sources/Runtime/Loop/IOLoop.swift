@@ -68,8 +68,8 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
     /// More messages than this are left to the poller, so that several loops can write at the same time.
     static let inlineMessagesMax = 64
     static let sweepInterval = Duration.seconds(1)
-    /// Shares given out in a turn, so that what is new waits for no more than a few milliseconds of what is large.
-    static let sharesPerTurnMax = 16
+    /// How long shares are given out in a turn: what is new waits for no more than this, and the share that is under way, of what is large.
+    static let sharesTimeMax = Duration.milliseconds(2)
 
     init(index: Int, shared: SharedState, frontEnd: any RequestFrontEnd) throws(SystemError) {
         self.index = index
@@ -112,9 +112,16 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
 
     private func resumeUnfinished() {
         if unfinished.isEmpty { return }
-        let connections = unfinished.prefix(Self.sharesPerTurnMax)
-        unfinished.removeFirst(connections.count)
-        for connection in connections { connection.resume() }
+        var connections = unfinished
+        unfinished = []
+        let end = SystemClock.now() + Self.sharesTimeMax
+        var given = 0
+        repeat {
+            connections[given].resume()
+            given += 1
+        } while given < connections.count && SystemClock.now() < end
+        connections.removeFirst(given)
+        unfinished.insert(contentsOf: connections, at: 0)
     }
 
     /// Too many bytes wait for clients to take them: closes connections, those first whose client has taken nothing for the longest.
