@@ -18,26 +18,31 @@ public enum GoQuote {
             case quote, "\\":
                 out.unicodeScalars.append("\\")
                 out.unicodeScalars.append(scalar)
-            case "\u{07}": out += "\\a"
-            case "\u{08}": out += "\\b"
-            case "\u{0C}": out += "\\f"
-            case "\n": out += "\\n"
-            case "\r": out += "\\r"
-            case "\t": out += "\\t"
-            case "\u{0B}": out += "\\v"
-            default:
-                if isPrintable(scalar) {
-                    out.unicodeScalars.append(scalar)
-                } else if scalar.value < 0x80 {
-                    out += "\\x" + hex(scalar.value, digits: 2)
-                } else if scalar.value < 0x10000 {
-                    out += "\\u" + hex(scalar.value, digits: 4)
-                } else {
-                    out += "\\U" + hex(scalar.value, digits: 8)
-                }
+            default: if isPrintable(scalar) { out.unicodeScalars.append(scalar) } else { out += escaped(scalar) }
             }
         }
         return out
+    }
+
+    /// The escape of something that cannot be printed.
+    static func escaped(_ scalar: Unicode.Scalar) -> String {
+        switch scalar {
+        case "\u{07}": "\\a"
+        case "\u{08}": "\\b"
+        case "\u{0C}": "\\f"
+        case "\n": "\\n"
+        case "\r": "\\r"
+        case "\t": "\\t"
+        case "\u{0B}": "\\v"
+        default:
+            if scalar.value < 0x80 {
+                "\\x" + hex(scalar.value, digits: 2)
+            } else if scalar.value < 0x10000 {
+                "\\u" + hex(scalar.value, digits: 4)
+            } else {
+                "\\U" + hex(scalar.value, digits: 8)
+            }
+        }
     }
 
     private static func hex(_ value: UInt32, digits: Int) -> String {

@@ -83,9 +83,10 @@ public enum LogText {
     ///
     /// Errors are lists with an error a line. Since some of them tell what a client or another agent has said, a line break is kept only
     /// where the next line cannot be taken for one of the log's own: where it is empty or begins with a tab or the quote that ends a value.
+    /// What else cannot be printed is escaped as Go's `%q` does: a terminal would take it for commands.
     public static func append(_ message: String, to out: inout [UInt8]) {
         var breaks = 0
-        for byte in message.utf8 {
+        for byte in printable(message).utf8 {
             if byte == 0x0A {
                 breaks += 1
                 continue
@@ -96,5 +97,21 @@ public enum LogText {
             out.append(byte == 0x0D ? 0x20 : byte)
         }
         out.append(contentsOf: repeatElement(0x0A, count: breaks))
+    }
+
+    private static func isBreak(_ value: UInt32) -> Bool { value == 0x0A || value == 0x0D || value == 0x09 }
+
+    /// The text with escapes for what cannot be printed, but for tabs and line breaks.
+    private static func printable(_ text: String) -> String {
+        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F || isBreak(UInt32($0)) }) { return text }
+        var out = ""
+        for scalar in text.unicodeScalars {
+            if isBreak(scalar.value) || GoQuote.isPrintable(scalar) {
+                out.unicodeScalars.append(scalar)
+            } else {
+                out += GoQuote.escaped(scalar)
+            }
+        }
+        return out
     }
 }

@@ -130,6 +130,22 @@ import Testing
         #expect(shown("a\r\n2026\r") == "a  2026 ")
     }
 
+    @Test func `what a terminal would obey is escaped in the log`() {
+        func shown(_ message: String) -> String {
+            var out: [UInt8] = []
+            LogText.append(message, to: &out)
+            return String(decoding: out, as: UTF8.self)
+        }
+        #expect(shown("service=\u{1B}]0;owned\u{07}") == #"service=\x1b]0;owned\a"#)
+        #expect(shown("\u{0}\u{8}\u{B}\u{C}\u{7F}\u{9B}2J") == #"\x00\b\v\f\x7f\u009b2J"#)
+        #expect(shown("a\u{202E}b\u{2028}c\u{E0001}") == #"a\u202eb\u2028c\U000e0001"#)
+        #expect(shown("größe=\"é ☃ 日本\" \\x1b") == "größe=\"é ☃ 日本\" \\x1b")
+        for value in UInt32(0)..<0xA0 where value != 0x09 && value != 0x0A {
+            let bytes = Array(shown(String(Unicode.Scalar(value)!)).utf8)
+            #expect(bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
+        }
+    }
+
     @Test func `times are printed in RFC 3339 and for HTTP`() throws {
         let time = GoTime(unixSeconds: 1_795_237_336, nanoseconds: 500_000_000)
         #expect(time.rfc3339 == "2026-11-21T05:02:16.5Z")
