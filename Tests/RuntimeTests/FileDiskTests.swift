@@ -116,6 +116,20 @@ final class TemporaryFolder {
         #expect(try disk.read("raft/meta", offset: 3, count: 1) == [3], "the first failure ends the batch")
     }
 
+    @Test func `deferrable batches are performed when no other waits`() throws {
+        let queue = DiskQueue(try FileDisk(root: folder.path))
+        for (token, owner) in [(1, .registrations), (2, .raft), (3, .registrations), (4, .raft)] as [(UInt64, DiskBatch.Owner)] {
+            queue.submit(
+                DiskBatch(of: owner, token: token, operations: [.write(file: "f", offset: 0, bytes: [1]), .sync(file: "f")]))
+        }
+        var events: [AgentEvent] = []
+        #expect(queue.begin())
+        while queue.performNext(into: &events) {}
+        #expect(!queue.begin() && !queue.isIdleWithWork)
+        let done = events.compactMap { if case .disk(let completion) = $0 { completion.token } else { nil } }
+        #expect(done == [2, 4, 1, 3])
+    }
+
     @Test func `a full disk is no space`() throws {
         guard getuid() == 0 else { return }
         let mount = folder.path + "/small"

@@ -141,6 +141,22 @@ import Testing
         #expect(text(disk, "log") == "abc")
     }
 
+    @Test func `deferrable batches begin when no other waits, each line in its order`() {
+        let disk = VirtualDisk()
+        var queue = DiskQueue()
+        var random = Random(seed: 1)
+        for (token, owner) in [(1, .registrations), (2, .registrations), (3, .raft), (4, .registrations), (5, .raft)]
+            as [(UInt64, DiskBatch.Owner)]
+        {
+            let batch = DiskBatch(of: owner, token: token, operations: [.write(file: "f", offset: 0, bytes: [1])])
+            #expect((queue.append(batch, DiskProfile(), &random) == nil) == (token > 1))
+        }
+        var done: [UInt64] = []
+        while queue.next(DiskProfile(), &random) != nil { done.append(queue.finish(on: disk).token) }
+        #expect(done == [1, 3, 5, 2, 4], "what has begun goes on")
+        #expect(queue.isIdle)
+    }
+
     @Test func `a full disk refuses to grow files and lets them be rewritten`() throws {
         let disk = VirtualDisk()
         try apply(disk, [.write(file: "log", offset: 0, bytes: [1, 2, 3])])

@@ -1,5 +1,19 @@
 /// Answers of the endpoints below `/v1/agent/` that concern services and checks. Pure. Spec: http-1 §3.5, §4.1-4.3, §4.11.
 enum AgentJSON {
+    static func response(_ answer: LocalAnswer, pretty: Bool) -> HTTPResponse {
+        switch answer {
+        case .done: HTTPResponse(status: 200)
+        case .services(let found): services(found, pretty: pretty)
+        case .checks(let found): checks(found, pretty: pretty)
+        case .service(let found): service(found, pretty: pretty)
+        case .healthByID(let found, let id, let text): health(found, id: id, text: text, pretty: pretty)
+        case .healthByName(let found, let name, let text): health(found, name: name, text: text, pretty: pretty)
+        case .refused(.notFound(let text)): Answer.plain(404, text)
+        case .refused(.failed(let text)): Answer.plain(500, text)
+        case .refused(.denied(let text)): Answer.failure(text)
+        }
+    }
+
     static func response(_ json: consuming JSONWriter, status: Int = 200) -> HTTPResponse {
         HTTPResponse(status: status, headers: [("Content-Type", Answer.json)], body: json.finish())
     }
@@ -44,13 +58,6 @@ enum AgentJSON {
     }
 
     // MARK: Health (§4.11)
-
-    /// A local service and the checks that concern it.
-    struct ServiceHealth {
-        var service: NodeService
-        var checks: [HealthCheck]
-        var status: AggregatedStatus
-    }
 
     static func health(_ health: ServiceHealth?, id: String, text: Bool, pretty: Bool) -> HTTPResponse {
         guard let health else {
@@ -102,26 +109,7 @@ enum AgentJSON {
     }
 }
 
-/// What several checks come to.
-enum AggregatedStatus: String {
-    case passing, warning, critical, maintenance
-
-    init(_ checks: some Sequence<HealthCheck>) {
-        var found = AggregatedStatus.passing
-        for check in checks {
-            if MaintenanceCheck.isOne(check.checkID) {
-                self = .maintenance
-                return
-            }
-            if check.status == CheckStatus.critical {
-                found = .critical
-            } else if check.status == CheckStatus.warning && found == .passing {
-                found = .warning
-            }
-        }
-        self = found
-    }
-
+extension AggregatedStatus {
     var httpStatus: Int {
         switch self {
         case .passing: 200

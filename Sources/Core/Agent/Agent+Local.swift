@@ -10,10 +10,11 @@ extension Agent {
         case .probe(let token, let probe, let timeout, let limit):
             effects.append(.probe(token, probe, timeout: timeout, outputLimit: limit))
         case .cancelProbe(let token): effects.append(.cancelProbe(token))
-        case .persist(let file, let bytes): persist(file, bytes, into: &effects)
-        case .removeFile(let file): batch([.remove(file: file)], "", into: &effects)
-        case .respond(let id, var response):
-            guard pending.removeValue(forKey: id) != nil else { return }
+        case .disk(let token, let operations):
+            effects.append(.disk(DiskBatch(of: .registrations, token: token, operations: operations)))
+        case .respond(let id, let answer):
+            guard case .local(let pretty) = pending.removeValue(forKey: id) else { return }
+            var response = AgentJSON.response(answer, pretty: pretty)
             context.finish(&response)
             effects.append(.respond(id, response))
         case .log(let level, let subsystem, let text): effects.append(.log(level, subsystem, text))
@@ -32,19 +33,15 @@ extension Agent {
             .write(file: temporary, offset: 0, bytes: bytes), .truncate(file: temporary, size: bytes.count), .sync(file: temporary),
             .rename(from: temporary, to: file), .syncDirectory(folder),
         ]
-        batch(operations, file, into: &effects)
-    }
-
-    private func batch(_ operations: [DiskOperation], _ file: String, into effects: inout [AgentEffect]) {
         let token = nextDiskToken
         nextDiskToken += 1
-        if !file.isEmpty { persisting[token] = file }
+        persisting[token] = file
         effects.append(.disk(DiskBatch(of: .agent, token: token, operations: operations)))
     }
 
     func persisted(_ completion: DiskCompletion, into effects: inout [AgentEffect]) {
         guard let file = persisting.removeValue(forKey: completion.token), case .failure(let error) = completion.result else { return }
-        effects.append(.log(.error, "agent", "failed to persist a registration: file=\(file) error=\(LogText.value("\(error)"))"))
+        effects.append(.log(.error, "agent", "failed to write a file: file=\(file) error=\(LogText.value("\(error)"))"))
     }
 
     // MARK: /v1/agent
@@ -58,8 +55,8 @@ extension Agent {
         }
         switch request {
         case .local(let local):
-            pending[id] = .local
-            self.local.handle(.request(id, local, caller.authorizer, pretty: pretty), at: now, into: &localEffects)
+            pending[id] = .local(pretty: pretty)
+            self.local.handle(.request(id, local, caller.authorizer), at: now, into: &localEffects)
         case .leave:
             pending[id] = .leave
             lifecycle.awaitDeparture(id)

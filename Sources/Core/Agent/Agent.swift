@@ -42,7 +42,7 @@ public final class Agent: AgentMachine {
         case operation(ServerOperation, pretty: Bool)
         case datacenters(isCached: Bool, pretty: Bool)
         /// Answered by `local`.
-        case local
+        case local(pretty: Bool)
         /// Answered when the configuration has been read again.
         case reload
         /// Answered when the pool has been joined, or when an event has come.
@@ -77,7 +77,7 @@ public final class Agent: AgentMachine {
             config.server
             ? .server(try Server(config: config, disk: disk, archives: archives, seed: random.next(), at: now))
             : .client(Client(config: config, seed: random.next(), at: now))
-        local = LocalState(config: config, random: Random(seed: random.next()), md5Hex: md5Hex)
+        local = LocalState(config: config, random: Random(seed: random.next()), codec: RegistrationJSON(), md5Hex: md5Hex)
         self.random = random
         try loadLocalState(from: disk, at: now)
         if config.gossips {
@@ -360,6 +360,10 @@ public final class Agent: AgentMachine {
         switch completion.owner {
         case .raft: server?.diskCompleted(completion, at: now)
         case .agent: persisted(completion, into: &effects)
+        case .registrations:
+            var failure: DiskError?
+            if case .failure(let error) = completion.result { failure = error }
+            local.handle(.diskCompleted(completion.token, failure), at: now, into: &localEffects)
         case .lan: lan?.diskCompleted(completion, at: now, into: &effects)
         case .wan: wan?.diskCompleted(completion, at: now, into: &effects)
         }

@@ -16,13 +16,16 @@ public enum DiskOperation: Hashable, Sendable {
     case read(file: String, offset: Int, count: Int)
 }
 
-/// Operations performed in order; the first failure ends the batch. Batches are performed in the order they were asked for.
+/// Operations performed in order; the first failure ends the batch. Batches are performed in the order they were asked for,
+/// but deferrable ones begin when no other waits.
 public struct DiskBatch: Sendable {
     /// The part of an agent whose files they are, and that is told of the completion.
     public enum Owner: UInt8, Sendable {
         case raft
-        /// The agent itself: registrations, keyrings.
+        /// The agent itself: keyrings.
         case agent
+        /// Registered services and checks.
+        case registrations
         /// What that gossip pool remembers.
         case lan, wan
     }
@@ -31,6 +34,9 @@ public struct DiskBatch: Sendable {
     /// Chosen by the owner.
     public var token: UInt64
     public var operations: [DiskOperation]
+    /// The log's batches, for which clients wait, do not wait for these.
+    public var isDeferrable: Bool { owner == .registrations }
+
     public init(of owner: Owner, token: UInt64, operations: [DiskOperation]) {
         self.owner = owner
         self.token = token

@@ -14,8 +14,8 @@ public final class FileDisk: BatchDisk {
     public static let logFolder = "raft/log/"
     /// How far ahead.
     public static let stepSize = 1 << 20
-    /// Files that are kept open between operations.
-    static let openFilesMax = 8
+    /// Files that are kept open between operations: those of the log and all that one batch writes before it syncs them.
+    static let openFilesMax = 64
 
     /// The data directory, absolute or relative to where the process was started.
     public let root: String
@@ -234,6 +234,7 @@ public final class FileDisk: BatchDisk {
     func truncate(_ file: String, size: Int) throws(DiskError) {
         let at = try opened(file)
         guard size >= 0 else { throw .failed("truncate \(file): negative size") }
+        if open[at].size == size { return }
         guard retrying({ ftruncate(open[at].fd, off_t(size)) }) == 0 else { throw Self.error("truncate", file) }
         open[at].size = size
     }

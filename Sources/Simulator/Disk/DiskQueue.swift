@@ -10,33 +10,53 @@ struct DiskProfile: Equatable {
     var spikeFactor = 50
 }
 
-/// The batches that wait for one server's disk: one after the other, in the order in which they were asked for.
+/// The batches that wait for one server's disk: one after the other, in the order in which they were asked for. Deferrable ones begin
+/// when no other waits.
 struct DiskQueue {
-    private var waiting: [DiskBatch] = []
-    private var head = 0
+    private var current: DiskBatch?
+    private var waiting = Line()
+    private var deferrable = Line()
     /// However slow a disk is, a batch is done after this long.
     private static let batchLimit: Duration = .seconds(5)
 
     /// 1 normally; more while the disk is slow.
     var slowness = 1
 
-    var isIdle: Bool { head == waiting.count }
+    private struct Line {
+        private var batches: [DiskBatch] = []
+        private var head = 0
+
+        mutating func append(_ batch: DiskBatch) { batches.append(batch) }
+
+        mutating func popFirst() -> DiskBatch? {
+            guard head < batches.count else { return nil }
+            defer {
+                head += 1
+                if head == batches.count {
+                    batches.removeAll(keepingCapacity: true)
+                    head = 0
+                }
+            }
+            return batches[head]
+        }
+    }
+
+    var isIdle: Bool { current == nil }
 
     /// Appends a batch; returns how long it takes if it begins at once.
     mutating func append(_ batch: DiskBatch, _ profile: DiskProfile, _ random: inout Random) -> Duration? {
-        let begins = isIdle
-        waiting.append(batch)
-        return begins ? time(of: batch, profile, &random) : nil
+        guard isIdle else {
+            if batch.isDeferrable { deferrable.append(batch) } else { waiting.append(batch) }
+            return nil
+        }
+        current = batch
+        return time(of: batch, profile, &random)
     }
 
-    /// Performs the batch in progress, now that its time is over.
+    /// Performs the batch in progress, now that its time is over; the next one begins.
     mutating func finish(on disk: VirtualDisk) -> DiskCompletion {
-        let batch = waiting[head]
-        head += 1
-        if head == waiting.count {
-            waiting.removeAll(keepingCapacity: true)
-            head = 0
-        }
+        guard let batch = current else { preconditionFailure("a batch is in progress") }
+        current = waiting.popFirst() ?? deferrable.popFirst()
         var reads: [[UInt8]] = []
         do {
             for operation in batch.operations {
@@ -48,21 +68,21 @@ struct DiskQueue {
         }
     }
 
-    /// How long the next batch takes, nil if there is none.
+    /// How long the batch in progress takes, nil if there is none.
     func next(_ profile: DiskProfile, _ random: inout Random) -> Duration? {
-        isIdle ? nil : time(of: waiting[head], profile, &random)
+        current.map { time(of: $0, profile, &random) }
     }
 
     /// The process is gone: of the batch in progress some operations were performed; the others never began.
     mutating func abandon(on disk: VirtualDisk, _ random: inout Random) {
-        if !isIdle {
-            let operations = waiting[head].operations
+        if let operations = current?.operations {
             for operation in operations.prefix(random.int(in: 0...operations.count)) {
                 guard (try? disk.apply(operation)) != nil else { break }
             }
         }
-        waiting.removeAll()
-        head = 0
+        current = nil
+        waiting = Line()
+        deferrable = Line()
     }
 
     private func time(of batch: DiskBatch, _ profile: DiskProfile, _ random: inout Random) -> Duration {

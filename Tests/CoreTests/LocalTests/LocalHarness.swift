@@ -15,6 +15,8 @@ final class LocalHarness {
     /// What the next writes and reads come to instead.
     var writeError: String?
     var readError: String?
+    /// What the catalog says to the writes that it refuses.
+    var refusal: (WriteRequest) -> String? = { _ in nil }
     /// Answers are held back until `deliver`.
     var holdsAnswers = false
     private var held: [LocalEvent] = []
@@ -23,9 +25,16 @@ final class LocalHarness {
     private(set) var writes: [WriteRequest] = []
     private(set) var reads: [(at: Instant, query: ReadQuery, options: QueryOptions)] = []
     private(set) var responses: [RequestID: HTTPResponse] = [:]
+    private var pretty: [RequestID: Bool] = [:]
     private(set) var probes: [(token: UInt64, at: Instant, probe: CheckProbe, timeout: Duration, limit: Int)] = []
     private(set) var cancelledProbes: [UInt64] = []
     private(set) var files: [String: [UInt8]] = [:]
+    private(set) var batches: [[DiskOperation]] = []
+    /// What the disk says to the operations that it names, instead of performing them.
+    var diskFailure: (DiskOperation) -> DiskError? = { _ in nil }
+    /// Batches are held back until `deliverBatches`.
+    var holdsDisk = false
+    private var heldBatches: [(token: UInt64, operations: [DiskOperation])] = []
     private(set) var logs: [String] = []
     private var nextRequest: UInt64 = 1
 
@@ -40,7 +49,7 @@ final class LocalHarness {
 
     init(_ config: AgentConfig = LocalHarness.config(), files: [String: [UInt8]] = [:], seed: UInt64 = 7) {
         self.files = files
-        state = LocalState(config: config, random: Random(seed: seed)) { bytes in
+        state = LocalState(config: config, random: Random(seed: seed), codec: RegistrationJSON()) { bytes in
             // Anything that tells ids apart will do here.
             bytes.map { String($0, radix: 16) }.joined()
         }
@@ -91,6 +100,9 @@ final class LocalHarness {
         now = end
     }
 
+    /// Writes to the catalog whose answers are held back.
+    var underWay: Int { held.count }
+
     func deliver() {
         let events = held
         held = []
@@ -108,7 +120,9 @@ final class LocalHarness {
         nextRequest += 1
         switch router.call(line, body: body, headers: headers) {
         case .immediate(let response): responses[id] = response
-        case .agent(.local(let request), let pretty): send(.request(id, request, .allowAll, pretty: pretty))
+        case .agent(.local(let request), let isPretty):
+            pretty[id] = isPretty
+            send(.request(id, request, .allowAll))
         default: preconditionFailure("\(line) is no matter of the local state")
         }
         return id
@@ -124,7 +138,7 @@ final class LocalHarness {
 
     // MARK: Looking
 
-    func check(_ id: String) -> HealthCheck? { state.liveCheck(ByteString(id))?.check }
+    func check(_ id: String) -> HealthCheck? { state.registry.liveCheck(ByteString(id))?.check }
     func text(_ line: String) -> String { request(line)?.text ?? "(no answer)" }
 
     func status(_ line: String, _ body: String = "") -> String {
@@ -142,20 +156,68 @@ final class LocalHarness {
                 answer(.readResult(token, read(query)))
             case .write(let token, let request):
                 writes.append(request)
-                if let writeError {
-                    answer(.writeResult(token, .failure(Complaint(writeError))))
+                if let text = writeError ?? refusal(request) {
+                    answer(.writeResult(token, .failure(Complaint(text))))
                 } else {
                     apply(request)
                     answer(.writeResult(token, .success(.none)))
                 }
             case .probe(let token, let probe, let timeout, let limit): probes.append((token, now, probe, timeout, limit))
             case .cancelProbe(let token): cancelledProbes.append(token)
-            case .persist(let file, let bytes): files[file] = bytes
-            case .removeFile(let file): files[file] = nil
-            case .respond(let id, let response): responses[id] = response
+            case .disk(let token, let operations):
+                batches.append(operations)
+                if holdsDisk { heldBatches.append((token, operations)) } else { write(token, operations) }
+            case .respond(let id, let answer): responses[id] = AgentJSON.response(answer, pretty: pretty[id] ?? false)
             case .log(_, let subsystem, let text): logs.append("\(subsystem): \(text)")
             }
         }
+    }
+
+    var hasHeldBatches: Bool { !heldBatches.isEmpty }
+
+    /// Batches that somebody waits for: those with a sync, and the removals.
+    var hasHeldChanges: Bool { heldBatches.contains { isChange($0.operations) } }
+
+    private func isChange(_ operations: [DiskOperation]) -> Bool {
+        operations.contains { if case .sync = $0 { true } else if case .syncDirectory = $0 { true } else { false } }
+    }
+
+    func deliverChanges() {
+        guard let at = heldBatches.firstIndex(where: { isChange($0.operations) }) else { return }
+        let batch = heldBatches.remove(at: at)
+        write(batch.token, batch.operations)
+    }
+
+    func removeFiles() { files = [:] }
+
+    /// Performs the batches that wait; those that follow from them wait again.
+    func deliverBatches() {
+        let held = heldBatches
+        heldBatches = []
+        for batch in held { write(batch.token, batch.operations) }
+    }
+
+    private func write(_ token: UInt64, _ operations: [DiskOperation]) {
+        for operation in operations {
+            if let failure = diskFailure(operation) ?? write(operation) { return send(.diskCompleted(token, failure)) }
+        }
+        send(.diskCompleted(token, nil))
+    }
+
+    private func write(_ operation: DiskOperation) -> DiskError? {
+        switch operation {
+        case .write(let file, let offset, let bytes):
+            precondition(offset == 0, "files are written from their start")
+            files[file] = bytes
+        case .truncate(let file, let size): files[file] = Array(files[file]!.prefix(size))
+        case .rename(let from, let to):
+            guard let bytes = files.removeValue(forKey: from) else { return .notFound(from) }
+            files[to] = bytes
+        case .remove(let file): if files.removeValue(forKey: file) == nil { return .notFound(file) }
+        case .sync, .syncDirectory: break
+        case .read: preconditionFailure("files are read at start only")
+        }
+        return nil
     }
 
     private func answer(_ event: LocalEvent) { if holdsAnswers { held.append(event) } else { send(event) } }

@@ -68,7 +68,7 @@ import Testing
         #expect(after.check("service:w:2")?.status == "critical")
         #expect(after.check("_service_maintenance:w")?.notes == "r")
         for id in ["service:w:1", "service:w:2", "service:w:3"] {
-            let old = before.state.liveCheck(ByteString(id)), new = after.state.liveCheck(ByteString(id))
+            let old = before.state.registry.liveCheck(ByteString(id)), new = after.state.registry.liveCheck(ByteString(id))
             #expect(old?.definition == new?.definition && old?.token == "secret" && new?.token == "secret")
         }
         #expect(after.files == before.files, "nothing is written again")

@@ -19,6 +19,7 @@ extension Agent {
     func shutDown(at now: Instant, into effects: inout [AgentEffect]) {
         let role = config.server ? "server" : "client"
         effects.append(.log(.info, "agent.\(role)", "shutting down \(role)"))
+        local.handle(.shutDown, at: now, into: &localEffects)
         lan?.shutDown(at: now, into: &effects)
         wan?.shutDown(at: now, into: &effects)
         effects.append(.log(.info, "agent", "consul \(role) down"))

@@ -8,30 +8,7 @@ enum RegistrationSource: String, Sendable {
     case remote
 }
 
-/// What becomes of an entry's file in the data directory.
-enum Persistence {
-    /// It has none.
-    case none
-    /// It is there already.
-    case kept
-    case written
-}
-
-/// How an entry relates to the catalog.
-struct SyncState {
-    var inSync = false
-    /// Gone here, kept until the catalog has confirmed.
-    var deleted = false
-    /// Counts changes, so that the answer to a write says nothing about what changed after it was sent.
-    var version: UInt64 = 0
-
-    mutating func changed() {
-        inSync = false
-        version &+= 1
-    }
-}
-
-final class LocalService {
+final class LocalService: SyncedEntry {
     var service: NodeService
     var token: String
     var source: RegistrationSource
@@ -47,7 +24,7 @@ final class LocalService {
     }
 }
 
-final class LocalCheck {
+final class LocalCheck: SyncedEntry {
     var check: HealthCheck
     /// nil for maintenance checks and for those that only the catalog knows (and that are to be deleted there).
     var definition: CheckDefinition?
@@ -55,11 +32,13 @@ final class LocalCheck {
     var source: RegistrationSource
     var persisted: Bool
     var sync = SyncState()
-    var runner = CheckRunner.none
+    var runner = RunnerState.none
     /// When it became critical; nil while it is not, and before its first result.
     var criticalSince: Instant?
-    /// A file with its last status was written.
-    var hasStateFile = false
+    /// Restored at start, and its status is not known yet: neither has the catalog been asked nor has it run. The catalog is not told of it.
+    var awaitsCatalog = false
+    /// What its state file holds, or will once all writes are done; nil without one.
+    var keptState: PersistedFile.State?
     /// As the last update of a TTL check gave it.
     var lastNote = ""
 
@@ -74,12 +53,12 @@ final class LocalCheck {
     /// For how long it may be critical before its service is deregistered; nil for ever.
     var deregistersAfter: Duration? {
         guard let limit = definition?.deregisterCriticalServiceAfter, limit > .zero, !check.serviceID.isEmpty else { return nil }
-        return max(limit, LocalState.deregisterMinimum)
+        return max(limit, CheckRunner.deregisterMinimum)
     }
 }
 
 /// What keeps a check's status up to date.
-enum CheckRunner {
+enum RunnerState {
     /// Nothing, as for maintenance checks.
     case none
     case ttl(TTLRunner)

@@ -1,6 +1,6 @@
 // Checks that mirror the health of a service or node. Spec: behaviour §7.9.
 
-extension LocalState {
+extension CheckRunner {
     private static let refreshInterval: Duration = .minutes(1)
     private static let remoteWait: Duration = .minutes(1)
     private static let remoteMaxStale: Duration = .seconds(15)
@@ -11,59 +11,48 @@ extension LocalState {
 
     func startAlias(_ id: ByteString, _ entry: LocalCheck, _ definition: CheckDefinition, _ now: Instant) {
         entry.runner = .alias(AliasRunner(node: definition.aliasNode, serviceID: definition.aliasService))
-        if definition.aliasNode.isEmpty {
-            aliasIDs.append(id)
-            dueAliases.append(id)
-        } else {
-            timers[.check(id)] = now
-        }
+        if definition.aliasNode.isEmpty { registry.addAlias(id) } else { timers[id] = now }
     }
 
     func continueAlias(_ id: ByteString, _ entry: LocalCheck, _ now: Instant, _ effects: inout [LocalEffect]) {
         guard case .alias(let runner) = entry.runner else { return }
-        if runner.node.isEmpty {
-            if !dueAliases.contains(id) { dueAliases.append(id) }
-        } else {
-            readAliasedChecks(id, entry, runner, now, &effects)
-        }
+        if runner.node.isEmpty { registry.markAlias(id) } else { readAliasedChecks(id, entry, runner, now, &effects) }
     }
 
     // MARK: Local
-
-    /// Checks or the existence of a service have changed; an empty id stands for the node's own checks, which concern every alias.
-    func markAliases(ofService serviceID: String) {
-        for id in aliasIDs {
-            guard let entry = liveCheck(id), case .alias(let runner) = entry.runner else { continue }
-            if (serviceID.isEmpty || sameBytes(runner.serviceID, serviceID)) && !dueAliases.contains(id) { dueAliases.append(id) }
-        }
-    }
 
     /// Brings the aliases up to date whose checks have changed.
     ///
     /// Each at most once per event, so that aliases of each other cannot keep it busy for ever; the rest look again a second later.
     func evaluateDueAliases(_ now: Instant, _ effects: inout [LocalEffect]) {
-        guard !dueAliases.isEmpty else { return }
+        guard !registry.dueAliases.isEmpty else { return }
         var done = LookupSet<ByteString>()
         var later: [ByteString] = []
-        while !dueAliases.isEmpty {
-            let id = dueAliases.removeFirst()
+        while !registry.dueAliases.isEmpty {
+            let id = registry.dueAliases.removeFirst()
             guard done.insert(id) else {
                 later.append(id)
                 continue
             }
-            guard let entry = liveCheck(id), case .alias(let runner) = entry.runner else { continue }
-            timers[.check(id)] = now + LocalState.refreshInterval
-            let serviceExists = liveService(ByteString(runner.serviceID)) != nil
+            guard let entry = registry.liveCheck(id), case .alias(let runner) = entry.runner else { continue }
+            timers[id] = now + CheckRunner.refreshInterval
+            var others = registry.checks(ofService: "")
+            if !runner.serviceID.isEmpty { others += registry.checks(ofService: runner.serviceID) }
+            others.sort { $0.id < $1.id }
             // Other aliases last: what they say is second-hand.
             var considered: [HealthCheck] = [], aliases: [HealthCheck] = []
-            for (otherID, other) in checks where !other.sync.deleted && otherID != id {
-                if !other.check.serviceID.isEmpty && !sameBytes(other.check.serviceID, runner.serviceID) { continue }
-                if case .alias = other.runner { aliases.append(other.check) } else { considered.append(other.check) }
+            var isKnown = true
+            for other in others where other.id != id {
+                if other.entry.awaitsCatalog { isKnown = false }
+                if case .alias = other.entry.runner { aliases.append(other.entry.check) } else { considered.append(other.entry.check) }
             }
+            // Evaluated again when the last of them is known.
+            guard isKnown else { continue }
+            let serviceExists = registry.liveService(ByteString(runner.serviceID)) != nil
             let health = AliasedHealth(considered + aliases, serviceID: runner.serviceID)
             show(health, of: runner, serviceExists: serviceExists, as: id, now, &effects)
         }
-        for id in later { timers[.check(id)] = now + LocalState.readSpacing }
+        for id in later { timers[id] = now + CheckRunner.readSpacing }
     }
 
     private func show(
@@ -75,7 +64,7 @@ extension LocalState {
             updateStatus(id, CheckStatus.critical, output: output, now)
         } else {
             // Aliases of aliases quote each other's outputs.
-            let output = LocalState.limited(health.output, to: max(0, config.checkOutputMaxSize))
+            let output = CheckRunner.limited(health.output, to: max(0, context.config.checkOutputMaxSize))
             updateStatus(id, health.status, output: output, now)
         }
     }
@@ -95,17 +84,17 @@ extension LocalState {
         _ effects: inout [LocalEffect]
     ) {
         var runner = runner
-        let token = makeToken()
+        let token = context.makeToken()
         runner.token = token
         entry.runner = .alias(runner)
         aliasReads[token] = id
         var options = QueryOptions()
-        options.datacenter = config.datacenter
+        options.datacenter = context.config.datacenter
         options.token = entry.token
         options.allowStale = true
-        options.maxStaleDuration = LocalState.remoteMaxStale
+        options.maxStaleDuration = CheckRunner.remoteMaxStale
         options.minQueryIndex = index
-        options.maxQueryTime = LocalState.remoteWait
+        options.maxQueryTime = CheckRunner.remoteWait
         effects.append(.read(token, query, options))
     }
 
@@ -114,7 +103,7 @@ extension LocalState {
         _ token: UInt64, _ result: Result<(result: QueryResult, index: UInt64), Complaint>, _ now: Instant, _ effects: inout [LocalEffect]
     ) -> Bool {
         guard let id = aliasReads.removeValue(forKey: token) else { return false }
-        guard let entry = liveCheck(id), case .alias(var runner) = entry.runner else { return true }
+        guard let entry = registry.liveCheck(id), case .alias(var runner) = entry.runner else { return true }
         runner.token = nil
         switch result {
         case .failure(let complaint): failedAliasRead(id, entry, &runner, complaint.text, now, &effects)
@@ -124,11 +113,11 @@ extension LocalState {
             // An index that went backwards belongs to another history.
             runner.index = index < runner.index ? 0 : max(1, index)
             runner.failedAttempts = 0
-            timers[.check(id)] = advanced ? now : max(now, runner.startedAt + LocalState.readSpacing)
+            timers[id] = advanced ? now : max(now, runner.startedAt + CheckRunner.readSpacing)
             if AliasedHealth(found, serviceID: runner.serviceID).sawService {
                 show(found, of: runner, serviceExists: true, as: id, entry, now, &effects)
             } else {
-                timers[.check(id)] = nil
+                timers[id] = nil
                 runner.found = found
                 read(.catalog(.nodeServiceList(node: runner.node)), blockingFrom: 0, id, entry, runner, &effects)
             }
@@ -136,7 +125,7 @@ extension LocalState {
             let found = runner.found ?? []
             runner.found = nil
             runner.failedAttempts = 0
-            timers[.check(id)] = max(now, runner.startedAt + LocalState.readSpacing)
+            timers[id] = max(now, runner.startedAt + CheckRunner.readSpacing)
             let exists = list?.services.contains { sameBytes($0.value.service.id, runner.serviceID) } ?? false
             show(found, of: runner, serviceExists: exists, as: id, entry, now, &effects)
         case .success: failedAliasRead(id, entry, &runner, "unexpected answer", now, &effects)
@@ -159,10 +148,10 @@ extension LocalState {
         runner.found = nil
         runner.failedAttempts += 1
         entry.runner = .alias(runner)
-        var pause = LocalState.readSpacing
-        let growth = runner.failedAttempts - LocalState.backoffThreshold
-        if growth > 0 { pause = min(LocalState.refreshInterval, .seconds(1 << min(growth, 6))) }
-        timers[.check(id)] = now + pause
+        var pause = CheckRunner.readSpacing
+        let growth = runner.failedAttempts - CheckRunner.backoffThreshold
+        if growth > 0 { pause = min(CheckRunner.refreshInterval, .seconds(1 << min(growth, 6))) }
+        timers[id] = now + pause
         if runner.failedAttempts > 1 {
             updateStatus(id, CheckStatus.critical, output: "Failure checking aliased node or service: \(text)", now)
         }

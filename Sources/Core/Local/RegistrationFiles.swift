@@ -1,0 +1,153 @@
+// How files of the data directory are exchanged. Spec: behaviour §6.7, config §20.
+
+/// What becomes of one file.
+enum FileChange {
+    case write(file: String, bytes: [UInt8])
+    case remove(file: String)
+
+    var file: String {
+        switch self {
+        case .write(let file, _), .remove(let file): file
+        }
+    }
+
+    /// The name that a file has until it is complete; ignored at start.
+    static func temporary(_ file: String) -> String { file + ".tmp" }
+
+    /// The folder of a file, "" for the data directory itself.
+    static func folder(of file: String) -> String {
+        file.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(file[..<$0]) } ?? ""
+    }
+}
+
+/// The two steps of a durable change of several files. Before the second one every file is as it was.
+enum FileCommit {
+    /// Writes the new contents aside, all of them before the first sync: the file system then writes them out together.
+    static func preparation(of changes: [FileChange]) -> [DiskOperation] {
+        var operations: [DiskOperation] = []
+        var syncs: [DiskOperation] = []
+        for case .write(let file, let bytes) in changes {
+            let temporary = FileChange.temporary(file)
+            operations.append(.write(file: temporary, offset: 0, bytes: bytes))
+            operations.append(.truncate(file: temporary, size: bytes.count))
+            syncs.append(.sync(file: temporary))
+        }
+        return operations + syncs
+    }
+
+    /// Gives all files their names or takes them away, in the order of the changes; each folder is synced once.
+    static func exchange(of changes: [FileChange]) -> [DiskOperation] {
+        var operations: [DiskOperation] = []
+        var folders: [String] = []
+        for change in changes {
+            switch change {
+            case .write(let file, _): operations.append(.rename(from: FileChange.temporary(file), to: file))
+            case .remove(let file): operations.append(.remove(file: file))
+            }
+            let folder = FileChange.folder(of: change.file)
+            if !folders.contains(folder) { folders.append(folder) }
+        }
+        return operations + folders.map { .syncDirectory($0) }
+    }
+}
+
+/// Files that are changed without anybody waiting for it: the states of TTL checks, and what is to be cleared away.
+///
+/// Of every file only the last change is kept while one batch is with the disk, so that heartbeats cost the disk no more than it can
+/// do. Nothing is synced: a loss of power may take the last states, as in the reference; a crash of the process does not.
+final class UnsyncedFiles {
+    /// Files in one batch: others may have to wait for it.
+    static let batchLimit = 64
+
+    private let context: LocalContext
+    /// The last change of each file that is not with the disk yet, and the order in which they came.
+    private var waiting = LookupTable<String, FileChange>()
+    private var order: [String] = []
+    private var head = 0
+    private var inFlight: (token: UInt64, changes: [FileChange])?
+    /// A batch has failed: so many more go one by one, that one bad file does not hinder others.
+    private var goingAlone = 0
+    /// The log has been told of a failure, and nothing has succeeded since.
+    private var hasFailed = false
+
+    init(_ context: LocalContext) { self.context = context }
+
+    func add(_ change: FileChange) {
+        if waiting[change.file] == nil { order.append(change.file) }
+        waiting[change.file] = change
+    }
+
+    /// Somebody else is about to change the file. What is with the disk already comes before that.
+    func drop(_ file: String) { waiting.removeValue(forKey: file) }
+
+    /// Gives the disk the next batch, unless it has one. `all` at the end of the process, when no more answers come.
+    func flush(all: Bool = false, _ effects: inout [LocalEffect]) {
+        guard head < order.count, inFlight == nil || all else { return }
+        let limit = all ? order.count : goingAlone > 0 ? 1 : UnsyncedFiles.batchLimit
+        var changes: [FileChange] = []
+        while head < order.count, changes.count < limit {
+            guard let change = waiting[order[head]] else {
+                // It was dropped.
+                head += 1
+                continue
+            }
+            // The removal of a file that is not there ends its batch.
+            if case .remove = change, !changes.isEmpty, !all { break }
+            waiting.removeValue(forKey: order[head])
+            head += 1
+            changes.append(change)
+            if case .remove = change, !all { break }
+        }
+        if head == order.count {
+            order.removeAll(keepingCapacity: order.count <= 4096)
+            head = 0
+        }
+        if changes.isEmpty { return }
+        goingAlone = max(0, goingAlone - changes.count)
+        let token = context.makeToken()
+        inFlight = (token, changes)
+        effects.append(.disk(token, UnsyncedFiles.operations(changes)))
+    }
+
+    private static func operations(_ changes: [FileChange]) -> [DiskOperation] {
+        changes.flatMap { change -> [DiskOperation] in
+            switch change {
+            case .write(let file, let bytes):
+                let temporary = FileChange.temporary(file)
+                return [
+                    .write(file: temporary, offset: 0, bytes: bytes), .truncate(file: temporary, size: bytes.count),
+                    .rename(from: temporary, to: file),
+                ]
+            case .remove(let file): return [.remove(file: file)]
+            }
+        }
+    }
+
+    /// Takes the answer to a batch; false if it is none of these.
+    func completed(_ token: UInt64, _ failure: DiskError?, _ effects: inout [LocalEffect]) -> Bool {
+        guard let batch = inFlight, batch.token == token else { return false }
+        inFlight = nil
+        switch failure {
+        case nil: hasFailed = false
+        case .notFound(let file)? where batch.changes.count == 1 && batch.changes[0].isRemoval(of: file): break
+        case let failure? where batch.changes.count == 1:
+            // Disks that are full would otherwise fill the log.
+            if !hasFailed {
+                let pairs = [("file", batch.changes[0].file), ("error", "\(failure)")]
+                context.log(.error, "failed to write a file", pairs, &effects)
+            }
+            hasFailed = true
+        case .some:
+            for change in batch.changes where waiting[change.file] == nil { add(change) }
+            goingAlone = batch.changes.count
+        }
+        return true
+    }
+}
+
+extension FileChange {
+    func isRemoval(of name: String) -> Bool {
+        if case .remove(let file) = self { return sameBytes(file, name) }
+        return false
+    }
+}
