@@ -47,8 +47,6 @@ final class ClientHub {
     /// The agents at which services are registered.
     let agents: [Int]
     private let options: RunOptions
-    /// Of an agent's process: how often it has started.
-    var livesOf: (Int) -> UInt32 = { _ in 0 }
     /// After the faults: all agents that must work.
     var core: [Int] = []
     /// How far the servers' clocks may have leapt forward in this run.
@@ -75,7 +73,6 @@ final class ClientHub {
     private static let usedAgents = 4
 
     func name(of place: Int) -> String { options.name(of: place) }
-    func wasNeverRestarted(_ place: Int) -> Bool { livesOf(place) == 1 }
     /// A server that is there after the faults.
     func anyServer(_ random: inout Random) -> Int { random.pick(usable.filter { $0 < options.serverPlaces }) }
     func isUsable(_ place: Int) -> Bool { core.contains(place) }

@@ -37,6 +37,8 @@ enum WorkloadKind: UInt8, CaseIterable {
     case dns
     /// Services and checks registered at agents, which bring them into the catalog.
     case agent
+    /// Sessions that depend on checks of agents.
+    case checkSession
     /// Keys, and archives of all of them that are saved and restored. Nothing else that is kept would survive beside it.
     case snapshot
 
@@ -49,6 +51,7 @@ enum WorkloadKind: UInt8, CaseIterable {
         case .catalog: "catalog-watch"
         case .dns: "dns"
         case .agent: "agent-services"
+        case .checkSession: "session-check"
         case .snapshot: "snapshot"
         }
     }

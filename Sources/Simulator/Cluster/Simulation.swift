@@ -116,7 +116,6 @@ final class Simulation<Machine: SimulatedMachine> {
         for server in servers where server.standing == .member {
             world.schedule(.start(server: server.index), after: options.startTime(of: server.index))
         }
-        hub.livesOf = { [unowned self] place in servers[place].life }
         for rate in options.faults { world.schedule(.fault(rate.kind), after: faultRandom.interval(mean: rate.interval)) }
         for (number, step) in options.steps.enumerated() { world.schedule(.step(number), at: .zero + step.at) }
         world.schedule(.milestone(.heal), at: .zero + options.duration)

@@ -101,7 +101,7 @@ enum Swarm {
     }
 
     private static func drawWorkloads(_ options: inout RunOptions, _ random: inout Random) {
-        for kind in WorkloadKind.allCases where kind != .agent && kind != .snapshot && random.chance(0.5) {
+        for kind in WorkloadKind.allCases where ![.agent, .checkSession, .snapshot].contains(kind) && random.chance(0.5) {
             options.workloads.append(workload(kind, &random))
         }
         if options.workloads.isEmpty { options.workloads = [workload(.register, &random)] }
@@ -121,7 +121,7 @@ enum Swarm {
             return WorkloadOptions(kind: kind, clients: clients, rate: 5, objects: 1)
         case .catalog:
             return WorkloadOptions(kind: kind, clients: clients + 4, rate: rate / 2, objects: random.int(in: 1...3))
-        case .dns, .agent:
+        case .dns, .agent, .checkSession:
             return WorkloadOptions(kind: kind, clients: clients + 2, rate: rate / 2, objects: random.int(in: 1...3))
         }
     }

@@ -13,6 +13,28 @@ enum SessionRequests {
         return json.finish()
     }
 
+    /// A session that ends when a check of the node turns critical, whatever the pool says of the node.
+    static func session(node: String, check: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("Node")
+        json.string(node)
+        json.key("LockDelay")
+        json.string("0s")
+        json.key("NodeChecks")
+        json.beginArray()
+        json.endArray()
+        json.key("ServiceChecks")
+        json.beginArray()
+        json.beginObject()
+        json.key("ID")
+        json.string(check)
+        json.endObject()
+        json.endArray()
+        json.endObject()
+        return json.finish()
+    }
+
     static func session(node: String, ttl: Duration?, lockDelay: Duration, behavior: String) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()

@@ -41,6 +41,7 @@ func makeWorkload(_ options: WorkloadOptions, index: Int, seed: UInt64, _ run: R
     case .catalog: return CatalogWorkload(setup)
     case .dns: return DNSWorkload(setup)
     case .agent: return AgentWorkload(setup)
+    case .checkSession: return CheckSessionWorkload(setup)
     case .snapshot: return SnapshotWorkload(setup)
     }
 }

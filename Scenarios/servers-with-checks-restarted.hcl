@@ -1,0 +1,16 @@
+# Services and their checks belong to the servers themselves, which crash: a server's checks must not turn critical before they have run,
+# whoever leads by then, and what it has acknowledged is registered again.
+
+scenario "servers-with-checks-restarted" {
+  servers  = 3
+  gossip   = true
+  clients  = 4
+  duration = "120s"
+  workload "session-check" { clients = 6  rate = 8 }
+  workload "agent-services" { clients = 6  keys = 3  rate = 12 }
+  fault "kill" { every = "6s"  lasting = "100ms..4s" }
+  at "20s" { restart = "leader" }
+  at "40s" { restart = "all" }
+  at "80s" { power_loss = "all" }
+  at "81s" { start = "all" }
+}
