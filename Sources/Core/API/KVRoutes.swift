@@ -41,19 +41,19 @@ extension APIRequest {
         var write = KVSRequest()
         write.datacenter = options.datacenter
         write.token = options.token
-        write.op = "set"
+        write.op = .set
         write.dirEnt.key = key
         write.dirEnt.entry.flags = try number("flags") ?? 0
         if let index = try number("cas") {
-            write.op = "cas"
+            write.op = .cas
             write.dirEnt.entry.index.modify = index
         }
         if let session = parameters.value("acquire") {
-            write.op = "lock"
+            write.op = .lock
             write.dirEnt.entry.session = session
         }
         if let session = parameters.value("release") {
-            write.op = "unlock"
+            write.op = .unlock
             write.dirEnt.entry.session = session
         }
         // Only what is announced is limited; the HTTP parser bounds chunked bodies.
@@ -71,15 +71,15 @@ extension APIRequest {
         var write = KVSRequest()
         write.datacenter = options.datacenter
         write.token = options.token
-        write.op = "delete"
+        write.op = .delete
         write.dirEnt.key = key
         if parameters.contains("recurse") {
-            write.op = "delete-tree"
+            write.op = .deleteTree
         } else {
             try requireKey()
         }
         if let index = try number("cas") {
-            write.op = "delete-cas"
+            write.op = .deleteCAS
             write.dirEnt.entry.index.modify = index
         }
         return .write(.kv(write), WriteShape(.outcome, pretty: pretty))

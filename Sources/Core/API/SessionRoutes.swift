@@ -17,7 +17,7 @@ extension APIRequest {
         var write = SessionRequest()
         write.datacenter = datacenter
         write.token = token
-        write.op = "create"
+        write.op = .create
         write.session.node = context.nodeName
         write.session.nodeChecks = [CheckStatus.serfHealth]
         write.session.checks = [CheckStatus.serfHealth]
@@ -42,7 +42,7 @@ extension APIRequest {
         var write = SessionRequest()
         write.datacenter = datacenter
         write.token = token
-        write.op = "destroy"
+        write.op = .destroy
         write.session.id = try sessionID()
         return .write(.session(write), WriteShape(.outcome, pretty: pretty))
     }

@@ -120,26 +120,8 @@ public enum ServerWork: Sendable {
 
 extension WriteRequest {
     fileprivate func addressed(to datacenter: String) -> WriteRequest {
-        switch self {
-        case .register(var request):
-            request.datacenter = datacenter
-            return .register(request)
-        case .deregister(var request):
-            request.datacenter = datacenter
-            return .deregister(request)
-        case .kv(var request):
-            request.datacenter = datacenter
-            return .kv(request)
-        case .session(var request):
-            request.datacenter = datacenter
-            return .session(request)
-        case .txn(var request):
-            request.datacenter = datacenter
-            return .txn(request)
-        case .autopilot(var request):
-            request.datacenter = datacenter
-            return .autopilot(request)
-        case .tombstone, .coordinates: return self
-        }
+        var request = self
+        request.datacenter = datacenter
+        return request
     }
 }

@@ -25,11 +25,7 @@ struct WriteService {
         _ request: inout WriteRequest, _ context: RequestContext, in store: Store, sessionTTLMin: Duration, random: inout Random,
         at now: Instant
     ) -> Refusal? {
-        if case .kv(let kv) = request, kv.op == "lock", lockDelays.isDelayed(kv.dirEnt.key, at: now) {
-            let warning = "Rejecting lock of key due to lock-delay: key=\(LogText.value(kv.dirEnt.key.string))"
-            return Refusal(result: .success(.bool(false)), warning: warning)
-        }
-        if let problem = WriteValidation.validate(&request, sessionTTLMin: sessionTTLMin) {
+        if let problem = request.validate(WriteRules(sessionTTLMin: sessionTTLMin)) {
             return Refusal(result: .failure(ServerError(problem)))
         }
         do throws(Denied) {
@@ -37,12 +33,16 @@ struct WriteService {
         } catch {
             return Refusal(result: .failure(ServerError(error.text)))
         }
+        if case .kv(let kv) = request, kv.op == .lock, lockDelays.isDelayed(kv.dirEnt.key, at: now) {
+            let warning = "Rejecting lock of key due to lock-delay: key=\(LogText.value(kv.dirEnt.key.string))"
+            return Refusal(result: .success(.bool(false)), warning: warning)
+        }
         if case .txn(var txn) = request {
             let errors = WriteValidation.precheck(&txn, context.authorizer) { lockDelays.isDelayed($0, at: now) }
             if !errors.isEmpty { return Refusal(result: .success(.txn(TxnResponse(errors: errors)))) }
             request = .txn(txn)
         }
-        if case .session(var session) = request, session.op == "create" {
+        if case .session(var session) = request, session.op == .create {
             repeat { session.session.id = random.uuid() } while (try? store.session(session.session.id)) != nil
             request = .session(session)
         }

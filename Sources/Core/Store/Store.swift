@@ -53,30 +53,6 @@ public struct Store: Sendable {
 
     public init() {}
 
-    /// Applies a committed request at the index of its log entry, collecting in `changes` what readers may be waiting for.
-    public mutating func apply(_ request: WriteRequest, index: UInt64, changes: inout ChangeSet) -> ApplyResult {
-        do {
-            switch request {
-            case .register(let request):
-                try register(request, index, &changes)
-                return .none
-            case .deregister(let request):
-                deregister(request, index, &changes)
-                return .none
-            case .kv(let request): return try applyKV(request, index, &changes)
-            case .session(let request): return try applySession(request, index, &changes)
-            case .txn(let request): return .txn(applyTxn(request.ops, index, &changes))
-            case .tombstone(let request): return try reapTombstones(request)
-            case .coordinates(let updates):
-                applyCoordinates(updates, index, &changes)
-                return .none
-            case .autopilot(let request): return applyAutopilot(request, index, &changes)
-            }
-        } catch {
-            return .error(error.text)
-        }
-    }
-
     /// What to answer when a command could not be applied.
     static func refusal(_ error: any Error) -> GoError {
         switch error {

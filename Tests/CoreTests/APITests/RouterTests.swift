@@ -255,12 +255,12 @@ import Testing
             return write
         }
         #expect(write("PUT /v1/kv/a?flags=42", body: "v")?.dirEnt.entry.flags == 42)
-        #expect(write("PUT /v1/kv/a?cas=7")?.op == "cas")
+        #expect(write("PUT /v1/kv/a?cas=7")?.op == .cas)
         #expect(write("PUT /v1/kv/a?cas=7")?.dirEnt.entry.index.modify == 7)
-        #expect(write("PUT /v1/kv/a?acquire=s")?.op == "lock")
+        #expect(write("PUT /v1/kv/a?acquire=s")?.op == .lock)
         #expect(write("PUT /v1/kv/a?release=s")?.dirEnt.entry.session == "s")
-        #expect(write("DELETE /v1/kv/a?cas=3")?.op == "delete-cas")
-        #expect(write("DELETE /v1/kv/?recurse")?.op == "delete-tree")
+        #expect(write("DELETE /v1/kv/a?cas=3")?.op == .deleteCAS)
+        #expect(write("DELETE /v1/kv/?recurse")?.op == .deleteTree)
     }
 
     @Test func `bad numbers of keys are errors of the server`() {

@@ -84,7 +84,7 @@ import Testing
         var store = Store()
         func put(_ key: String, _ value: String, _ index: UInt64) {
             var request = KVSRequest()
-            request.op = "set"
+            request.op = .set
             request.dirEnt.key = ByteString(key)
             request.dirEnt.entry.value = Array(value.utf8)
             var changes = ChangeSet()

@@ -9,7 +9,7 @@ import Testing
         register.address = "1.2.3.4"
         change(&register)
         var request = WriteRequest.register(register)
-        return WriteValidation.validate(&request, sessionTTLMin: .seconds(10))
+        return request.validate(WriteRules(sessionTTLMin: .seconds(10)))
     }
 
     @Test func `a registration is checked part by part`() {
@@ -48,7 +48,8 @@ import Testing
         register.check?.definition.tcp = "a:1"
         register.check?.definition.interval = .seconds(5)
         var request = WriteRequest.register(register)
-        #expect(WriteValidation.validate(&request, sessionTTLMin: .zero) == nil)
+        let problem = request.validate(WriteRules(sessionTTLMin: .zero))
+        #expect(problem == nil)
         guard case .register(let done) = request else { return #expect(Bool(false)) }
         #expect(done.service?.id == "web" && done.check == nil && done.checks?.count == 1)
         #expect(done.checks?[0].checkID == "ck" && done.checks?[0].node == "n" && done.checks?[0].type == "tcp")
@@ -85,11 +86,11 @@ import Testing
 
     private func session(_ change: (inout Session) -> Void) -> String? {
         var create = SessionRequest()
-        create.op = "create"
+        create.op = .create
         create.session.node = "n"
         change(&create.session)
         var request = WriteRequest.session(create)
-        return WriteValidation.validate(&request, sessionTTLMin: .seconds(10))
+        return request.validate(WriteRules(sessionTTLMin: .seconds(10)))
     }
 
     @Test func `a session is checked`() {
@@ -104,11 +105,11 @@ import Testing
 
     @Test func `an ID that cannot be looked up is told before the log`() {
         var destroy = SessionRequest()
-        destroy.op = "destroy"
+        destroy.op = .destroy
         destroy.session.id = "nonsense"
         var request = WriteRequest.session(destroy)
-        #expect(
-            WriteValidation.validate(&request, sessionTTLMin: .zero) == "failed session lookup: index error: UUID must be 36 characters")
+        let problem = request.validate(WriteRules(sessionTTLMin: .zero))
+        #expect(problem == "failed session lookup: index error: UUID must be 36 characters")
     }
 
     @Test func `all problems of a transaction are told`() {

@@ -46,9 +46,9 @@ import Testing
         register.node = "secret-new"
         register.address = "10.0.0.1"
         deregister.node = "secret-node"
-        kv.op = "set"
+        kv.op = .set
         kv.dirEnt.key = "secret/key"
-        destroy.op = "destroy"
+        destroy.op = .destroy
         destroy.session.id = session
         txn.ops = [.kv(verb: "delete-tree", DirEntry(key: "secret")), .session(verb: "delete", destroy.session)]
         for datacenter in ["dc1"] {

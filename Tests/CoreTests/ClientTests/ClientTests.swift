@@ -107,7 +107,7 @@ private final class ClientHarness {
     @Test func `writes are calls too`() throws {
         let h = ClientHarness()
         var request = KVSRequest()
-        request.op = "cas"
+        request.op = .cas
         h.client.execute(.write(.kv(request)), for: .local(4), at: h.now)
         h.take()
         #expect(h.calls.map(\.method) == ["KVS.Apply"])

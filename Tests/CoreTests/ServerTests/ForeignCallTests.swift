@@ -35,7 +35,7 @@ import Testing
             #expect(try call("KVS.Get", ReadQuery.kv(.get(key: "a")).encodeRequest(options(datacenter))).error == "No path to datacenter")
             var request = KVSRequest()
             request.datacenter = datacenter
-            request.op = "set"
+            request.op = .set
             request.dirEnt = DirEntry(key: "a")
             #expect(try call("KVS.Apply", WriteRequest.kv(request).encodeRequest()).error == "No path to datacenter")
         }

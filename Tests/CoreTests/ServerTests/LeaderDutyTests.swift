@@ -71,7 +71,7 @@ final class TestLeader: LeadingServer {
         leader.apply(.register(node))
         duty.began(leader, at: start)
         var request = SessionRequest()
-        request.op = "create"
+        request.op = .create
         request.session.id = "adf4238a-882b-9ddc-4a9d-5b6758e4159e"
         (request.session.node, request.session.ttl, request.session.behavior) = ("n", "10s", "release")
         duty.applied(leader.apply(.session(request)), leader, at: start)
@@ -79,7 +79,7 @@ final class TestLeader: LeadingServer {
         duty.wake(leader, at: start + .seconds(20))
         let write = try #require(leader.takeWrites().first)
         guard case .session(let destroy) = write else { throw ServerError("another write") }
-        #expect(destroy.op == "destroy" && destroy.session.id == request.session.id)
+        #expect(destroy.op == .destroy && destroy.session.id == request.session.id)
         #expect(duty.deadline == nil && !duty.renew(request.session, at: start + .seconds(21)))
         duty.written(write, since: start, problem: "no", leader, at: start + .seconds(21))
         #expect(duty.deadline == start + .seconds(31))

@@ -282,7 +282,7 @@ final class ServerCluster {
     @discardableResult
     func put(_ key: String, at name: String) -> Bool {
         var request = KVSRequest()
-        request.op = "set"
+        request.op = .set
         request.dirEnt = DirEntry(key: ByteString(key))
         guard case .write(_, .success) = ask(.write(.kv(request)), at: name) else { return false }
         return true

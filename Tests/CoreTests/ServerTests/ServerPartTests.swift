@@ -169,7 +169,7 @@ import Testing
 
     @Test func `work that waits for a leader is bounded in memory`() {
         var kv = KVSRequest()
-        (kv.op, kv.dirEnt) = ("set", DirEntry(key: "a"))
+        (kv.op, kv.dirEnt) = (.set, DirEntry(key: "a"))
         kv.dirEnt.entry.value = Array(repeating: 7, count: 512 << 10)
         var queue = WaitingQueue()
         while queue.add(waiting(.write(.kv(kv))), until: start) {}
@@ -205,7 +205,7 @@ import Testing
         var service = WriteService(), random = Random(seed: 1)
         service.lockDelays.start("a", for: .seconds(10), at: start)
         var kv = KVSRequest()
-        (kv.op, kv.dirEnt) = ("lock", DirEntry(key: "a"))
+        (kv.op, kv.dirEnt) = (.lock, DirEntry(key: "a"))
         var request = WriteRequest.kv(kv)
         let refusal = service.prepare(
             &request, .ownWork, in: Store(), sessionTTLMin: .seconds(10), random: &random, at: start + .seconds(9))

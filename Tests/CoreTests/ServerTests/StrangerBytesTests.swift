@@ -141,12 +141,12 @@ struct MessagePackMutation {
         node.service = service
         var session = SessionRequest()
         (session.op, session.session.id, session.session.node, session.session.behavior) = (
-            "create", "8b6dda82-3103-11e7-93ae-92361f002671", "n", "release"
+            .create, "8b6dda82-3103-11e7-93ae-92361f002671", "n", "release"
         )
         var kv = KVSRequest(), gone = KVSRequest(), deletion = KVSRequest()
-        (kv.op, kv.dirEnt) = ("set", DirEntry(key: "a"))
-        (gone.op, gone.dirEnt) = ("set", DirEntry(key: "b"))
-        (deletion.op, deletion.dirEnt) = ("delete", DirEntry(key: "b"))
+        (kv.op, kv.dirEnt) = (.set, DirEntry(key: "a"))
+        (gone.op, gone.dirEnt) = (.set, DirEntry(key: "b"))
+        (deletion.op, deletion.dirEnt) = (.delete, DirEntry(key: "b"))
         let requests: [WriteRequest] = [
             .register(node), .session(session), .kv(kv), .kv(gone), .kv(deletion), .autopilot(AutopilotRequest()),
             .coordinates([NodeCoordinate(node: "n", coordinate: .origin)]),

@@ -181,19 +181,19 @@ import Testing
 
     @Test func `outcomes of writes survive their replies`() throws {
         var kv = KVSRequest()
-        kv.op = "cas"
+        kv.op = .cas
         var session = SessionRequest()
-        session.op = "create"
+        session.op = .create
         let response = TxnResponse(results: [], errors: [TxnError(opIndex: 1, what: "x")])
         let cases: [(WriteRequest, ApplyResult)] = [
             (.kv(kv), .bool(true)), (.session(session), .string("id")), (.txn(TxnRequest()), .txn(response)),
             (.register(RegisterRequest()), .none), (.deregister(DeregisterRequest()), .none),
         ]
         for (request, result) in cases { #expect(try request.decodeReply(request.encodeReply(result)![...]) == result) }
-        kv.op = "set"
+        kv.op = .set
         #expect(WriteRequest.kv(kv).encodeReply(.none) == [0xC2])
         #expect(try WriteRequest.kv(kv).decodeReply([0xC2]) == .none)
-        session.op = "destroy"
+        session.op = .destroy
         #expect(WriteRequest.session(session).encodeReply(.none) == [0xA0])
         #expect(try WriteRequest.session(session).decodeReply([0xA0]) == .none)
         #expect(WriteRequest.kv(kv).encodeReply(.error("x")) == nil)
@@ -229,7 +229,7 @@ import Testing
 @Suite struct ChunkTests {
     private static func command() -> [UInt8] {
         var request = KVSRequest()
-        request.op = "set"
+        request.op = .set
         request.dirEnt = DirEntry(key: "big")
         request.dirEnt.entry.value = [UInt8](repeating: 0x5A, count: 600_000)
         return WriteRequest.kv(request).logCommand

@@ -57,7 +57,7 @@ struct RandomCommands {
 
     private mutating func kv() -> KVSRequest {
         var request = KVSRequest()
-        request.op = pick(["set", "set", "cas", "delete", "delete-cas", "delete-tree", "lock", "lock", "unlock"])
+        request.op = pick([.set, .set, .cas, .delete, .deleteCAS, .deleteTree, .lock, .lock, .unlock])
         request.dirEnt = entry()
         return request
     }
@@ -117,7 +117,7 @@ struct RandomCommands {
 
     private mutating func sessionRequest() -> SessionRequest {
         var request = SessionRequest()
-        request.op = maybe(0.7) ? "create" : "destroy"
+        request.op = maybe(0.7) ? .create : .destroy
         request.session.id = session()
         request.session.node = node()
         request.session.behavior = pick(["", "release", "delete"])

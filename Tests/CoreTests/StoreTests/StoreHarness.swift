@@ -29,7 +29,7 @@ struct Harness {
         _ op: String, _ key: ByteString, _ value: String = "", session: String = "", flags: UInt64 = 0, index: UInt64 = 0
     ) -> ApplyResult {
         var request = KVSRequest()
-        request.op = op
+        request.op = KVOperation(op)
         request.dirEnt = DirEntry(key: key)
         request.dirEnt.entry.value = Array(value.utf8)
         request.dirEnt.entry.session = session
@@ -110,7 +110,7 @@ struct Harness {
     @discardableResult
     mutating func session(_ id: String, on node: String, _ change: (inout Session) -> Void = { _ in }) -> ApplyResult {
         var request = SessionRequest()
-        request.op = "create"
+        request.op = .create
         request.session.id = id
         request.session.node = node
         change(&request.session)
@@ -120,7 +120,7 @@ struct Harness {
     @discardableResult
     mutating func destroy(_ id: String) -> ApplyResult {
         var request = SessionRequest()
-        request.op = "destroy"
+        request.op = .destroy
         request.session.id = id
         return apply(.session(request))
     }

@@ -75,7 +75,7 @@ final class CoordinateWriting: LeaderDuty {
     func wake(_ leader: any LeadingServer, at now: Instant) {
         let (batches, discarded) = updates.takeDue(at: now)
         if discarded > 0 { leader.log(.warn, "Discarded coordinate updates: number_discarded=\(discarded)") }
-        for batch in batches { leader.write(.coordinates(batch), for: self, at: now) }
+        for batch in batches { leader.write(.coordinates(CoordinateBatch(batch)), for: self, at: now) }
     }
 
     func written(_ request: WriteRequest, since: Instant, problem: String?, _ leader: any LeadingServer, at now: Instant) {

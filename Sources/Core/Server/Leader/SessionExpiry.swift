@@ -32,7 +32,7 @@ final class SessionExpiry: LeaderDuty {
             leader.log(.debug, "Session TTL expired: session=\(id)")
             var request = SessionRequest()
             request.datacenter = leader.config.datacenter
-            request.op = "destroy"
+            request.op = .destroy
             request.session.id = id
             leader.write(.session(request), for: self, at: now)
         }

@@ -64,3 +64,23 @@ extension AutopilotRequest: WireStruct {
         writer.field("Token", token)
     }
 }
+
+extension AutopilotRequest: WriteFamily {
+    static let commandType: UInt8 = 9
+    static let mayBeIgnored = false
+    static let method: String? = "Operator.AutopilotSetConfiguration"
+
+    func validate(_ rules: WriteRules) -> String? { nil }
+    func authorize(_ authorizer: Authorizer, in store: Store) throws(Denied) { try authorizer.require(.operatorWrite) }
+
+    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+        store.applyAutopilot(self, index, &changes)
+    }
+
+    func encodeReply(_ result: ApplyResult, into writer: inout MessagePackWriter) { writer.outcome(result) }
+
+    func decodeReply(_ reader: inout MessagePackReader) throws(MessagePackError) -> ApplyResult {
+        let done = try reader.bool()
+        return cas ? .bool(done) : .none
+    }
+}

@@ -2,22 +2,22 @@
 extension Store {
     mutating func applyKV(_ request: KVSRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
         let key = request.dirEnt.key, entry = request.dirEnt.entry
-        if key.isEmpty && request.op != "delete-tree" { throw GoError("Must provide key") }
+        if key.isEmpty && request.op != .deleteTree { throw GoError("Must provide key") }
         switch request.op {
-        case "set":
+        case .set:
             setEntry(key, entry, keepingSession: true, index, &changes)
             return .none
-        case "delete":
+        case .delete:
             deleteEntry(key, index, &changes)
             return .none
-        case "delete-cas": return .bool(deleteEntry(key, ifIndex: entry.index.modify, index, &changes))
-        case "delete-tree":
+        case .deleteCAS: return .bool(deleteEntry(key, ifIndex: entry.index.modify, index, &changes))
+        case .deleteTree:
             deleteTree(key, index, &changes)
             return .none
-        case "cas": return .bool(setEntry(key, entry, ifIndex: entry.index.modify, index, &changes) != nil)
-        case "lock": return .bool(try lock(key, entry, index, &changes) != nil)
-        case "unlock": return .bool(try unlock(key, entry, index, &changes) != nil)
-        default: throw GoError("Invalid KVS operation '\(request.op)'")
+        case .cas: return .bool(setEntry(key, entry, ifIndex: entry.index.modify, index, &changes) != nil)
+        case .lock: return .bool(try lock(key, entry, index, &changes) != nil)
+        case .unlock: return .bool(try unlock(key, entry, index, &changes) != nil)
+        case .unknown(let op): throw GoError("Invalid KVS operation '\(op)'")
         }
     }
 

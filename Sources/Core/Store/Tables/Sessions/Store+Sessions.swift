@@ -18,11 +18,11 @@ extension Store {
 
     mutating func applySession(_ request: SessionRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
         switch request.op {
-        case "create": return .string(try createSession(request.session, index, &changes))
-        case "destroy":
+        case .create: return .string(try createSession(request.session, index, &changes))
+        case .destroy:
             deleteSession(try Self.lookUpKey(request.session.id), index, &changes)
             return .none
-        default: throw GoError("Invalid Session operation '\(request.op)'")
+        case .unknown(let op): throw GoError("Invalid Session operation '\(op)'")
         }
     }
 

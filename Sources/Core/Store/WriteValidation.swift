@@ -4,23 +4,6 @@
 public enum WriteValidation {
     public static let sessionTTLMax: Duration = .hours(24)
 
-    /// Returns why the write is refused, or completes it. Lock-delays are not looked at, transactions have `precheck`.
-    public static func validate(_ request: inout WriteRequest, sessionTTLMin: Duration) -> String? {
-        switch request {
-        case .register(var register):
-            let problem = validate(&register)
-            request = .register(register)
-            return problem
-        case .deregister(let deregister): return deregister.node.isEmpty ? "Must provide node" : nil
-        case .kv(let kv): return validate(key: kv.dirEnt.key, op: kv.op)
-        case .session(var session):
-            let problem = validate(&session, sessionTTLMin)
-            request = .session(session)
-            return problem
-        case .txn, .tombstone, .autopilot, .coordinates: return nil
-        }
-    }
-
     /// The phase before the log of a transaction; all problems of all operations. `isLockDelayed` is asked for the keys to be locked.
     ///
     /// Also completes the operations. Reads go through it as well.
@@ -65,7 +48,7 @@ public enum WriteValidation {
 
     // MARK: Catalog
 
-    private static func validate(_ request: inout RegisterRequest) -> String? {
+    static func validate(_ request: inout RegisterRequest) -> String? {
         if let problem = validate(nodeName: request.node, id: request.id) { return problem }
         if request.address.isEmpty, !request.skipNodeUpdate { return "Must provide address if SkipNodeUpdate is not set" }
         if var service = request.service {
@@ -109,8 +92,8 @@ public enum WriteValidation {
 
     // MARK: Sessions
 
-    private static func validate(_ request: inout SessionRequest, _ ttlMin: Duration) -> String? {
-        if request.op == "destroy" {
+    static func validate(_ request: inout SessionRequest, _ ttlMin: Duration) -> String? {
+        if request.op == .destroy {
             if request.session.id.isEmpty { return "Must provide ID" }
             return sessionIDProblem(request.session.id)
         }
