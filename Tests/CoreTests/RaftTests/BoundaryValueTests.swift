@@ -132,15 +132,15 @@ import Testing
         ]
         for (kind, encoded) in answers {
             let simulation = try cluster(seed: 4)
-            var asked: [(RaftSimulation.Host, CallID)] = []
+            let asked = Asked()
             simulation.onEffect = { host, effect in
-                if case .call(let id, _, _, let bytes, _) = effect, bytes.first == kind.rawValue { asked.append((host, id)) }
+                if case .call(let id, _, _, let bytes, _) = effect, bytes.first == kind.rawValue { asked.calls.append((host, id)) }
             }
             for field in 0..<20 {
                 var variant = 0
                 while true {
-                    provoke(kind, simulation, &asked)
-                    guard let (host, id) = asked.popLast(), let node = host.node else { break }
+                    provoke(kind, simulation, asked)
+                    guard let (host, id) = asked.calls.popLast(), let node = host.node else { break }
                     let message = BoundaryValues(encoded(node.currentTerm, node.lastLogIndex), from: 0, count: 2)
                     guard field < message.sites.count else { break }
                     let variants = message.variants(of: message.sites[field], own: node.currentTerm)
@@ -153,9 +153,14 @@ import Testing
         }
     }
 
+    /// The calls of one kind that were made; they grow while the simulation runs.
+    private final class Asked {
+        var calls: [(RaftSimulation.Host, CallID)] = []
+    }
+
     /// Lets somebody make a call of that kind.
-    private func provoke(_ kind: RaftMessageKind, _ simulation: RaftSimulation, _ asked: inout [(RaftSimulation.Host, CallID)]) {
-        asked = []
+    private func provoke(_ kind: RaftMessageKind, _ simulation: RaftSimulation, _ asked: Asked) {
+        asked.calls = []
         guard let leader = simulation.leader else { return simulation.run(for: .milliseconds(300)) }
         switch kind {
         case .appendEntries: simulation.propose(leader, [1])
@@ -175,7 +180,7 @@ import Testing
                 }
             }
         }
-        for _ in 0..<500 where asked.isEmpty { simulation.run(for: .milliseconds(1)) }
+        for _ in 0..<500 where asked.calls.isEmpty { simulation.run(for: .milliseconds(1)) }
         for host in simulation.hosts { simulation.start(host) }
     }
 }
