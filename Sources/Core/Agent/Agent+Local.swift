@@ -13,7 +13,7 @@ extension Agent {
         case .disk(let token, let operations):
             effects.append(.disk(DiskBatch(of: .registrations, token: token, operations: operations)))
         case .respond(let id, let answer):
-            guard case .local(let pretty) = pending.removeValue(forKey: id) else { return }
+            guard case .local(let pretty) = requests.remove(id) else { return }
             var response = AgentJSON.response(answer, pretty: pretty)
             context.finish(&response)
             effects.append(.respond(id, response))
@@ -55,10 +55,10 @@ extension Agent {
         }
         switch request {
         case .local(let local):
-            pending[id] = .local(pretty: pretty)
+            requests.add(id, .local(pretty: pretty))
             self.local.handle(.request(id, local, caller.authorizer), at: now, into: &localEffects)
         case .leave:
-            pending[id] = .leave
+            requests.add(id, .leave)
             lifecycle.awaitDeparture(id)
             leave(at: now, into: &effects)
         case .reload: askForReload(id, into: &effects)
@@ -67,11 +67,11 @@ extension Agent {
         case .metrics(let prometheus):
             showMetrics(prometheus: prometheus, pretty: pretty || config.devMode, for: id, at: now, into: &effects)
         case .monitor(let level, let json):
-            pending[id] = .log
+            requests.add(id, .log)
             telemetry.followers.add(id, LogStream(level: level, json: json))
             effects.append(.respondInPieces(id, finished(HTTPResponse(status: 200))))
         case .host:
-            pending[id] = .host(pretty: pretty)
+            requests.add(id, .host(pretty: pretty))
             effects.append(.examineHost(id.raw))
         }
     }
@@ -79,7 +79,7 @@ extension Agent {
     /// For Prometheus, the driver is asked about the process first.
     private func showMetrics(prometheus: Bool, pretty: Bool, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
         if prometheus, telemetry.metrics.keepsForPrometheus {
-            pending[id] = .prometheus
+            requests.add(id, .prometheus)
             effects.append(.examineHost(id.raw))
         } else {
             let snapshot = telemetry.snapshot(of: measuredParts, at: now)
@@ -96,7 +96,7 @@ extension Agent {
 
     func describeHost(_ token: UInt64, _ facts: HostFacts, at now: Instant, into effects: inout [AgentEffect]) {
         let id = RequestID(token)
-        switch pending.removeValue(forKey: id) {
+        switch requests.remove(id) {
         case .host(let pretty): effects.append(.respond(id, finished(AgentRenderer.host(facts, pretty: pretty))))
         case .prometheus: effects.append(.respond(id, prometheusResponse(facts.process, at: now)))
         default: break
@@ -115,22 +115,15 @@ extension Agent {
         _ cache: CacheOptions?, _ caller: RequestContext, pretty: Bool, for id: RequestID, at now: Instant,
         into effects: inout [AgentEffect]
     ) {
-        if let cache, let known = cached.freshDatacenters(cache, at: now) {
-            let response = Renderer.datacenters(known.names, cache: .hit(age: known.age), pretty: pretty, context: context)
+        if let cache, let response = requests.cachedDatacenters(cache, pretty: pretty, at: now) {
             return effects.append(.respond(id, response))
         }
         let isCached = cache != nil
         guard server != nil else {
-            pending[id] = .datacenters(isCached: isCached, pretty: pretty)
+            requests.add(id, .datacenters(isCached: isCached, pretty: pretty))
             return backend.execute(.operation(.datacenters, QueryOptions()), caller, for: .client(id), at: now)
         }
-        effects.append(.respond(id, fetchedDatacenters([config.datacenter], isCached: isCached, pretty: pretty, at: now)))
-    }
-
-    /// The answer with what has just been fetched; for `?cached`, the next ones are made of it, too.
-    func fetchedDatacenters(_ names: [String], isCached: Bool, pretty: Bool, at now: Instant) -> HTTPResponse {
-        if isCached { cached.keep(datacenters: names, at: now) }
-        return Renderer.datacenters(names, cache: isCached ? .miss : nil, pretty: pretty, context: context)
+        effects.append(.respond(id, requests.fetchedDatacenters([config.datacenter], isCached: isCached, pretty: pretty, at: now)))
     }
 }
 

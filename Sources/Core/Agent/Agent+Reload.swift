@@ -18,14 +18,14 @@ extension Agent {
 
     /// Answered when the files have been read.
     func askForReload(_ id: RequestID, into effects: inout [AgentEffect]) {
-        pending[id] = .reload
+        requests.add(id, .reload)
         lifecycle.awaitReload(id)
         effects.append(.readConfiguration)
     }
 
     /// Answers those who asked for it.
     func reloaded(_ problem: String?, into effects: inout [AgentEffect]) {
-        for id in lifecycle.takeReloaders() where pending.removeValue(forKey: id) != nil {
+        for id in lifecycle.takeReloaders() where requests.remove(id) != nil {
             effects.append(.respond(id, finished(problem.map { AgentRenderer.failure($0) } ?? AgentRenderer.done())))
         }
     }

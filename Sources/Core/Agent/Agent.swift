@@ -18,44 +18,16 @@ public final class Agent: AgentMachine {
     /// What starting has come to; given out with the first batch.
     var startEffects: [AgentEffect] = []
 
-    /// Requests that are not answered yet, and how their answers look.
-    var pending = LookupTable<RequestID, PendingRequest>()
-    /// The latest rendered answer: waiters for the same question share it.
-    var rendered: (evaluation: UInt64, shape: ReadShape, response: HTTPResponse)?
+    var requests: RequestBroker
     var questions: QuestionBroker
     var random: Random
     var localEffects: [LocalEffect] = []
     private var backendEffects: [ServerEffect] = []
-    /// Answers that `?cached` has been asked for before (http-1 §1.12).
-    var cached = AnswerCache()
     var nextDiskToken: UInt64 = 1
     /// Files being replaced, for the message when that fails.
     var persisting = LookupTable<UInt64, String>()
     /// As in the configuration, until the clock is set.
     var wallClockOffset: Int64
-
-    enum PendingRequest {
-        case read(ReadQuery, QueryOptions, ReadShape, CacheState?, RequestContext)
-        case write(WriteShape)
-        case renew(id: String, pretty: Bool)
-        case txn(readOnly: Bool, pretty: Bool)
-        case operation(ServerOperation, pretty: Bool)
-        case datacenters(isCached: Bool, pretty: Bool)
-        /// Answered by `local`.
-        case local(pretty: Bool)
-        /// Answered when the configuration has been read again.
-        case reload
-        /// Answered when the pool has been joined, or when an event has come.
-        case pool
-        case event(EventMessage, pretty: Bool)
-        /// Answered when the driver has looked at its machine.
-        case host(pretty: Bool)
-        case prometheus
-        /// Answered when the agent has left.
-        case leave
-        /// Goes on until the client leaves.
-        case log
-    }
 
     /// Recovers from `disk` and starts. `disk` is not used afterwards; without `archives` there are no archives of snapshots; `md5Hex` names the files of registrations.
     public init(
@@ -69,6 +41,7 @@ public final class Agent: AgentMachine {
         telemetry = Telemetry(config)
         context = APIContext(from: config)
         router = Router(context)
+        requests = RequestBroker(context)
         questions = QuestionBroker(config)
         membership = GossipMembership(config)
         lifecycle = Lifecycle(
@@ -147,7 +120,7 @@ public final class Agent: AgentMachine {
         }
         settle(at: now, into: &effects)
         switch event {
-        case .request(let id, _), .routed(let id, _): noteWaiting(id)
+        case .request(let id, _), .routed(let id, _): requests.noteWaiting(id)
         default: break
         }
     }
@@ -186,7 +159,7 @@ public final class Agent: AgentMachine {
             localEffects = []
             for effect in batch { perform(effect, at: now, into: &effects) }
         }
-        rendered = nil
+        requests.batchEnded()
     }
 
     // MARK: Requests
@@ -196,21 +169,20 @@ public final class Agent: AgentMachine {
         switch routed.call {
         case .immediate(let response): effects.append(.respond(id, response))
         case .read(let query, let options, let shape):
-            let known = shape.cache.map { cached.state($0, query, options, caller.authorizer.view) }
-            pending[id] = .read(query, options, shape, known, caller)
+            requests.addRead(id, query, options, shape, caller)
             backend.execute(.read(query, options), caller, for: .client(id), at: now)
         case .write(let request, let shape):
-            pending[id] = .write(shape)
+            requests.add(id, .write(shape))
             backend.execute(.write(request), caller, for: .client(id), at: now)
         case .sessionRenew(let session, let options, let pretty):
-            pending[id] = .renew(id: session, pretty: pretty)
+            requests.add(id, .renew(id: session, pretty: pretty))
             backend.execute(.renew(session: session, options), caller, for: .client(id), at: now)
         case .txn(let request, let readOnly, let options, let pretty):
-            pending[id] = .txn(readOnly: readOnly, pretty: pretty)
+            requests.add(id, .txn(readOnly: readOnly, pretty: pretty))
             let work = readOnly ? ServerWork.read(.txn(TxnQuery(request.ops)), options) : .write(.txn(request))
             backend.execute(work, caller, for: .client(id), at: now)
         case .operation(let operation, let options, let pretty):
-            pending[id] = .operation(operation, pretty: pretty)
+            requests.add(id, .operation(operation, pretty: pretty))
             backend.execute(.operation(operation, options), caller, for: .client(id), at: now)
         case .datacenters(let cache, let pretty): answerDatacenters(cache, caller, pretty: pretty, for: id, at: now, into: &effects)
         case .agent(let request, let pretty): execute(request, caller, pretty: pretty, for: id, at: now, into: &effects)
@@ -219,8 +191,15 @@ public final class Agent: AgentMachine {
 
     private func deliver(_ answer: ServerAnswer, at now: Instant, into effects: inout [AgentEffect]) {
         switch answer {
-        case .read(.client(let id), let result): respond(to: id, result, at: now, into: &effects)
-        case .write(.client(let id), let result): respond(to: id, result, at: now, into: &effects)
+        case .read(.client(let id), let result):
+            switch requests.answer(read: result, for: id) {
+            case .respond(let response): effects.append(.respond(id, response))
+            case .again(let query, let options, let caller):
+                backend.execute(.read(query, options), caller, for: .client(id), at: now)
+            case nil: break
+            }
+        case .write(.client(let id), let result):
+            if let response = requests.answer(write: result, for: id) { effects.append(.respond(id, response)) }
         case .read(.local(let token), let result):
             let outcome = result.map { (result: $0.result, index: $0.meta.index) }.mapError { Complaint($0.text) }
             local.handle(.readResult(token, outcome), at: now, into: &localEffects)
@@ -228,7 +207,8 @@ public final class Agent: AgentMachine {
             local.handle(.writeResult(token, result.mapError { Complaint($0.text) }), at: now, into: &localEffects)
         case .read(.question(let id), let result):
             fetch(questions.fetched(result, for: id, unixSeconds: unixSeconds(at: now), into: &effects), at: now)
-        case .operation(.client(let id), let result): respond(to: id, result, at: now, into: &effects)
+        case .operation(.client(let id), let result):
+            if let response = requests.answer(operation: result, for: id, at: now) { effects.append(.respond(id, response)) }
         case .operation(.coordinate, .failure(let error)):
             effects.append(.log(.error, "agent", "Coordinate update error: error=\(LogText.value(error.text))"))
         case .wish(let wish): fulfil(wish, at: now, into: &effects)
@@ -236,88 +216,8 @@ public final class Agent: AgentMachine {
         }
     }
 
-    private func respond(to id: RequestID, _ result: Result<ReadAnswer, ServerError>, at now: Instant, into effects: inout [AgentEffect]) {
-        guard let request = pending.removeValue(forKey: id) else { return }
-        switch (request, result) {
-        case (.read(_, _, let shape, _, _), .success) where shape.filterError != nil:
-            // Found only now, since whoever carries out the read finds it: any other server would have refused.
-            effects.append(.respond(id, Renderer.error(shape.filterError?.text ?? "", shape: shape, context: context)))
-        case (.read(let query, var options, let shape, let cache, let caller), .success(let answer)):
-            if shape.isRepeatedWhenOld, options.isTooOld(answer.meta) {
-                // Too old: asked once more, of the leader (http-1 §1.9).
-                options.allowStale = false
-                pending[id] = .read(query, options, shape, cache, caller)
-                return backend.execute(.read(query, options), caller, for: .client(id), at: now)
-            }
-            effects.append(.respond(id, render(answer, options, shape, cache)))
-        case (.read(let query, var options, let shape, let cache, let caller), .failure(.noLeader))
-        where shape.isRepeatedStale && !options.allowStale:
-            options.allowStale = true
-            pending[id] = .read(query, options, shape, cache, caller)
-            backend.execute(.read(query, options), caller, for: .client(id), at: now)
-        case (.read(_, _, let shape, _, _), .failure(let error)):
-            effects.append(.respond(id, Renderer.error(error.text, shape: shape, context: context)))
-        case (.renew(let session, let pretty), .success(let answer)):
-            guard case .sessions(let found) = answer.result else { return }
-            effects.append(.respond(id, Renderer.renewed(found.first?.value, id: session, pretty: pretty, context: context)))
-        case (.txn(_, let pretty), .success(let answer)):
-            guard case .txn(let outcome) = answer.result else { return }
-            effects.append(.respond(id, Renderer.txn(outcome, meta: answer.meta, pretty: pretty, context: context)))
-        case (_, .failure(let error)): effects.append(.respond(id, Renderer.error(error.text, context: context)))
-        case (.write, _), (.operation, _), (.datacenters, _), (.local, _), (.reload, _), (.pool, _), (.event, _), (.host, _),
-            (.prometheus, _), (.leave, _), (.log, _):
-            preconditionFailure("a read is answered as what it was asked as")
-        }
-    }
-
-    /// Waiters for the same question get the same bytes, rendered once.
-    private func render(_ answer: ReadAnswer, _ options: QueryOptions, _ shape: ReadShape, _ cache: CacheState?) -> HTTPResponse {
-        if let last = rendered, last.evaluation == answer.evaluation, last.shape == shape, cache == nil { return last.response }
-        let response = Renderer.render(answer.result, meta: answer.meta, options: options, shape: shape, context: context, cache: cache)
-        if cache == nil { rendered = (answer.evaluation, shape, response) }
-        return response
-    }
-
-    private func respond(to id: RequestID, _ result: Result<ApplyResult, ServerError>, at now: Instant, into effects: inout [AgentEffect]) {
-        guard let request = pending.removeValue(forKey: id) else { return }
-        let response: HTTPResponse
-        switch (request, result) {
-        case (.write(let shape), .success(let outcome)): response = Renderer.render(outcome, shape: shape, context: context)
-        case (.txn(_, let pretty), .success(.txn(let outcome))):
-            response = Renderer.txn(outcome, meta: nil, pretty: pretty, context: context)
-        case (_, .success(.error(let text))): response = Renderer.error(text, context: context)
-        case (_, .failure(let error)): response = Renderer.error(error.text, context: context)
-        case (_, .success): preconditionFailure("a write is answered as what it was asked as")
-        }
-        effects.append(.respond(id, response))
-    }
-
-    private func respond(
-        to id: RequestID, _ result: Result<ServerOperationResult, ServerError>, at now: Instant, into effects: inout [AgentEffect]
-    ) {
-        guard let request = pending.removeValue(forKey: id) else { return }
-        let response =
-            switch (request, result) {
-            case (.operation(let operation, let pretty), .success(let found)):
-                Renderer.render(found, of: operation, pretty: pretty, context: context)
-            case (.datacenters(let isCached, let pretty), .success(.texts(let names))):
-                fetchedDatacenters(names, isCached: isCached, pretty: pretty, at: now)
-            case (.event(let message, let pretty), .success): Renderer.event(message, pretty: pretty, context: context)
-            case (_, .failure(let error)): Renderer.error(error.text, context: context)
-            case (_, .success): preconditionFailure("an operation is answered as what it was asked as")
-            }
-        effects.append(.respond(id, response))
-    }
-
-    /// A blocking request that the agent's cache could not answer at once is answered with what comes later (http-1 §1.12).
-    private func noteWaiting(_ id: RequestID) {
-        if case .read(let query, let options, let shape, .hit, let caller) = pending[id], options.minQueryIndex > 0 {
-            pending[id] = .read(query, options, shape, .miss, caller)
-        }
-    }
-
     private func cancel(_ id: RequestID, at now: Instant) {
-        guard let request = pending.removeValue(forKey: id) else {
+        guard let request = requests.remove(id) else {
             if questions.cancel(id) { backend.cancel(.question(id)) }
             return
         }

@@ -193,4 +193,30 @@ import Testing
         let left = membership.changed(.reaped, [a])
         #expect(left == [b])
     }
+
+    // MARK: Requests
+
+    @Test func `a request is answered once`() {
+        var requests = RequestBroker(APIContext(from: AgentConfig()))
+        requests.add(RequestID(1), .write(WriteShape(.outcome)))
+        let first = requests.answer(write: .success(.bool(true)), for: RequestID(1))
+        let second = requests.answer(write: .success(.bool(true)), for: RequestID(1))
+        #expect(first.map { String(decoding: $0.body, as: UTF8.self) } == "true")
+        #expect(second?.status == nil)
+        requests.add(RequestID(2), .operation(.leader, pretty: false))
+        let failed = requests.answer(operation: .failure(.noLeader), for: RequestID(2), at: start)
+        #expect(failed?.status == 500 && failed?.body == Array("No cluster leader".utf8))
+    }
+
+    @Test func `a summary that no leader can give is asked for once more, of any server`() throws {
+        var requests = RequestBroker(APIContext(from: AgentConfig()))
+        requests.addRead(RequestID(1), .catalog(.nodes), QueryOptions(), ReadShape(.serviceSummaries), Self.caller)
+        let again = requests.answer(read: .failure(.noLeader), for: RequestID(1))
+        guard case .again(.catalog(.nodes), let options, _)? = again else { return #expect(Bool(false), "it is asked for again") }
+        #expect(options.allowStale)
+        guard case .respond(let response)? = requests.answer(read: .failure(.noLeader), for: RequestID(1)) else {
+            return #expect(Bool(false), "the second failure is the answer")
+        }
+        #expect(response.status == 500)
+    }
 }

@@ -25,7 +25,7 @@ extension Agent {
         case .userEvent(let event):
             if pool.kind == .lan { received(event, at: now, into: &effects) }
         case .joined(let id, let result):
-            guard pending.removeValue(forKey: id) != nil else { return }
+            guard requests.remove(id) != nil else { return }
             let response =
                 switch result {
                 case .success: AgentRenderer.done()
@@ -105,7 +105,7 @@ extension Agent {
     }
 
     func respond(_ answer: EventLog.Answer, into effects: inout [AgentEffect]) {
-        guard pending.removeValue(forKey: answer.id) != nil else { return }
+        guard requests.remove(answer.id) != nil else { return }
         effects.append(.respond(answer.id, Renderer.events(answer.events, index: answer.index, pretty: answer.pretty, context: context)))
     }
 

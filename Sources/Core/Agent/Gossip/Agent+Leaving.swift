@@ -41,7 +41,7 @@ extension Agent {
 
     func exitIfDue(at now: Instant, into effects: inout [AgentEffect]) {
         guard lifecycle.exits(isRemoved: server?.isRemoved ?? true, at: now) else { return }
-        for id in lifecycle.takeLeavers() where pending.removeValue(forKey: id) != nil {
+        for id in lifecycle.takeLeavers() where requests.remove(id) != nil {
             effects.append(.respond(id, finished(HTTPResponse(status: 200))))
         }
         effects.append(.exit(nil))

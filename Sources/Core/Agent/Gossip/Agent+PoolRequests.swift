@@ -12,7 +12,7 @@ extension Agent {
             }
             effects.append(
                 .log(.info, "agent", "(\(isWAN ? "WAN" : "LAN")) joining: \(isWAN ? "wan" : "lan")_addresses=\(LogText.list([address]))"))
-            pending[id] = .pool
+            requests.add(id, .pool)
             pool.join(address, for: id, at: now, into: &effects)
         case .forceLeave(let node, let prune):
             guard membership.knows(node) else {
@@ -26,11 +26,11 @@ extension Agent {
             payload.nodeFilter = message.nodeFilter
             payload.serviceFilter = message.serviceFilter
             payload.tagFilter = message.tagFilter
-            pending[id] = .event(message, pretty: pretty)
+            requests.add(id, .event(message, pretty: pretty))
             let operation = ServerOperation.fireEvent(name: message.name, payload: payload.encoded)
             backend.execute(.operation(operation, options), caller, for: .client(id), at: now)
         case .events(let name, let index, let wait):
-            pending[id] = .pool
+            requests.add(id, .pool)
             if let answer = membership.events.list(id, caller.authorizer, name: name, index: index, wait: wait, pretty: pretty, at: now) {
                 respond(answer, into: &effects)
             }
