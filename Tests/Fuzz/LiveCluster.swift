@@ -26,8 +26,14 @@ final class LiveCluster {
         }
     }
 
+    /// Passes bodies on as they are.
     struct NoGzip: Compressor {
-        mutating func gzip(_ bytes: [UInt8], into out: inout [UInt8]) {}
+        final class Stream: CompressionStream {
+            func append(_ bytes: [UInt8], isLast: Bool, to out: inout [UInt8]) { out += bytes }
+        }
+
+        mutating func gzip(_ bytes: [UInt8], into out: inout [UInt8]) { out += bytes }
+        func stream() -> any CompressionStream { Stream() }
     }
 
     private(set) var now = Instant(nanoseconds: 1_000_000_000)

@@ -228,6 +228,10 @@ struct HTTPTarget: Target {
                     let answer = cluster.members[0].frontEnd.answer(
                         request, framing: framing, state: state, now: cluster.now, date: [], into: &out)
                     if case .written = answer { continue }
+                    if case .begun(var rest, _) = answer {
+                        while rest.append(to: &out) { out.removeAll(keepingCapacity: true) }
+                        continue
+                    }
                 }
                 // Who waits longer goes away.
                 _ = cluster.ask(0, request, within: .milliseconds(100))

@@ -4,7 +4,13 @@ import Core
 extension Simulation {
     func call(_ id: CallID, from server: Server<Machine>, to address: Address, _ channel: Channel, _ bytes: [UInt8], _ timeout: Duration) {
         guard let callee = place(of: address) else {
-            return world.report(Violation(rule: "calls go to agents", text: "\(server.name) calls \(address), where nobody is"))
+            guard hasHadStrangers else {
+                return world.report(Violation(rule: "calls go to agents", text: "\(server.name) calls \(address), where nobody is"))
+            }
+            // A stranger may say that it leads, and be called for it.
+            let call = Call(
+                caller: server.lifeID, id: id, callee: server.index, channel: channel, timeout: timeout, began: world.now, served: nil)
+            return fail(calls.insert(call), call, "dial tcp: lookup \(address): no such host", after: .milliseconds(1))
         }
         if strangersUntil > .zero { stranger.overheard(channel, bytes) }
         let call = Call(

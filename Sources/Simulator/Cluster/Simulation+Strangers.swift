@@ -7,6 +7,7 @@ extension Simulation {
     /// Until then, or until the faults end; a stranger that is at it already stays longer.
     func letStrangersIn(for length: Duration) {
         let isThere = world.now < strangersUntil
+        hasHadStrangers = true
         strangersUntil = max(strangersUntil, world.now + length)
         world.trace { "a stranger sends garbage for \(length.brief)" }
         if !isThere { world.schedule(.stranger, after: stranger.pause()) }
@@ -58,7 +59,10 @@ extension Simulation {
             if let state = server.published {
                 responseBytes.removeAll(keepingCapacity: true)
                 let answer = server.frontEnd.answer(request, framing: framing, state: state, now: now, date: [], into: &responseBytes)
-                if case .written = answer { continue }
+                switch answer {
+                case .written, .begun: continue
+                case .handOver, .routed: break
+                }
             }
             let id = RequestID(nextStrangerID())
             machine.handle(.request(id, request), at: now, into: &effects)

@@ -25,6 +25,7 @@ final class Simulation<Machine: SimulatedMachine> {
     var stranger: Stranger
     var strangersUntil = Instant.zero
     var strangerCount: UInt32 = 0
+    var hasHadStrangers = false
 
     // Faults
     var stage = Stage.faults
