@@ -5,10 +5,6 @@ import Testing
 @Suite struct DurabilityTests {
     private static let web = #"{"Name":"web","Checks":[{"TTL":"1m"},{"TTL":"2m"}]}"#
 
-    private func count(_ agent: LocalHarness, _ isCounted: (DiskOperation) -> Bool) -> Int {
-        agent.batches.joined().count(where: isCounted)
-    }
-
     private func isSync(_ operation: DiskOperation) -> Bool {
         switch operation {
         case .sync, .syncDirectory: true
@@ -17,7 +13,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("service/register", web), ("service/register", #"{"Name":"old","Port":7}"#), ("service/deregister/old", ""),
+        ("service/register", DurabilityTests.web), ("service/register", #"{"Name":"old","Port":7}"#), ("service/deregister/old", ""),
         ("service/maintenance/old?enable=true", ""), ("maintenance?enable=true", ""), ("check/register", #"{"Name":"c","TTL":"1m"}"#),
         ("check/deregister/kept", ""),
     ])
@@ -44,7 +40,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("service/register", web), ("service/register", #"{"Name":"old","Port":7}"#), ("service/deregister/old", ""),
+        ("service/register", DurabilityTests.web), ("service/register", #"{"Name":"old","Port":7}"#), ("service/deregister/old", ""),
         ("service/maintenance/old?enable=true", ""), ("maintenance?enable=true", ""), ("check/register", #"{"Name":"c","TTL":"1m"}"#),
         ("check/deregister/kept", ""),
     ])

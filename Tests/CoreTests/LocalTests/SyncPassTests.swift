@@ -97,8 +97,8 @@ import Testing
         var random = Random(seed: 3)
         func walked() -> [ByteString] { entries.all.filter { !$0.value.sync.inSync }.map(\.key) }
         for _ in 0..<5000 {
-            let id = ByteString("id\(random.int(in: 0...40))")
-            switch random.int(in: 0...4) {
+            let id = ByteString("id\(Int.random(in: 0...40, using: &random))")
+            switch Int.random(in: 0...4, using: &random) {
             case 0: entries.put(id, Entry())
             case 1: entries.changed(id)
             case 2: entries.setInSync(id, random.chance(0.7))
