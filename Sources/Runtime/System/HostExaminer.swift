@@ -23,16 +23,16 @@ enum HostExaminer {
     private static var process: HostFacts.Process? {
         var ignored: [String] = []
         guard let line = text(of: "/proc/self/stat", &ignored), let name = line.lastIndex(of: ")") else { return nil }
-        // From the end of the second field on, which is the name and may contain anything: field n is the element n - 2.
+        // Behind the second field, which is the name and may contain anything: field n of proc(5) is the element n - 3.
         let fields = line[line.index(after: name)...].split(separator: " ").map { Double($0) ?? 0 }
-        guard fields.count > 22 else { return nil }
+        guard fields.count > 21 else { return nil }
         let ticks = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
         var process = HostFacts.Process()
-        process.cpuSeconds = (fields[12] + fields[13]) / ticks
-        process.virtualMemory = fields[21]
-        process.residentMemory = fields[22] * Double(max(1, sysconf(Int32(_SC_PAGESIZE))))
+        process.cpuSeconds = (fields[11] + fields[12]) / ticks
+        process.virtualMemory = fields[20]
+        process.residentMemory = fields[21] * Double(max(1, sysconf(Int32(_SC_PAGESIZE))))
         let booted = (text(of: "/proc/stat", &ignored) ?? "").split(separator: "\n").first { $0.hasPrefix("btime ") }
-        process.startedAt = (booted.flatMap { Double($0.dropFirst(6)) } ?? 0) + fields[20] / ticks
+        process.startedAt = (booted.flatMap { Double($0.dropFirst(6)) } ?? 0) + fields[19] / ticks
         process.openDescriptors = descriptorCount
         process.descriptorsMax = limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue))
         process.virtualMemoryMax = limit(__rlimit_resource_t(RLIMIT_AS.rawValue))

@@ -195,7 +195,8 @@ import Testing
         #expect(cluster.ask(0, "PUT /v1/txn", body: #"[{"KV":{"Verb":"set","Key":"b","Value":"eA=="}}]"#)?.status == 200)
         let text = try #require(cluster.ask(0, "GET /v1/agent/metrics")).text
         for name in [
-            "raft.apply", "raft.state.leader", "raft.commitTime", "raft.commitNumLogs", "raft.leader.dispatchNumLogs", "leader.barrier",
+            "raft.apply", "raft.state.follower", "raft.state.leader", "raft.commitTime", "raft.commitNumLogs",
+            "raft.leader.dispatchNumLogs", "leader.barrier",
             "kvs.apply", "txn.apply",
         ] { #expect(text.contains("\"consul.\(name)\""), "\(name) in \(text)") }
     }

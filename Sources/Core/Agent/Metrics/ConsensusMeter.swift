@@ -37,6 +37,12 @@ struct ConsensusMeter {
 
     private mutating func roleChanged(_ server: Server, _ metrics: inout Metrics, _ now: Instant) {
         let new = server.raft.role
+        if role == nil {
+            // Every server begins as a follower, even if it stands before anybody looks.
+            role = .follower
+            metrics.count(.raftBecameFollower, at: now)
+            if new == .follower { return }
+        }
         switch new {
         case .leader:
             metrics.count(.raftBecameLeader, at: now)
