@@ -46,7 +46,8 @@ import Testing
             for (number, variant) in message.variants(own: 8_301).enumerated() {
                 bench.effects = []
                 bench.packet(variant)
-                bench.machine.handle(.call(CallID(incoming: UInt64(number) + 1), from: "10.0.0.9:1", variant), at: bench.now, into: &bench.effects)
+                bench.machine.handle(
+                    .call(CallID(incoming: UInt64(number) + 1), from: "10.0.0.9:1", variant), at: bench.now, into: &bench.effects)
                 bench.machine.join([.address(MemberlistBench.address(9))], token: 1, at: bench.now, into: &bench.effects)
                 for case .call(let id, _, _, _) in bench.effects {
                     bench.machine.handle(.answered(id, variant), at: bench.now, into: &bench.effects)
