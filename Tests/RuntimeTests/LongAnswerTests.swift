@@ -90,7 +90,7 @@ import Testing
         defer { running.stop() }
         let client = RawClient(port: running.port)
         // Each answer is under the size that is made in slices.
-        let requests = String(repeating: request("/big?size=200000"), count: 1_000)
+        let requests = String(repeating: request("/big?size=100000"), count: 1_000)
         let fd = client.fd
         Foundation.Thread.detachNewThread { [bytes = Array(requests.utf8)] in _ = send(fd, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
         running.until { running.driver.unsentBytes > 0 }

@@ -37,7 +37,7 @@ public struct SlicedAnswer {
     /// Bytes of the body in a slice, before compression: some 0.1 ms of work.
     public static let sliceSize = 64 << 10
     /// Bodies up to this size are written at once.
-    public static let wholeMax = 256 << 10
+    public static let wholeMax = 128 << 10
 
     fileprivate init(_ response: HTTPResponse, _ gzip: (any CompressionStream)?, isChunked: Bool) {
         body = response.body

@@ -96,7 +96,7 @@ final class HTTPConnection: EventSource {
         if events & (.readable | .peerClosed) != 0 { isReadable = true }
         share = 0
         if events & .writable != 0, output.backlog > 0 { flush() }
-        receive()
+        if loop.isOverTime, canTakeRequests { queue() } else { receive() }
     }
 
     /// The next turn of a connection that let others have theirs.
@@ -171,7 +171,7 @@ final class HTTPConnection: EventSource {
         var reads = 0
         while canTakeRequests || (end == .lingering && key != nil) {
             if !holdsRequests && !isReadable { break }
-            if reads == Self.readsPerTurnMax || share >= Self.requestsPerTurnMax {
+            if reads == Self.readsPerTurnMax || share >= Self.requestsPerTurnMax || (share > 0 && loop.isOverTime) {
                 queue()
                 break
             }

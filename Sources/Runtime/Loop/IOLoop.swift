@@ -59,6 +59,8 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
     private var nextSweep = Instant.distantFuture
     /// There may be measures to tell of.
     private var isMeasuring = false
+    /// Nanoseconds that answering has taken in this turn.
+    private var answeringTime: Int64 = 0
     /// What `nextSweep` was at the end of the last turn: the poller's own, needing no lock.
     private var pollUntil = Instant.distantFuture
     /// Connections with more to do after their share of a turn, in the order in which they get the next.
@@ -70,6 +72,8 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
     static let sweepInterval = Duration.seconds(1)
     /// How long shares are given out in a turn: what is new waits for no more than this, and the share that is under way, of what is large.
     static let sharesTimeMax = Duration.milliseconds(2)
+    /// How long requests are answered as they come; after that the connections wait for shares, in the order of their requests.
+    static let answeringTimeMax = Duration.milliseconds(4)
 
     init(index: Int, shared: SharedState, frontEnd: any RequestFrontEnd) throws(SystemError) {
         self.index = index
@@ -89,6 +93,7 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
     func turn(sleeping: Bool) -> Bool {
         let count = events.wait(milliseconds: sleeping ? timeout() : 0)
         lock.lock()
+        answeringTime = 0
         if count > 0 { events.dispatch(count) }
         takeInbox()
         resumeUnfinished()
@@ -109,6 +114,9 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
 
     /// Calls the connection's `resume` in the next turn, which will not wait.
     func resumeLater(_ connection: HTTPConnection) { unfinished.append(connection) }
+
+    /// Whether this turn has answered for so long that others must have theirs.
+    var isOverTime: Bool { answeringTime > Self.answeringTimeMax.nanoseconds }
 
     private func resumeUnfinished() {
         if unfinished.isEmpty { return }
@@ -153,7 +161,9 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
 
     @inline(__always)
     func measureAnswered(from start: Instant, to end: Instant) {
-        frontEnd.measureAnswered(nanoseconds: end.nanoseconds &- start.nanoseconds)
+        let time = end.nanoseconds &- start.nanoseconds
+        frontEnd.measureAnswered(nanoseconds: time)
+        answeringTime &+= time
         isMeasuring = true
     }
 
