@@ -1,7 +1,9 @@
 /// One member of a datacenter: its API, its local services and checks, and (on servers) consensus and the replicated state.
 /// Client agents have no state to publish: all their requests and questions come to the core loop.
 ///
-/// The very same object runs in production and in the simulator; `AgentMachine` is how both drive it.
+/// The very same object runs in production and in the simulator; `AgentMachine` is how both drive it. Each concern has an owner of its own,
+/// which works without an agent: `RequestBroker`, `QuestionBroker`, `GossipMembership`, `Telemetry`, `Lifecycle`, `LocalState`, the backend.
+/// The agent holds them together: it routes events to them, and carries to one what another has to say.
 public final class Agent: AgentMachine {
     public let config: AgentConfig
     let backend: Backend
@@ -11,13 +13,13 @@ public final class Agent: AgentMachine {
     let context: APIContext
     let local: LocalState
     var membership: GossipMembership
+    /// Everybody in the datacenter, and the servers of all datacenters; nil where the agent is in no such pool.
     var lan: Pool? { membership.lan }
     var wan: Pool? { membership.wan }
     var telemetry: Telemetry
     var lifecycle: Lifecycle
     /// What starting has come to; given out with the first batch.
     var startEffects: [AgentEffect] = []
-
     var requests: RequestBroker
     var questions: QuestionBroker
     var random: Random
@@ -250,7 +252,7 @@ public final class Agent: AgentMachine {
         case .lan, .wan:
             guard let pool = pool(channel == .lan ? .lan : .wan) else { break }
             return pool.handle(.call(id, from: address, bytes), at: now, into: &effects)
-        case .raft, .rpc, .snapshot: telemetry.metrics.count(.rpcRequest, at: now)
+        case .raft, .rpc, .snapshot: break
         }
         guard let server = backend.server else { return effects.append(.refuse(id)) }
         server.called(id, from: address, channel, bytes, at: now)

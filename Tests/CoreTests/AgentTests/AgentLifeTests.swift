@@ -173,6 +173,8 @@ import Testing
         measures.reads = 3
         fixture.send(.measured(measures))
         fixture.send(.call(CallID(incoming: 7), from: "10.0.0.9:1", .lan, [255]))
+        let ping = RPCRequest.encode(sequence: 1, method: "Status.Ping", body: [0x80])
+        fixture.send(.call(CallID(incoming: 8), from: "10.0.0.9:1", .rpc, ping))
         // The pools are asked once a second, and the interval is over after ten.
         for seconds in [1, 10] {
             fixture.now = fixture.now + .seconds(seconds)
@@ -183,7 +185,8 @@ import Testing
         let responses = fixture.effects.compactMap { if case .respond(id, let response) = $0 { response } else { nil } }
         let text = String(decoding: try #require(responses.first).body, as: UTF8.self)
         for part in [
-            #""Name":"consul.rpc.query","Count":3,"#, #""Name":"consul.memberlist.tcp.accept","Count":1,"#,
+            #""Name":"consul.rpc.query","Count":3,"#, #""Name":"consul.rpc.request","Count":1,"#,
+            #""Name":"consul.memberlist.tcp.accept","Count":1,"#,
             #""Name":"consul.http.GET.v1.kv._","Count":1,"Rate":0.3,"#,
             #""Name":"consul.dns.domain_query","Count":1,"Rate":0.1,"Sum":1,"Min":1,"Max":1,"Mean":1,"Stddev":0,"Labels":{"node":"s1"}"#,
         ] { #expect(text.contains(part), "\(part) in \(text)") }
