@@ -25,7 +25,7 @@ enum SecretCluster {
         for member in 0...1 {
             _ = try set("PUT /v1/agent/service/register", "{\"Name\":\"secret-local\"}", at: member)
             _ = try set("PUT /v1/agent/check/register", "{\"Name\":\"secret-check\",\"TTL\":\"1h\"}", at: member)
-            _ = cluster.members[member].agent.events.add(EventMessage(name: "secret-event"))
+            _ = cluster.members[member].agent.membership.events.add(EventMessage(name: "secret-event"))
         }
         cluster.run(for: .seconds(20))
         return (cluster, String(created.split(separator: "\"")[3]))

@@ -26,7 +26,7 @@ import Testing
         let leader = try #require(cluster.leader), follower = try #require(cluster.names.first { $0 != leader })
         _ = (measures(cluster, leader), measures(cluster, follower))
         var request = KVSRequest()
-        (request.datacenter, request.op, request.dirEnt) = ("dc1", "set", DirEntry(key: "a"))
+        (request.datacenter, request.op, request.dirEnt) = ("dc1", .set, DirEntry(key: "a"))
         #expect(try cluster.call("KVS.Apply", WriteRequest.kv(request).encodeRequest(), at: follower)?.error == "")
         let atLeader = measures(cluster, leader), atFollower = measures(cluster, follower)
         #expect(writes(atLeader) == [.kv] && writes(atFollower).isEmpty)
