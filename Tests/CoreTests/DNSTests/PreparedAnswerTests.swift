@@ -57,6 +57,7 @@ import Testing
     @Test(arguments: [DNSType.a, DNSType.aaaa, DNSType.srv], [nil, 600, 1232, 4096] as [UInt16?])
     func `what is prepared is what is looked up`(type: UInt16, payload: UInt16?) throws {
         var catalog = sample()
+        var full = sample()
         var random = Random(seed: 9)
         for limits in 0..<3 {
             if limits == 1 { catalog.config.aRecordLimit = 2 }
@@ -66,7 +67,7 @@ import Testing
             ] {
                 let question = packet(name, type, payload: payload)
                 guard let answer = prepare(catalog, question) else { continue }
-                let all = Set(catalog.ask(name, type, tcp: true).answers.map { "\($0)" })
+                let all = Set(full.ask(name, type, tcp: true).answers.map { "\($0)" })
                 for _ in 0..<5 {
                     let looked = try DNSMessage(decoding: catalog.raw(question) ?? [])
                     let bytes = write(answer, id: 7, &random)

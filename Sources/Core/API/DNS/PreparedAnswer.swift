@@ -135,7 +135,9 @@ extension DNSLookup {
             head: head.encoded(), tail: Array(tail.encoded().dropFirst(12)), wanted: reply.answers.count)
         let ttl = zone.serviceTTL(asked.service)
         var places = LookupTable<DNSAddress, Int>(), names = LookupSet<DNSName>()
-        var instancesLeft = PreparedAnswer.instancesMax, longest = 0, longestPlain = 0
+        var instancesLeft = PreparedAnswer.instancesMax
+        // Of each answer with what goes with it, uncompressed; and without its metadata.
+        var lengths: [Int] = [], plainLengths: [Int] = []
         while let instance = instances.draw(&random) {
             instancesLeft -= 1
             guard instancesLeft >= 0, case .address(let address, let isNodes) = target(of: instance) else { return nil }
@@ -158,17 +160,16 @@ extension DNSLookup {
             }
             let service = pointed(0xC00C, ttl, serviceRecord(instance, target))
             let length = question.name.wire.count + service.count
-            longest = max(longest, records.reduce(length) { $0 + $1.count + target.wire.count })
-            longestPlain = max(longestPlain, length + records[0].count + target.wire.count)
+            lengths.append(records.reduce(length) { $0 + $1.count + target.wire.count })
+            plainLengths.append(length + records[0].count + target.wire.count)
             answer.addInstance(unit: answer.addUnit(service, records))
         }
         if type == DNSType.srv {
             // Whatever is drawn fits, so that the number of answers is always the same; metadata does not survive a cut.
             let room = sizeLimit - DNSLimits.reserve - 16 - question.name.wire.count
             let isCut = answer.unitCount > plainAnswerLimit
-            guard reply.answers.count == min(answer.unitCount, plainAnswerLimit),
-                (isCut ? longestPlain : longest) * reply.answers.count <= room
-            else { return nil }
+            let largest = (isCut ? plainLengths : lengths).sorted(by: >).prefix(reply.answers.count).reduce(0, +)
+            guard reply.answers.count == min(answer.unitCount, plainAnswerLimit), largest <= room else { return nil }
             if isCut { answer.dropMetadata() }
         } else if answer.unitCount < reply.answers.count {
             return nil
