@@ -10,7 +10,7 @@ import Testing
         let now = Double(host.unixNanoseconds) / 1e9
         #expect(process.startedAt > now - 86_400 && process.startedAt <= now + 1)
         #expect(process.cpuSeconds > 0 && process.cpuSeconds < 86_400)
-        #expect(process.residentMemory > 1 << 20 && process.residentMemory < process.virtualMemory)
+        #expect(process.residentMemory > 0x1p20 && process.residentMemory < process.virtualMemory)
         #expect(process.virtualMemory < process.virtualMemoryMax)
         #expect(process.openDescriptors >= 3 && Double(process.openDescriptors) < process.descriptorsMax)
     }

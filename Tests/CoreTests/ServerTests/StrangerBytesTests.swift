@@ -243,7 +243,8 @@ struct MessagePackMutation {
                 NodeCoordinate(node: name, coordinate: Coordinate(vec: vec, error: .nan, adjustment: .infinity, height: -1))
             }
             _ = keeper.apply(
-                LogEntry(index: keeper.applied.index + 1, term: 1, data: WriteRequest.coordinates(CoordinateBatch(updates)).logCommand), changes: &changes)
+                LogEntry(index: keeper.applied.index + 1, term: 1, data: WriteRequest.coordinates(CoordinateBatch(updates)).logCommand),
+                changes: &changes)
             try readAll(keeper.store)
         }
         #expect(cluster.put("after", at: "s1"))
