@@ -1,6 +1,7 @@
 import CZlib
 import Core
 import Foundation
+import Glibc
 import Testing
 
 @testable import Runtime
