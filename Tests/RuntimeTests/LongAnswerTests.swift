@@ -1,3 +1,4 @@
+import CSystem
 import CZlib
 import Core
 import Foundation

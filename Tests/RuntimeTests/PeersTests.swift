@@ -1,3 +1,4 @@
+import CSystem
 import Core
 import Foundation
 import Testing
