@@ -269,7 +269,7 @@ struct MessagePackMutation {
             let cluster = try single()
             for (at, text) in texts.enumerated() {
                 var member = cluster.member(cluster.config("s9"))
-                member.name = "hostile-\(at)"
+                member.name = "h\(at)"
                 member.tags["id"] = ServerCluster.id(member.name)
                 member.tags[tag] = text
                 for address: [UInt8] in [[10, 0, 0, 9], [], [1, 2, 3], Array(repeating: 255, count: 16)] {
