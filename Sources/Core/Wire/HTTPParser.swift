@@ -109,7 +109,7 @@ public struct HTTPParser: Sendable {
             // What speaks another protocol is told so at once, not only when its idea of a head ends.
             var position = 0
             let line = HTTPHead.line(bytes, &position)
-            let isWhole = position > line.count
+            let isWhole = bytes[position - 1] == UInt8(ascii: "\n")
             if isWhole ? RequestLine(line) == nil : !RequestLine.mayBegin(bytes) { return .failed(HTTPFailure(400)) }
             hasLine = isWhole
             return .needsMore

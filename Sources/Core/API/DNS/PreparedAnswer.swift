@@ -78,7 +78,7 @@ final class PreparedAnswer {
         var count = 0, drawn = 0
         while count < wanted, drawn < order.count {
             let left = UInt64(truncatingIfNeeded: order.count - drawn)
-            order.swapAt(drawn, drawn + Int(truncatingIfNeeded: (random.next() >> 32) &* left >> 32))
+            order.swapAt(drawn, drawn + Int(truncatingIfNeeded: ((random.next() >> 32) &* left) >> 32))
             let unit = unitOf[Int(order[drawn])]
             drawn += 1
             if units.count < order.count, chosen[..<count].contains(where: { $0.unit == unit }) { continue }
