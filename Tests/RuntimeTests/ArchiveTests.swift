@@ -163,10 +163,10 @@ import Testing
         var bytes: [UInt8] = []
         let header = member("meta.json", Self.meta) + Tar.header(name: "state.bin", size: 1 << 32, modified: 0)
         gzip.compress(header, isLast: false, into: &bytes)
-        for _ in 0..<300 { gzip.compress(zeros, isLast: false, into: &bytes) }
+        for _ in 0..<6 { gzip.compress(zeros, isLast: false, into: &bytes) }
         gzip.compress([], isLast: true, into: &bytes)
-        #expect(bytes.count < 4 << 20)
-        var reader = ArchiveReader(bytes, tools: Self.tools)
+        #expect(bytes.count < 64 << 10)
+        var reader = ArchiveReader(bytes, tools: Self.tools, unpackedSizeMin: 4 << 20)
         var size = 0
         var refusal = ""
         do throws(ArchiveError) {
@@ -174,7 +174,7 @@ import Testing
         } catch {
             refusal = error.text
         }
-        let most = max(ArchiveReader.unpackedSizeMin, ArchiveReader.ratioMax * bytes.count)
+        let most = max(4 << 20, ArchiveReader.ratioMax * bytes.count)
         #expect(refusal == "failed to read snapshot file: it unpacks to more than \(most) bytes" && size <= most)
     }
 

@@ -77,6 +77,8 @@ public struct ArchiveReader {
     private var surplus = 0
     /// All that came out of the archive.
     private var unpackedSize = 0
+    /// What it may come to.
+    private let unpackedSizeMax: Int
     /// More may come out of what was taken in.
     private var hasMore = false
     private var isRead = false
@@ -87,11 +89,16 @@ public struct ArchiveReader {
     static let textSizeMax = 4 << 20
     /// An archive unpacks to this much, and to `ratioMax` times its own size: states are texts, which shrink to a tenth; what shrinks to a
     /// thousandth was made to fill memory.
-    static let unpackedSizeMin = 256 << 20
+    static let unpackedSizeMin = 1 << 30
     static let ratioMax = 200
 
     public init(_ archive: [UInt8], tools: some ArchiveTools) {
+        self.init(archive, tools: tools, unpackedSizeMin: Self.unpackedSizeMin)
+    }
+
+    init(_ archive: [UInt8], tools: some ArchiveTools, unpackedSizeMin: Int) {
         self.archive = archive
+        unpackedSizeMax = max(unpackedSizeMin, Self.ratioMax * archive.count)
         gunzip = tools.makeGunzip()
         metaDigest = tools.makeDigest()
         stateDigest = tools.makeDigest()
@@ -117,8 +124,7 @@ public struct ArchiveReader {
         }
         hasMore = out.count == Self.sliceSize
         unpackedSize += out.count
-        let most = max(Self.unpackedSizeMin, Self.ratioMax * archive.count)
-        if unpackedSize > most { throw self.failure("it unpacks to more than \(most) bytes") }
+        if unpackedSize > unpackedSizeMax { throw self.failure("it unpacks to more than \(unpackedSizeMax) bytes") }
         var state: [UInt8] = []
         try take(out, &state)
         if let failure { throw try stopped(by: failure.text) }
