@@ -69,11 +69,10 @@ def test_a_full_disk_refuses_registrations_and_changes_nothing():
         agent.json("PUT", "/v1/agent/service/register", {"Name": "kept", "Port": 1})
         before = registered(agent)
         ballast = os.path.join(directory, "ballast")
-        with open(ballast, "wb") as f:
+        with open(ballast, "wb", buffering=0) as f:
             try:
                 while True:
                     f.write(b"\0" * 4096)
-                    f.flush()
             except OSError:
                 pass
         for path, body in [("service/register", {"Name": "new", "Check": {"TTL": "1m"}}), ("service/register", {"Name": "kept", "Port": 2}),

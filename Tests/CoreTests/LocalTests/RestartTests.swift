@@ -15,6 +15,8 @@ import Testing
         before.request("PUT /v1/agent/service/register", RestartTests.web)
         before.advance(.seconds(10))
         answer(before, 200)
+        // A check of the node concerns the alias as well.
+        for probe in before.probes { if case .tcp = probe.probe { before.send(.probed(probe.token, .tcpConnected)) } }
         before.request("PUT /v1/agent/check/pass/ttl?note=beat")
         let after = LocalHarness(LocalHarness.config(change), files: before.files, seed: 8)
         (after.node, after.services, after.checks) = (before.node, before.services, before.checks)
