@@ -272,7 +272,7 @@ struct MessagePackMutation {
                 member.name = "h\(at)"
                 member.tags["id"] = ServerCluster.id(member.name)
                 member.tags[tag] = text
-                for address: [UInt8] in [[10, 0, 0, 9], [], [1, 2, 3], Array(repeating: 255, count: 16)] {
+                for address: [UInt8] in at == 0 ? [[], [1, 2, 3], Array(repeating: 255, count: 16)] : [[10, 0, 0, 9]] {
                     member.address = address
                     for (kind, status) in [
                         (MemberEventKind.joined, MemberStatus.alive), (.updated, .alive), (.failed, .failed), (.joined, .alive),
