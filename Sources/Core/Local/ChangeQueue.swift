@@ -42,6 +42,8 @@ final class ChangeQueue {
     private var waiting: [Waiting] = []
     private var head = 0
     private var commit: Commit?
+    /// Folders that have been made durable since the start.
+    private var durableFolders = LookupSet<String>()
     /// Of a commit that failed: each is tried on its own, since the others may be all right.
     private var alone: [PlannedChange] = []
 
@@ -115,7 +117,7 @@ final class ChangeQueue {
     }
 
     private func exchange(_ changes: [PlannedChange], _ now: Instant, _ effects: inout [LocalEffect]) {
-        let operations = FileCommit.exchange(of: changes.flatMap(\.files))
+        let operations = FileCommit.exchange(of: changes.flatMap(\.files), durable: &durableFolders)
         if operations.isEmpty {
             commit = nil
             for change in changes { make(change, now, &effects) }
@@ -129,6 +131,7 @@ final class ChangeQueue {
     func completed(_ token: UInt64, _ failure: DiskError?, _ now: Instant, _ effects: inout [LocalEffect]) -> Bool {
         guard let commit, commit.token == token else { return false }
         self.commit = nil
+        if failure != nil { durableFolders = LookupSet<String>() }
         switch (failure, commit.step) {
         case (nil, .preparing): exchange(commit.changes, now, &effects)
         case (nil, .exchanging): for change in commit.changes { make(change, now, &effects) }

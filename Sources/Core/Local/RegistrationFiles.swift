@@ -36,7 +36,9 @@ enum FileCommit {
     }
 
     /// Gives all files their names or takes them away, in the order of the changes; each folder is synced once.
-    static func exchange(of changes: [FileChange]) -> [DiskOperation] {
+    ///
+    /// `durable` are the folders whose own names are known to be durable: that of a new one is made so in the data directory.
+    static func exchange(of changes: [FileChange], durable: inout LookupSet<String>) -> [DiskOperation] {
         var operations: [DiskOperation] = []
         var folders: [String] = []
         for change in changes {
@@ -47,6 +49,9 @@ enum FileCommit {
             let folder = FileChange.folder(of: change.file)
             if !folders.contains(folder) { folders.append(folder) }
         }
+        var isNew = false
+        for folder in folders where durable.insert(folder) { isNew = true }
+        if isNew { folders.append("") }
         return operations + folders.map { .syncDirectory($0) }
     }
 }

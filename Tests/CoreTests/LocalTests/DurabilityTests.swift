@@ -86,7 +86,8 @@ import Testing
         #expect(others.allSatisfy { agent.responses[$0]?.status == 200 })
         #expect(agent.batches.count == 4, "two for the first, and two for all others")
         let last = agent.batches.suffix(2)
-        #expect(last.joined().count { if case .syncDirectory = $0 { true } else { false } } == 2, "one for each folder")
+        let folders = last.joined().compactMap { if case .syncDirectory(let folder) = $0 { folder } else { nil } }
+        #expect(folders == ["checks", "services", ""], "each once, and their own names, since `checks` is new")
         let preparation = last.first!
         #expect(preparation.firstIndex(where: isSync) == preparation.count - 16, "all is written before the first sync")
     }
