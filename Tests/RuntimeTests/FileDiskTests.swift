@@ -130,6 +130,24 @@ final class TemporaryFolder {
         #expect(done == [2, 4, 1, 3])
     }
 
+    @Test func `a deferrable batch has its turn while others keep coming`() throws {
+        let queue = DiskQueue(try FileDisk(root: folder.path))
+        func submit(_ owner: DiskBatch.Owner, _ token: UInt64) {
+            queue.submit(DiskBatch(of: owner, token: token, operations: [.write(file: "f", offset: 0, bytes: [1]), .sync(file: "f")]))
+        }
+        submit(.registrations, 1000)
+        submit(.raft, 0)
+        var events: [AgentEvent] = []
+        #expect(queue.begin())
+        // The log's next batch is always there before the one under way is done.
+        for number in 1...2 * UInt64(DiskQueue.passedOverMax) {
+            submit(.raft, number)
+            #expect(queue.performNext(into: &events))
+        }
+        #expect(events.contains { if case .disk(let completion) = $0 { completion.token == 1000 } else { false } })
+        while queue.performNext(into: &events) {}
+    }
+
     @Test func `a full disk is no space`() throws {
         guard getuid() == 0 else { return }
         let mount = folder.path + "/small"

@@ -101,6 +101,9 @@ final class ChangeQueue {
         if head == waiting.count {
             waiting.removeAll(keepingCapacity: waiting.count <= 1024)
             head = 0
+        } else if head > 1024, head > waiting.count / 2 {
+            waiting.removeFirst(head)
+            head = 0
         }
         if !group.isEmpty { prepare(group, now, &effects) }
     }

@@ -11,6 +11,21 @@ enum FileChange {
         }
     }
 
+    /// One change for each file, where several were planned: the last write, or the removal if there is no write.
+    static func oneForEach(_ changes: [FileChange]) -> [FileChange] {
+        var places = LookupTable<String, Int>()
+        var kept: [FileChange] = []
+        for change in changes {
+            guard let at = places[change.file] else {
+                places[change.file] = kept.count
+                kept.append(change)
+                continue
+            }
+            if case .write = change { kept[at] = change }
+        }
+        return kept
+    }
+
     /// The name that a file has until it is complete; ignored at start.
     static func temporary(_ file: String) -> String { file + ".tmp" }
 
@@ -107,7 +122,13 @@ final class UnsyncedFiles {
             order.removeAll(keepingCapacity: order.count <= 4096)
             head = 0
         }
+        if head > UnsyncedFiles.batchLimit, head > order.count / 2 {
+            order.removeFirst(head)
+            head = 0
+        }
         if changes.isEmpty { return }
+        // A removal of a file that is not there ends the batch: no state comes behind it.
+        if all { changes = changes.filter { !$0.isRemoval } + changes.filter(\.isRemoval) }
         goingAlone = max(0, goingAlone - changes.count)
         let token = context.makeToken()
         inFlight = (token, changes)
@@ -151,6 +172,8 @@ final class UnsyncedFiles {
 }
 
 extension FileChange {
+    fileprivate var isRemoval: Bool { if case .remove = self { true } else { false } }
+
     func isRemoval(of name: String) -> Bool {
         if case .remove(let file) = self { return sameBytes(file, name) }
         return false

@@ -58,8 +58,8 @@ extension Registrations {
             files += write(registration.service, token: registration.token, source: .remote)
         }
         return PlannedChange(
-            requester: requester, action: .registerServices(found, replaceChecks: replaceChecks), files: files, services: services,
-            checks: checks)
+            requester: requester, action: .registerServices(found, replaceChecks: replaceChecks), files: FileChange.oneForEach(files),
+            services: services, checks: checks)
     }
 
     private func planRegistration(

@@ -24,13 +24,15 @@ extension RaftNode {
     /// Spec: rpc-raft-wire §5.2.
     func appendEntries(_ call: CallID, _ request: AppendEntriesRequest, _ out: inout [RaftEffect]) {
         var response = AppendEntriesResponse(term: term, lastLog: log.lastIndex)
+        // Whoever led once is told so, whatever it sends.
+        if request.term < term { return reply(call, response.encoded, after: storage.voteSequence, &out) }
         let isMatching: Bool
         switch logMatch(request) {
         case .malformed: return out.append(.reply(call, RaftFailure.encoded("log entries are malformed")))
         case .match: isMatching = true
         case .conflict: isMatching = false
         }
-        let contradicted = request.term < term ? nil : contradiction(request)
+        let contradicted = contradiction(request)
         if let index = contradicted, !isProvisional {
             // No leader's log differs from what is committed: whoever sends this is none, and is not followed.
             let text = "entry \(index) differs from the one that is committed here"

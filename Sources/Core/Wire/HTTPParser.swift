@@ -103,9 +103,12 @@ public struct HTTPParser: Sendable {
         // Empty lines before a request are ignored (RFC 7230 §3.5).
         while at < input.count && (input[at] == UInt8(ascii: "\r") || input[at] == UInt8(ascii: "\n")) { at += 1 }
         let bytes = UnsafeBufferPointer(rebasing: input[at...])
+        let seen = scanned
         guard let end = HTTPHead.end(bytes, from: &scanned) else {
             if bytes.count > HTTPHead.sizeLimit { return .failed(HTTPFailure(431)) }
             if hasLine || bytes.isEmpty { return .needsMore }
+            // The beginning was looked at before, and the line goes on.
+            if seen >= RequestLine.beginningSize, !bytes[min(seen, bytes.count)...].contains(UInt8(ascii: "\n")) { return .needsMore }
             // What speaks another protocol is told so at once, not only when its idea of a head ends.
             var position = 0
             let line = HTTPHead.line(bytes, &position)
@@ -194,10 +197,12 @@ private struct RequestLine {
         self.minor = minor
     }
 
+    /// How much of a line is looked at to find its method: methods are short.
+    static let beginningSize = 64
+
     /// Whether an incomplete line has a method, as far as it has come.
     static func mayBegin(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        // Methods are short: what is longer has been looked at before.
-        for byte in bytes.prefix(64) {
+        for byte in bytes.prefix(beginningSize) {
             if byte == UInt8(ascii: " ") { return true }
             if !ASCII.isToken(byte) { return byte == UInt8(ascii: "\r") && bytes.count == 1 }
         }

@@ -83,6 +83,11 @@ final class DNSConnection: EventSource {
 
     private func receive() {
         while key != nil, waitingFor == nil, output.isEmpty, !isEnding {
+            // What came while an answer had to be sent first: no event tells of it again.
+            if holdsQuestion {
+                takeQuestions()
+                continue
+            }
             let count = retrying { recv(fd, loop.received.baseAddress, loop.received.count, 0) }
             if count < 0, errno == EAGAIN { return }
             guard count > 0 else { return end() }
@@ -90,6 +95,8 @@ final class DNSConnection: EventSource {
             takeQuestions()
         }
     }
+
+    private var holdsQuestion: Bool { input.count >= 2 && input.count - 2 >= Int(input[0]) << 8 | Int(input[1]) }
 
     private func takeQuestions() {
         var at = 0

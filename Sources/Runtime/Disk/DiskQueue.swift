@@ -3,14 +3,18 @@ import Core
 /// The batches that wait for the disk, and the rule that one thread at a time performs them, in order.
 ///
 /// Whoever performs them blocks in `fdatasync`; see `Crew` for who that is. All that came in while a sync went on is taken at
-/// once by the next one. Deferrable batches are performed one at a time, each when no other waits.
+/// once by the next one. Deferrable batches are performed one at a time, each when no other waits, or when others went before it for
+/// long enough: a registration is answered while the log is written without a pause.
 final class DiskQueue: @unchecked Sendable {
-    // Unchecked: the first four are touched with `lock` held, the rest by the performer only, of which `isPerforming` makes sure there
+    // Unchecked: the first five are touched with `lock` held, the rest by the performer only, of which `isPerforming` makes sure there
     // is one.
     private let lock = Lock()
     private var waiting: [DiskBatch] = []
     private var deferrable: [DiskBatch] = []
     private var isPerforming = false
+    /// How many times in a row others went before the first deferrable batch.
+    private var passedOver = 0
+    static let passedOverMax = 8
 
     private let disk: any BatchDisk
     private var batches: [DiskBatch] = []
@@ -44,8 +48,15 @@ final class DiskQueue: @unchecked Sendable {
             next = 0
             let isMore = lock.holding {
                 swap(&waiting, &batches)
-                // The agent has few of them waiting at a time.
-                if batches.isEmpty, !deferrable.isEmpty { batches.append(deferrable.removeFirst()) }
+                if !deferrable.isEmpty {
+                    if batches.isEmpty || passedOver == Self.passedOverMax {
+                        // The agent has few of them waiting at a time.
+                        batches.append(deferrable.removeFirst())
+                        passedOver = 0
+                    } else {
+                        passedOver += 1
+                    }
+                }
                 isPerforming = !batches.isEmpty
                 return isPerforming
             }

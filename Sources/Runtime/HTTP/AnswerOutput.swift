@@ -14,6 +14,8 @@ struct AnswerOutput: ~Copyable {
     private let budget: UnsentBudget
     /// What of the budget is this one's.
     private var held = 0
+    /// The peer has taken bytes since `consumeProgress`.
+    private var hasMoved = false
 
     enum Progress {
         case done
@@ -53,6 +55,7 @@ struct AnswerOutput: ~Copyable {
         }
         var done = 0
         let progress = Self.write(buffer, from: &done, to: fd)
+        if done > 0 { hasMoved = true }
         if progress == .full { bytes = Array(buffer[done...]) }
         buffer.removeAll(keepingCapacity: true)
         return progress == .done && answer != nil ? .ready : progress
@@ -66,7 +69,9 @@ struct AnswerOutput: ~Copyable {
 
     /// Goes on with what the socket had no room for.
     mutating func flush(to fd: Int32) -> Progress {
+        let before = sent
         let progress = Self.write(bytes, from: &sent, to: fd)
+        if sent > before { hasMoved = true }
         if progress == .done {
             bytes = []
             sent = 0
@@ -74,6 +79,12 @@ struct AnswerOutput: ~Copyable {
             if answer != nil { return .ready }
         }
         return progress
+    }
+
+    /// Whether the peer has taken bytes since the last call.
+    mutating func consumeProgress() -> Bool {
+        defer { hasMoved = false }
+        return hasMoved
     }
 
     mutating func drop() {

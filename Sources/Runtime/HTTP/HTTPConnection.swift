@@ -130,8 +130,8 @@ final class HTTPConnection: EventSource {
             response, framing: framing, date: loop.date.current(), to: &loop.toSend, compressor: &loop.gzip)
         if !isOpen { end = .afterOutput }
         if let rest { output.begin(rest) }
-        // Requests that came with this one.
-        if holdsRequests { parse(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        // Requests that came with this one; not before the answers before them have left.
+        if holdsRequests, output.isEmpty { parse(UnsafeRawBufferPointer(start: nil, count: 0)) }
         send()
         receive()
     }
@@ -143,6 +143,7 @@ final class HTTPConnection: EventSource {
         pendingIsStreamed = true
         HTTPSerializer.appendStreamHead(response, framing: framing, date: loop.date.current(), to: &loop.toSend)
         send()
+        noteProgress()
     }
 
     func piece(_ bytes: [UInt8], of id: RequestID) {
@@ -153,6 +154,7 @@ final class HTTPConnection: EventSource {
             HTTPSerializer.appendChunk(bytes, to: &loop.toSend)
         }
         send()
+        noteProgress()
     }
 
     func sweep(at now: Instant) {
@@ -284,7 +286,7 @@ final class HTTPConnection: EventSource {
     private func flush() { made(output.flush(to: fd)) }
 
     private func made(_ progress: AnswerOutput.Progress) {
-        hasProgressed = true
+        if output.consumeProgress() { hasProgressed = true }
         switch progress {
         case .failed: drop()
         case .ready: queue()
@@ -298,6 +300,7 @@ final class HTTPConnection: EventSource {
     private func linger() {
         if isPeerDone { return drop() }
         end = .lingering
+        holdsRequests = false
         shutdown(fd, Int32(SHUT_WR))
         isReadable = true
         deadline = SystemClock.now() + Self.lingerTime

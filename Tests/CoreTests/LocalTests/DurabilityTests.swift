@@ -71,6 +71,16 @@ import Testing
         }
     }
 
+    @Test func `of two checks with one id the last one counts, and its file is exchanged once`() {
+        let agent = LocalHarness()
+        agent.start()
+        let body = #"{"Name":"web","Checks":[{"CheckID":"c","TTL":"10s","Notes":"first"},{"CheckID":"c","TTL":"20s","Notes":"last"}]}"#
+        #expect(agent.status("PUT /v1/agent/service/register", body) == "200 ")
+        #expect(agent.check("c")?.notes == "last")
+        let names = agent.batches.joined().compactMap { if case .rename(_, let name) = $0, name.hasPrefix("checks/") { name } else { nil } }
+        #expect(names.count == 1 && agent.files[names[0]].map { String(decoding: $0, as: UTF8.self).contains("last") } == true)
+    }
+
     @Test func `changes that come together share their syncs, and each has its own answer`() {
         let agent = LocalHarness()
         agent.start()
