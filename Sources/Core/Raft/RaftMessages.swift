@@ -282,7 +282,7 @@ extension InstallSnapshotRequest {
         }
         guard size >= 0, offset >= 0 else { throw .invalid("negative size of a snapshot") }
         guard size <= RaftLimits.snapshotSizeMax, offset <= size else { throw .invalid("size or offset of a snapshot is too large") }
-        guard lastTerm <= term, configurationIndex <= lastIndex else { throw .invalid("a snapshot that is newer than its leader") }
+        guard configurationIndex <= lastIndex else { throw .invalid("a snapshot that is older than its configuration") }
         if snapshotVersion > 0 {
             configuration = try RaftConfiguration(encoded: encodedConfiguration)
         } else {

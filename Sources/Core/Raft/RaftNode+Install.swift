@@ -162,6 +162,11 @@ extension RaftNode {
             out.append(.reply(call, RaftFailure.encoded("unsupported snapshot version \(request.snapshotVersion)")))
             return false
         }
+        // Whoever led once is told the present term, whatever it sends.
+        if request.term >= term, request.lastTerm > request.term {
+            out.append(.reply(call, RaftFailure.encoded("a snapshot that is newer than its leader")))
+            return false
+        }
         var response = InstallSnapshotResponse(term: term, offset: isPiecemeal ? 0 : nil)
         guard acceptLeader(request.term, request.leader, &out) else {
             response.term = term
