@@ -39,7 +39,7 @@ test: deps build ## Run all tests: unit, simulator, and the agent as its users r
 	$(SWIFT) test $(FLAGS) --skip-build
 	Tests/EndToEnd/run $(RELEASE)/consul $(RELEASE)/consul-sim
 
-check: lint ## Check what most changes can break, in three minutes: debug build, quick tests, 50 seeds
+check: lint ## Check quickly what most changes can break: debug build, quick tests, 50 seeds
 	$(SWIFT) build $(FLAGS) --build-tests
 	Tools/fuzz-input --typecheck
 	$(SWIFT) test $(FLAGS) --skip-build --skip '$(SLOW)'
