@@ -63,8 +63,12 @@ extension TxnOp {
     /// Whether the operation has to go through the log. An unknown verb for a key does not count, other unknown verbs do.
     public var isWrite: Bool {
         switch self {
-        case .kv(let verb, _): ["set", "delete", "delete-cas", "delete-tree", "cas", "lock", "unlock"].contains(verb)
-        case .node(let verb, _), .service(let verb, _, _), .check(let verb, _): verb != "get"
+        case .kv(let verb, _):
+            switch verb {
+            case .set, .delete, .deleteCAS, .deleteTree, .cas, .lock, .unlock: true
+            case .get, .getTree, .checkIndex, .checkSession, .checkNotExists, .unknown: false
+            }
+        case .node(let verb, _), .service(let verb, _, _), .check(let verb, _): verb != .get
         case .session, .intention: true
         case .none: false
         }
@@ -101,7 +105,7 @@ extension TxnOp {
             }
         }
         row.key = ByteString(key)
-        return .kv(verb: verb, row)
+        return .kv(verb: KVVerb(verb), row)
     }
 
     private static func node(json field: JSONField, datacenter: String) throws(GoError) -> TxnOp {
@@ -115,7 +119,7 @@ extension TxnOp {
             }
         }
         if node.datacenter.isEmpty { node.datacenter = datacenter }
-        return .node(verb: verb, node)
+        return .node(verb: CatalogVerb(verb), node)
     }
 
     private static func service(json field: JSONField) throws(GoError) -> TxnOp {
@@ -129,7 +133,7 @@ extension TxnOp {
             default: throw member.unknown
             }
         }
-        return .service(verb: verb, node: node, service)
+        return .service(verb: CatalogVerb(verb), node: node, service)
     }
 
     private static func check(json field: JSONField) throws(GoError) -> TxnOp {
@@ -142,7 +146,7 @@ extension TxnOp {
             default: throw member.unknown
             }
         }
-        return .check(verb: verb, check)
+        return .check(verb: CatalogVerb(verb), check)
     }
 }
 

@@ -20,30 +20,26 @@ public enum WriteValidation {
     private static func precheck(_ op: inout TxnOp, _ authorizer: Authorizer, _ isLockDelayed: (ByteString) -> Bool) -> String? {
         if let problem = validate(&op) { return problem }
         if !authorizer.allows(op) { return Denied().text }
-        guard case .kv("lock", let row) = op, isLockDelayed(row.key) else { return nil }
+        guard case .kv(.lock, let row) = op, isLockDelayed(row.key) else { return nil }
         return "failed to lock key \(GoQuote.quote(row.key.string)) due to lock delay"
     }
 
     private static func validate(_ op: inout TxnOp) -> String? {
         switch op {
-        case .kv(let verb, let row): return validate(key: row.key, op: verb)
-        case .node(let verb, let node): return verb == "get" ? nil : validate(nodeName: node.node, id: node.id)
+        case .kv(let verb, let row): return row.key.isEmpty && verb != .deleteTree ? "Must provide key" : nil
+        case .node(let verb, let node): return verb == .get ? nil : validate(nodeName: node.node, id: node.id)
         case .service(let verb, let node, var service):
-            if verb == "get" { return nil }
+            if verb == .get { return nil }
             let problem = validate(&service)
             op = .service(verb: verb, node: node, service)
             return problem
         case .check(let verb, var check):
-            if verb == "get" { return nil }
+            if verb == .get { return nil }
             if check.checkID.isEmpty { check.checkID = check.name }
             op = .check(verb: verb, check)
             return nil
         case .session, .intention, .none: return nil
         }
-    }
-
-    private static func validate(key: ByteString, op: String) -> String? {
-        key.isEmpty && op != "delete-tree" ? "Must provide key" : nil
     }
 
     // MARK: Catalog

@@ -109,7 +109,7 @@ import Testing
                 #"[{},{"kv":{"verb":"set","key":"k","value":"MQ==","Flags":3,"Index":4}},{"Node":{"Verb":"get","Node":{"Node":"n"}}}] rest"#
             ))
         #expect(request.ops.count == 2 && !readOnly && request.datacenter == "dc1")
-        guard case .kv("set", let row) = request.ops[0], case .node("get", let node) = request.ops[1] else { return #expect(Bool(false)) }
+        guard case .kv(.set, let row) = request.ops[0], case .node(.get, let node) = request.ops[1] else { return #expect(Bool(false)) }
         #expect(row.key == "k" && row.entry.value == Array("1".utf8) && row.entry.flags == 3 && row.entry.index.modify == 4)
         #expect(node.datacenter == "dc1")
     }
@@ -125,7 +125,7 @@ import Testing
     @Test func `a service in a transaction is a plain one`() throws {
         let body =
             #"[{"Service":{"Verb":"set","Node":"n","Service":{"Service":"s","Kind":"connect-proxy","Proxy":{"DestinationServiceName":"x"},"Connect":{"Native":true},"TaggedAddresses":{"wan":{"Address":"1"}},"Weights":{"Passing":2}}}}]"#
-        guard case .service("set", "n", let service)? = try #require(txn(body)).0.ops.first else { return #expect(Bool(false)) }
+        guard case .service(.set, "n", let service)? = try #require(txn(body)).0.ops.first else { return #expect(Bool(false)) }
         #expect(service.kind.isEmpty && service.proxy == ConnectProxyConfig() && !service.connect.native && service.taggedAddresses == nil)
         #expect(service.weights == Weights(passing: 2, warning: 0))
     }

@@ -120,8 +120,8 @@ import Testing
         service.id = "s"
         check.name = "c"
         txn.ops = [
-            .kv(verb: "set", DirEntry()), .kv(verb: "delete-tree", DirEntry()), .kv(verb: "lock", DirEntry(key: "busy")),
-            .node(verb: "set", node), .node(verb: "get", Node()), .service(verb: "delete", node: "n", service), .check(verb: "set", check),
+            .kv(verb: .set, DirEntry()), .kv(verb: .deleteTree, DirEntry()), .kv(verb: .lock, DirEntry(key: "busy")),
+            .node(verb: .set, node), .node(verb: .get, Node()), .service(verb: .delete, node: "n", service), .check(verb: .set, check),
         ]
         let errors = WriteValidation.precheck(&txn, .allowAll) { $0 == "busy" }
         #expect(

@@ -28,8 +28,8 @@ import Testing
             .health(.serviceNodes(service: "secret-web", tags: [], connect: true, ingress: false)), .internal(.nodeDump(node: nil)),
             .internal(.nodeDump(node: "secret-node")), .internal(.serviceDump(kind: nil)), .coordinate(.nodes),
             .coordinate(.node("secret-node")), .operator(.autopilotConfiguration),
-            .txn(TxnQuery([.kv(verb: "get-tree", DirEntry(key: "secret"))])),
-            .txn(TxnQuery([.kv(verb: "check-index", DirEntry(key: "secret/key"))])),
+            .txn(TxnQuery([.kv(verb: .getTree, DirEntry(key: "secret"))])),
+            .txn(TxnQuery([.kv(verb: .checkIndex, DirEntry(key: "secret/key"))])),
         ]
         let operations: [ServerOperation] = [
             .ping, .leader, .peers, .raftStatistics, .datacenters, .datacenterCoordinates, .keyring(KeyringRequest()),
@@ -50,7 +50,7 @@ import Testing
         kv.dirEnt.key = "secret/key"
         destroy.op = .destroy
         destroy.session.id = session
-        txn.ops = [.kv(verb: "delete-tree", DirEntry(key: "secret")), .session(verb: "delete", destroy.session)]
+        txn.ops = [.kv(verb: .deleteTree, DirEntry(key: "secret")), .session(verb: .delete, destroy.session)]
         for datacenter in ["dc1"] {
             register.datacenter = datacenter
             deregister.datacenter = datacenter
@@ -105,7 +105,7 @@ import Testing
         for case .read(let query, let options) in Self.samples(session: session) {
             switch query {
             // The configuration has no names in it, a transaction that only checks has no result, and no gateway has services yet.
-            case .operator, .txn(TxnQuery([.kv(verb: "check-index", DirEntry(key: "secret/key"))])), .catalog(.gatewayServices): continue
+            case .operator, .txn(TxnQuery([.kv(verb: .checkIndex, DirEntry(key: "secret/key"))])), .catalog(.gatewayServices): continue
             default: break
             }
             let reply = try #require(try cluster.call(0, .read(query, options)))

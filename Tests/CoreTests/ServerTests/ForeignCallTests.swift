@@ -97,7 +97,7 @@ import Testing
     @Test func `a transaction that reads has no index and does not wait for one`() throws {
         var options = options("dc1")
         options.minQueryIndex = 1_000_000
-        let query = ReadQuery.txn(TxnQuery([.kv(verb: "get-tree", DirEntry(key: "a"))]))
+        let query = ReadQuery.txn(TxnQuery([.kv(verb: .getTree, DirEntry(key: "a"))]))
         let reply = try call("Txn.Read", query.encodeRequest(options))
         #expect(reply.error == "")
         #expect(try query.decodeReply(reply.body).meta.index == 0)

@@ -144,7 +144,7 @@ import Testing
             .kv(.get(key: "k")), .kv(.list(prefix: "p")), .kv(.keys(prefix: "p", separator: "/")), .session(.get(id: "i")), .session(.list),
             .session(.ofNode("n")), .catalog(.nodeServices(node: "n")), .catalog(.nodeServiceList(node: "n")),
             .health(.nodeChecks(node: "n")), .internal(.nodeDump(node: "n")),
-            .txn(TxnQuery([.kv(verb: "get", DirEntry(key: "k"))])), .coordinate(.node("n")), .internal(.serviceDump(kind: nil)),
+            .txn(TxnQuery([.kv(verb: .get, DirEntry(key: "k"))])), .coordinate(.node("n")), .internal(.serviceDump(kind: nil)),
             .internal(.serviceDump(kind: "")), .internal(.serviceDump(kind: "mesh-gateway")),
         ]
         for query in filtered {

@@ -133,7 +133,7 @@ struct RandomCommands {
     }
 
     private mutating func op() -> TxnOp {
-        let verb = pick(["set", "set", "cas", "delete", "get"])
+        let verb = CatalogVerb(pick(["set", "set", "cas", "delete", "get"]))
         switch Int.random(in: 0..<6, using: &random) {
         case 0:
             var node = Node()
@@ -141,7 +141,7 @@ struct RandomCommands {
             return .node(verb: verb, node)
         case 1: return .service(verb: verb, node: node(), nodeService())
         case 2: return .check(verb: verb, check(node()))
-        default: return .kv(verb: pick(["set", "set", "lock", "unlock", "delete-tree", "check-not-exists", "get-tree"]), entry())
+        default: return .kv(verb: KVVerb(pick(["set", "set", "lock", "unlock", "delete-tree", "check-not-exists", "get-tree"])), entry())
         }
     }
 
@@ -160,7 +160,7 @@ struct RandomCommands {
 
     private mutating func tombstone() -> TombstoneRequest {
         var request = TombstoneRequest()
-        request.op = "reap"
+        request.op = .reap
         request.reapIndex = UInt64.random(in: 0...300, using: &random)
         return request
     }

@@ -112,7 +112,7 @@ import Testing
         case .serviceRemoved: h.deregister("n1", service: "web")
         case .nodeRemoved: h.deregister("n1")
         case .nodeRenamed: h.register("n9") { $0.id = id }
-        case .txn: _ = h.txn([.session(verb: "delete", Session(id: Self.s1))])
+        case .txn: _ = h.txn([.session(verb: .delete, Session(id: Self.s1))])
         }
         let survives = ![.nodeRemoved, .nodeRenamed].contains(cause)
         #expect(Self.ids(h, .session(.list)) == (survives ? [Self.s2] : []))

@@ -43,7 +43,7 @@ struct Harness {
 
     mutating func reap(upTo index: UInt64) -> ApplyResult {
         var request = TombstoneRequest()
-        request.op = "reap"
+        request.op = .reap
         request.reapIndex = index
         return apply(.tombstone(request))
     }

@@ -11,7 +11,7 @@ import Testing
         entry.entry.session = session
         entry.entry.index.modify = index
         entry.entry.flags = flags
-        return .kv(verb: verb, entry)
+        return .kv(verb: KVVerb(verb), entry)
     }
 
     private static func errors(_ response: TxnResponse) -> [String] { response.errors.map { "\($0.opIndex) \($0.what)" } }
@@ -88,7 +88,7 @@ import Testing
         func run(_ verb: String, _ change: (inout Node) -> Void = { _ in }) -> TxnResponse {
             var node = node
             change(&node)
-            return h.txn([.node(verb: verb, node)])
+            return h.txn([.node(verb: CatalogVerb(verb), node)])
         }
         #expect(Self.errors(run("get")) == ["0 node \"x1\" doesn't exist"])
         #expect(Self.errors(run("cas") { $0.index.modify = 3 }) == ["0 failed to set node \"x1\", index is stale"])
@@ -109,48 +109,48 @@ import Testing
     @Test func `services`() {
         var h = Harness()
         let service = NodeService(named: "web1")
-        #expect(Self.errors(h.txn([.service(verb: "set", node: "x1", service)])) == ["0 Missing node registration"])
+        #expect(Self.errors(h.txn([.service(verb: .set, node: "x1", service)])) == ["0 Missing node registration"])
         h.register("x1")
         #expect(
-            Self.errors(h.txn([.service(verb: "set", node: "x1", NodeService())]))
+            Self.errors(h.txn([.service(verb: .set, node: "x1", NodeService())]))
                 == ["0 failed inserting service: object missing primary index"])
-        #expect(Self.errors(h.txn([.service(verb: "get", node: "x1", service)])) == ["0 service \"web1\" on node \"x1\" doesn't exist"])
-        let response = h.txn([.service(verb: "set", node: "x1", service)])
+        #expect(Self.errors(h.txn([.service(verb: .get, node: "x1", service)])) == ["0 service \"web1\" on node \"x1\" doesn't exist"])
+        let response = h.txn([.service(verb: .set, node: "x1", service)])
         guard case .service(let stored)? = response.results.first else {
             Issue.record("\(response)")
             return
         }
         #expect(stored.weights == Weights(passing: 1, warning: 1) && stored.index.modify == 5)
         #expect(
-            Self.errors(h.txn([.service(verb: "cas", node: "x1", service)]))
+            Self.errors(h.txn([.service(verb: .cas, node: "x1", service)]))
                 == ["0 failed to set service \"web1\" on node \"x1\", index is stale"])
         #expect(
-            Self.errors(h.txn([.service(verb: "delete-cas", node: "x1", service)]))
+            Self.errors(h.txn([.service(verb: .deleteCAS, node: "x1", service)]))
                 == ["0 failed to delete service \"web1\" on node \"x1\", index is stale"])
-        #expect(h.txn([.service(verb: "delete-cas", node: "x1", stored)]).errors.isEmpty)
-        #expect(h.txn([.service(verb: "delete", node: "x1", stored)]).errors.isEmpty)
+        #expect(h.txn([.service(verb: .deleteCAS, node: "x1", stored)]).errors.isEmpty)
+        #expect(h.txn([.service(verb: .delete, node: "x1", stored)]).errors.isEmpty)
         #expect(
-            Self.errors(h.txn([.service(verb: "delete-cas", node: "x1", service)]))
+            Self.errors(h.txn([.service(verb: .deleteCAS, node: "x1", service)]))
                 == ["0 failed to delete service \"web1\" on node \"x1\", index is stale"])
-        #expect(Self.errors(h.txn([.service(verb: "zz", node: "x1", service)])) == ["0 unknown Service verb \"zz\""])
+        #expect(Self.errors(h.txn([.service(verb: .unknown("zz"), node: "x1", service)])) == ["0 unknown Service verb \"zz\""])
     }
 
     @Test func `checks`() {
         var h = Harness()
         var check = HealthCheck(id: "c1", node: "x1", status: "")
-        #expect(Self.errors(h.txn([.check(verb: "set", check)])) == ["0 Missing node registration"])
+        #expect(Self.errors(h.txn([.check(verb: .set, check)])) == ["0 Missing node registration"])
         h.register("x1")
         check.serviceID = "nope"
-        #expect(Self.errors(h.txn([.check(verb: "set", check)])) == ["0 Missing service registration"])
+        #expect(Self.errors(h.txn([.check(verb: .set, check)])) == ["0 Missing service registration"])
         check.serviceID = ""
-        #expect(Self.errors(h.txn([.check(verb: "get", check)])) == ["0 check \"c1\" on node \"x1\" doesn't exist"])
-        guard case .check(let stored)? = h.txn([.check(verb: "cas", check)]).results.first else { return }
+        #expect(Self.errors(h.txn([.check(verb: .get, check)])) == ["0 check \"c1\" on node \"x1\" doesn't exist"])
+        guard case .check(let stored)? = h.txn([.check(verb: .cas, check)]).results.first else { return }
         #expect(stored.status == "critical" && stored.index.create == 5)
-        #expect(Self.errors(h.txn([.check(verb: "cas", check)])) == ["0 failed to set check \"c1\" on node \"x1\", index is stale"])
+        #expect(Self.errors(h.txn([.check(verb: .cas, check)])) == ["0 failed to set check \"c1\" on node \"x1\", index is stale"])
         #expect(
-            Self.errors(h.txn([.check(verb: "delete-cas", check)])) == ["0 failed to delete check \"c1\" on node \"x1\", index is stale"])
-        #expect(h.txn([.check(verb: "delete", check)]).errors.isEmpty)
-        #expect(Self.errors(h.txn([.check(verb: "x", check)])) == ["0 unknown Check verb \"x\""])
+            Self.errors(h.txn([.check(verb: .deleteCAS, check)])) == ["0 failed to delete check \"c1\" on node \"x1\", index is stale"])
+        #expect(h.txn([.check(verb: .delete, check)]).errors.isEmpty)
+        #expect(Self.errors(h.txn([.check(verb: .unknown("x"), check)])) == ["0 unknown Check verb \"x\""])
     }
 
     @Test func `a read leaves no trace`() {
@@ -167,5 +167,30 @@ import Testing
     @Test func `odd keys are quoted`() {
         var h = Harness()
         #expect(Self.errors(h.txn([Self.kv("get", "a\"\n")])) == ["0 key \"a\\\"\\n\" doesn't exist"])
+    }
+
+    @Test func `verbs keep their names on the wire, also those that nobody knows`() throws {
+        let keys = [
+            "set", "delete", "delete-cas", "delete-tree", "cas", "lock", "unlock", "get", "get-tree", "check-index", "check-session",
+            "check-not-exists", "Get", "", "upsert",
+        ]
+        let rows = ["get", "set", "cas", "delete", "delete-cas", "get-tree", ""]
+        var operations: [(name: String, verb: String, op: TxnOp)] = keys.map { ("KV", $0, Self.kv($0, "k")) }
+        for verb in rows {
+            operations.append(("Node", verb, .node(verb: CatalogVerb(verb), Node())))
+            operations.append(("Service", verb, .service(verb: CatalogVerb(verb), node: "n", NodeService())))
+            operations.append(("Check", verb, .check(verb: CatalogVerb(verb), HealthCheck())))
+            operations.append(("Session", verb, .session(verb: SessionVerb(verb), Session())))
+        }
+        for (name, verb, op) in operations {
+            var writer = MessagePackWriter()
+            op.encode(into: &writer)
+            var reader = MessagePackReader(writer.bytes[...])
+            #expect(try TxnOp(from: &reader) == op, "\(name) \(verb)")
+            var fields = MessagePackReader(writer.bytes[...])
+            #expect(try fields.dynamic()[name]?["Verb"] == .string(verb))
+        }
+        let unknown: [CatalogVerb] = [CatalogVerb("get-tree"), CatalogVerb("")]
+        #expect(unknown == [.unknown("get-tree"), .unknown("")] && KVVerb("Get") == .unknown("Get"))
     }
 }

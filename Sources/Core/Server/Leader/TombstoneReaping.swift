@@ -26,7 +26,7 @@ final class TombstoneReaping: LeaderDuty {
         while let index = schedule.popExpired(at: now) {
             var request = TombstoneRequest()
             request.datacenter = leader.config.datacenter
-            request.op = "reap"
+            request.op = .reap
             request.reapIndex = index
             leader.write(.tombstone(request), for: self, at: now)
         }

@@ -134,7 +134,7 @@ extension Store {
 
     /// Moves no index. O(tombstones reaped).
     mutating func reapTombstones(_ request: TombstoneRequest) throws(GoError) -> ApplyResult {
-        guard request.op == "reap" else { throw GoError("Invalid Tombstone operation '\(request.op)'") }
+        if case .unknown(let op) = request.op { throw GoError("Invalid Tombstone operation '\(op)'") }
         while let (index, keys) = tombstonesByIndex.first, index <= request.reapIndex {
             for key in keys where tombstones[key] == index { tombstones.removeValue(forKey: key) }
             tombstonesByIndex.removeValue(forKey: index)

@@ -1,7 +1,22 @@
+/// What is to be done with tombstones.
+public enum TombstoneOperation: Hashable, Sendable {
+    case reap
+    /// Refused where it is applied, in every server alike.
+    case unknown(String)
+
+    public init(_ text: String) { self = text == "reap" ? .reap : .unknown(text) }
+
+    public var text: String {
+        switch self {
+        case .reap: "reap"
+        case .unknown(let text): text
+        }
+    }
+}
+
 public struct TombstoneRequest: Hashable, Sendable {
     public var datacenter = ""
-    /// `reap`.
-    public var op = ""
+    public var op = TombstoneOperation.unknown("")
     public var reapIndex: UInt64 = 0
     public var token = ""
     public init() {}
@@ -11,7 +26,7 @@ extension TombstoneRequest: WireStruct {
     mutating func read(_ key: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
         switch key {
         case "Datacenter": datacenter = try reader.string()
-        case "Op": op = try reader.string()
+        case "Op": op = TombstoneOperation(try reader.string())
         case "ReapIndex": reapIndex = try reader.uint64()
         case "Token": token = try reader.string()
         default: return false
@@ -22,7 +37,7 @@ extension TombstoneRequest: WireStruct {
     func encode(into writer: inout MessagePackWriter) {
         writer.mapHeader(4)
         writer.field("Datacenter", datacenter)
-        writer.field("Op", op)
+        writer.field("Op", op.text)
         writer.field("ReapIndex", reapIndex)
         writer.field("Token", token)
     }

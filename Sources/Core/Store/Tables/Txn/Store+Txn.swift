@@ -33,10 +33,10 @@ extension Store {
         _ op: TxnOp, _ index: UInt64, _ changes: inout ChangeSet, _ results: inout [TxnResult]
     ) throws(GoError) {
         switch op {
-        case .kv("get-tree", let entry): results.append(contentsOf: list(entry.key).entries.map { .kv($0) })
+        case .kv(.getTree, let entry): results.append(contentsOf: list(entry.key).entries.map { .kv($0) })
         case .kv(let verb, let entry):
             guard var stored = try runKV(verb, entry.key, entry.entry, index, &changes) else { return }
-            if verb != "get" { stored.value = [] }
+            if verb != .get { stored.value = [] }
             results.append(.kv(DirEntry(key: entry.key, entry: stored)))
         case .node(let verb, let node):
             if let node = try runNode(verb, node, index, &changes) { results.append(.node(node.value)) }
@@ -44,9 +44,8 @@ extension Store {
             if let service = try runService(verb, node, service, index, &changes) { results.append(.service(service.value.service)) }
         case .check(let verb, let check):
             if let check = try runCheck(verb, check, index, &changes) { results.append(.check(check.value)) }
-        case .session(let verb, let session):
-            guard verb == "delete" else { throw GoError("unknown Session verb \(GoQuote.quote(verb))") }
-            deleteSession(try Self.lookUpKey(session.id), index, &changes)
+        case .session(.delete, let session): deleteSession(try Self.lookUpKey(session.id), index, &changes)
+        case .session(.unknown(let verb), _): throw GoError("unknown Session verb \(GoQuote.quote(verb))")
         case .intention(let operation):
             var writer = MessagePackWriter()
             writer.dynamic(operation)
@@ -56,43 +55,44 @@ extension Store {
     }
 
     private mutating func runKV(
-        _ verb: String, _ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet
+        _ verb: KVVerb, _ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet
     ) throws(GoError) -> KVEntry? {
-        if key.isEmpty && verb != "delete-tree" { throw GoError("Must provide key") }
+        if key.isEmpty && verb != .deleteTree { throw GoError("Must provide key") }
         func name() -> String { GoQuote.quote(key.string) }
         switch verb {
-        case "set": return setEntry(key, entry, keepingSession: true, index, &changes)
-        case "delete": deleteEntry(key, index, &changes)
-        case "delete-cas":
+        case .set: return setEntry(key, entry, keepingSession: true, index, &changes)
+        case .delete: deleteEntry(key, index, &changes)
+        case .deleteCAS:
             guard deleteEntry(key, ifIndex: entry.index.modify, index, &changes) else {
                 throw GoError("failed to delete key \(name()), index is stale")
             }
-        case "delete-tree": deleteTree(key, index, &changes)
-        case "cas":
+        case .deleteTree: deleteTree(key, index, &changes)
+        case .cas:
             if let stored = setEntry(key, entry, ifIndex: entry.index.modify, index, &changes) { return stored }
             throw GoError("failed to set key \(name()), index is stale")
-        case "lock":
+        case .lock:
             if let stored = try lock(key, entry, index, &changes) { return stored }
             throw GoError("failed to lock key \(name()), lock is already held")
-        case "unlock":
+        case .unlock:
             if let stored = try unlock(key, entry, index, &changes) { return stored }
             throw GoError("failed to unlock key \(name()), lock isn't held, or is held by another session")
-        case "get":
+        case .get:
             if let stored = kvs[key] { return stored }
             throw GoError("key \(name()) doesn't exist")
-        case "check-not-exists":
+        case .checkNotExists:
             if kvs.contains(key) { throw GoError("key \(name()) exists") }
-        case "check-session":
+        case .checkSession:
             guard let stored = kvs[key] else { throw GoError("failed to check session, key \(name()) doesn't exist") }
             if stored.session == entry.session { return stored }
             let sessions = "current session \(GoQuote.quote(stored.session)) != \(GoQuote.quote(entry.session))"
             throw GoError("failed session check for key \(name()), \(sessions)")
-        case "check-index":
+        case .checkIndex:
             guard let stored = kvs[key] else { throw GoError("failed to check index, key \(name()) doesn't exist") }
             if stored.index.modify == entry.index.modify { return stored }
             let indexes = "current modify index \(stored.index.modify) != \(entry.index.modify)"
             throw GoError("failed index check for key \(name()), \(indexes)")
-        default: throw GoError("unknown KV verb \(GoQuote.quote(verb))")
+        case .getTree: preconditionFailure("a tree is read as a list")
+        case .unknown(let verb): throw GoError("unknown KV verb \(GoQuote.quote(verb))")
         }
         return nil
     }
@@ -101,70 +101,70 @@ extension Store {
     private func find(_ node: Node) throws(GoError) -> Row<Node>? { node.id.isEmpty ? self.node(node.node) : try self.node(id: node.id) }
 
     private mutating func runNode(
-        _ verb: String, _ node: Node, _ index: UInt64, _ changes: inout ChangeSet
+        _ verb: CatalogVerb, _ node: Node, _ index: UInt64, _ changes: inout ChangeSet
     ) throws(GoError) -> Row<Node>? {
         let name = GoQuote.quote(node.node)
         switch verb {
-        case "get":
+        case .get:
             if let found = try find(node) { return found }
             throw GoError("node \(name) doesn't exist")
-        case "cas" where self.node(node.node)?.value.index.modify ?? 0 != node.index.modify:
+        case .cas where self.node(node.node)?.value.index.modify ?? 0 != node.index.modify:
             throw GoError("failed to set node \(name), index is stale")
-        case "set", "cas":
+        case .set, .cas:
             try ensureNode(node, index, &changes)
             return try find(node)
-        case "delete-cas" where self.node(node.node)?.value.index.modify != node.index.modify:
+        case .deleteCAS where self.node(node.node)?.value.index.modify != node.index.modify:
             throw GoError("failed to delete node \(name), index is stale")
-        case "delete", "delete-cas":
+        case .delete, .deleteCAS:
             deleteNode(TableKey.of(node.node), index, &changes)
             return nil
-        default: throw GoError("unknown Node verb \(GoQuote.quote(verb))")
+        case .unknown(let verb): throw GoError("unknown Node verb \(GoQuote.quote(verb))")
         }
     }
 
     private mutating func runService(
-        _ verb: String, _ node: String, _ service: NodeService, _ index: UInt64, _ changes: inout ChangeSet
+        _ verb: CatalogVerb, _ node: String, _ service: NodeService, _ index: UInt64, _ changes: inout ChangeSet
     ) throws(GoError) -> Row<ServiceInstance>? {
         func name() -> String { "service \(GoQuote.quote(service.id)) on node \(GoQuote.quote(node))" }
         let found = self.service(service.id, onNode: node)
         switch verb {
-        case "get":
+        case .get:
             if let found { return found }
             throw GoError("\(name()) doesn't exist")
-        case "cas" where found?.value.service.index.modify ?? 0 != service.index.modify:
+        case .cas where found?.value.service.index.modify ?? 0 != service.index.modify:
             throw GoError("failed to set \(name()), index is stale")
-        case "set", "cas":
+        case .set, .cas:
             try ensureService(service, onNode: node, index, &changes)
             return self.service(service.id, onNode: node)
-        case "delete-cas" where found?.value.service.index.modify != service.index.modify:
+        case .deleteCAS where found?.value.service.index.modify != service.index.modify:
             throw GoError("failed to delete \(name()), index is stale")
-        case "delete", "delete-cas":
+        case .delete, .deleteCAS:
             deleteService(TableKey.of(node, service.id), index, &changes)
             return nil
-        default: throw GoError("unknown Service verb \(GoQuote.quote(verb))")
+        case .unknown(let verb): throw GoError("unknown Service verb \(GoQuote.quote(verb))")
         }
     }
 
     private mutating func runCheck(
-        _ verb: String, _ check: HealthCheck, _ index: UInt64, _ changes: inout ChangeSet
+        _ verb: CatalogVerb, _ check: HealthCheck, _ index: UInt64, _ changes: inout ChangeSet
     ) throws(GoError) -> Row<HealthCheck>? {
         func name() -> String { "check \(GoQuote.quote(check.checkID)) on node \(GoQuote.quote(check.node))" }
         let found = self.check(check.checkID, onNode: check.node)
         switch verb {
-        case "get":
+        case .get:
             if let found { return found }
             throw GoError("\(name()) doesn't exist")
-        case "cas" where found?.value.index.modify ?? 0 != check.index.modify:
+        case .cas where found?.value.index.modify ?? 0 != check.index.modify:
             throw GoError("failed to set \(name()), index is stale")
-        case "set", "cas":
+        case .set, .cas:
             try ensureCheck(check, index, &changes)
             return self.check(check.checkID, onNode: check.node)
-        case "delete-cas" where found?.value.index.modify != check.index.modify:
+        case .deleteCAS where found?.value.index.modify != check.index.modify:
             throw GoError("failed to delete \(name()), index is stale")
-        case "delete", "delete-cas":
+        case .delete, .deleteCAS:
             deleteCheck(TableKey.of(check.node, check.checkID), index, &changes)
             return nil
-        default: throw GoError("unknown Check verb \(GoQuote.quote(verb))")
+        case .unknown(let verb): throw GoError("unknown Check verb \(GoQuote.quote(verb))")
         }
     }
 }

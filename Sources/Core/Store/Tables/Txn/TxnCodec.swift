@@ -38,35 +38,35 @@ extension TxnOp: WireDecodable, WireEncodable {
         }
         self =
             switch member {
-            case .check: .check(verb: verb, check)
-            case .kv: .kv(verb: verb, entry)
-            case .node: .node(verb: verb, node)
-            case .service: .service(verb: verb, node: nodeName, service)
-            case .session: .session(verb: verb, session)
+            case .check: .check(verb: CatalogVerb(verb), check)
+            case .kv: .kv(verb: KVVerb(verb), entry)
+            case .node: .node(verb: CatalogVerb(verb), node)
+            case .service: .service(verb: CatalogVerb(verb), node: nodeName, service)
+            case .session: .session(verb: SessionVerb(verb), session)
             }
     }
 
     func encode(into writer: inout MessagePackWriter) {
         writer.mapHeader(6)
         writer.key("Check")
-        if case .check(let verb, let check) = self { Self.encode("Check", check, verb, into: &writer) } else { writer.null() }
+        if case .check(let verb, let check) = self { Self.encode("Check", check, verb.text, into: &writer) } else { writer.null() }
         writer.key("Intention")
         if case .intention(let operation) = self { writer.dynamic(operation) } else { writer.null() }
         writer.key("KV")
-        if case .kv(let verb, let entry) = self { Self.encode("DirEnt", entry, verb, into: &writer) } else { writer.null() }
+        if case .kv(let verb, let entry) = self { Self.encode("DirEnt", entry, verb.text, into: &writer) } else { writer.null() }
         writer.key("Node")
-        if case .node(let verb, let node) = self { Self.encode("Node", node, verb, into: &writer) } else { writer.null() }
+        if case .node(let verb, let node) = self { Self.encode("Node", node, verb.text, into: &writer) } else { writer.null() }
         writer.key("Service")
         if case .service(let verb, let node, let service) = self {
             writer.mapHeader(3)
             writer.field("Node", node)
             writer.field("Service", service)
-            writer.field("Verb", verb)
+            writer.field("Verb", verb.text)
         } else {
             writer.null()
         }
         writer.key("Session")
-        if case .session(let verb, let session) = self { Self.encode("Session", session, verb, into: &writer) } else { writer.null() }
+        if case .session(let verb, let session) = self { Self.encode("Session", session, verb.text, into: &writer) } else { writer.null() }
     }
 
     private static func encode(_ name: StaticString, _ value: some WireEncodable, _ verb: String, into writer: inout MessagePackWriter) {

@@ -90,11 +90,11 @@ extension Authorizer {
     /// Whether the caller may have this done within a transaction. Of what only reads, the result is filtered instead.
     func allows(_ op: TxnOp) -> Bool {
         switch op {
-        case .kv("get", _), .kv("get-tree", _): true
-        case .kv("check-index", let row), .kv("check-session", let row): allows(.keyRead(row.key))
-        case .kv("delete-tree", let row): allows(.keyWritePrefix(row.key))
+        case .kv(.get, _), .kv(.getTree, _): true
+        case .kv(.checkIndex, let row), .kv(.checkSession, let row): allows(.keyRead(row.key))
+        case .kv(.deleteTree, let row): allows(.keyWritePrefix(row.key))
         case .kv(_, let row): allows(.keyWrite(row.key))
-        case .node("get", _), .service("get", _, _), .check("get", _): true
+        case .node(.get, _), .service(.get, _, _), .check(.get, _): true
         case .node(_, let node): allows(.nodeWrite(node.node))
         case .service(_, _, let service): allows(.serviceWrite(service.service))
         case .check(_, let check): allows(check.serviceName.isEmpty ? .nodeWrite(check.node) : .serviceWrite(check.serviceName))

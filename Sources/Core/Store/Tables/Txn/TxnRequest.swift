@@ -1,10 +1,10 @@
 /// One operation of a transaction; exactly one member is set.
 public enum TxnOp: Hashable, Sendable {
-    case kv(verb: String, DirEntry)
-    case node(verb: String, Node)
-    case service(verb: String, node: String, NodeService)
-    case check(verb: String, HealthCheck)
-    case session(verb: String, Session)
+    case kv(verb: KVVerb, DirEntry)
+    case node(verb: CatalogVerb, Node)
+    case service(verb: CatalogVerb, node: String, NodeService)
+    case check(verb: CatalogVerb, HealthCheck)
+    case session(verb: SessionVerb, Session)
     /// Only between servers (intention replication): kept as it stood on the wire.
     case intention(DynamicValue)
     /// No member set.
