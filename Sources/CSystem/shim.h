@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -80,6 +81,12 @@ static inline char **csystem_environment(void) {
 static inline int csystem_set_thread_name(const char *name) {
     extern int pthread_setname_np(pthread_t, const char *);
     return pthread_setname_np(pthread_self(), name);
+}
+
+/// Bytes that were sent on the socket and that the peer has not acknowledged: SIOCOUTQ. -1 where that cannot be told.
+static inline int csystem_unacknowledged(int fd) {
+    int count = 0;
+    return ioctl(fd, TIOCOUTQ, &count) == 0 ? count : -1;
 }
 
 static inline int csystem_exited(int status) { return WIFEXITED(status); }

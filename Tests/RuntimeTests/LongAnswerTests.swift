@@ -123,6 +123,61 @@ import Testing
         #expect(clients[0].read(.max).count < 64 << 20)
     }
 
+    @Test func `beyond what answers may retain those are closed that have waited longest, on whichever loop they are`() throws {
+        let size = 12_000_000
+        let running = try RunningDriver {
+            $0.loops = 4
+            $0.limits.retainedMax = 10 * size
+        }
+        defer { running.stop() }
+        #expect(RawClient(port: running.port).get("/big?size=\(size)")?.body.count == size)
+        running.until { running.driver.clientCount == 0 }
+        // Connections are spread over the loops in turn: the old ones are on three of them, the young ones on the fourth.
+        var old: [RawClient] = [], young: [RawClient] = []
+        for number in 0... where young.count < 4 {
+            let client = RawClient(port: running.port, receiveBuffer: 16 << 10)
+            #expect(client.get("/here") != nil)
+            let isYoung = number % 4 == 3
+            guard isYoung ? old.count == 8 : old.count < 8 else { continue }
+            client.write(request("/big?size=\(size)"))
+            running.until { running.driver.held.retained >= size * min(10, old.count + young.count + 1) }
+            if isYoung { young.append(client) } else { old.append(client) }
+        }
+        // Two more than there is room for: two are closed, not one on each loop.
+        running.until { running.driver.clientCount == 10 }
+        #expect(running.driver.held.retained == 10 * size)
+        #expect(young.allSatisfy { $0.answer()?.body.count == size })
+        #expect(old.filter { $0.answer()?.body.count == size }.count == 6)
+        running.until { running.driver.held == AnswerBudget.Held() }
+    }
+
+    @Test func `an answer larger than all may retain is sent when it is the only one`() throws {
+        let running = try RunningDriver { $0.limits.retainedMax = 1 << 20 }
+        defer { running.stop() }
+        let client = RawClient(port: running.port)
+        client.write(request("/big?size=12000000"))
+        running.until { running.driver.held.retained == 12_000_000 }
+        #expect(client.answer()?.body.count == 12_000_000)
+    }
+
+    @Test func `a client that reads slowly and steadily stays, and one that reads nothing goes`() throws {
+        let running = try RunningDriver { $0.limits.stallTimeout = .seconds(3) }
+        defer { running.stop() }
+        let slow = RawClient(port: running.port), idle = RawClient(port: running.port)
+        for client in [slow, idle] { client.write(request("/long?size=\(64 << 20)")) }
+        running.until { running.agent.longAnswerCount == 2 && running.driver.clientCount == 2 }
+        // The kernel holds megabytes for the slow one: for all of this time it takes no more from the agent.
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        let end = SystemClock.now() + .seconds(9)
+        while SystemClock.now() < end {
+            let count = recv(slow.fd, &buffer, buffer.count, 0)
+            #expect(count > 0)
+            usleep(50_000)
+        }
+        #expect(running.driver.clientCount == 1)
+        #expect(idle.read(.max).count < 64 << 20)
+    }
+
     private func gunzip(_ bytes: [UInt8]) -> [UInt8] {
         var stream = z_stream()
         guard czlib_gunzip_begin(&stream) == Z_OK else { return [] }

@@ -23,6 +23,8 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
     private var asked: [AgentEffect] = []
     private var isPublished = false
     private var longAnswers = 0
+    /// The latest body of `/big`.
+    private var big: [UInt8] = []
     var deadline: Instant?
     let publishes: Bool
 
@@ -87,7 +89,8 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
         case ("GET", "/big"):
             let size = Int(target.split(separator: "=").last ?? "") ?? 0
             var response = Self.text("")
-            response.body = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+            if big.count != size { big = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) } }
+            response.body = big
             effects.append(.respond(id, response))
         case ("GET", "/long"):
             var response = Self.text("")
@@ -240,8 +243,9 @@ final class RawClient {
     private var left: [UInt8] = []
     private var at = 0
 
-    init(port: Int) {
+    init(port: Int, receiveBuffer: Int32? = nil) {
         fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        if var receiveBuffer { setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size)) }
         let address = SocketAddress(ip: "127.0.0.1", port: port)!
         precondition(address.withSockaddr { connect(fd, $0, $1) } == 0, "\(SystemError.current)")
         var patience = timeval(tv_sec: 60, tv_usec: 0)

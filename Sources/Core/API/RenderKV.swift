@@ -7,6 +7,7 @@ extension Renderer {
             response.body = entries.first?.entry.value ?? []
             response.hasEmptyBody = response.body.isEmpty
             response.isSized = true
+            response.retained = 0
             return response.body.isEmpty ? nil : ContentSniffing.passiveType(of: response.body)
         case (.kvEntries, .entries(let entries)) where !entries.isEmpty:
             response.setRows(

@@ -95,7 +95,8 @@ struct RequestBroker {
     /// Waiters for the same question get the same bytes, rendered once.
     private mutating func render(_ answer: ReadAnswer, _ options: QueryOptions, _ shape: ReadShape, _ cache: CacheState?) -> HTTPResponse {
         if let last = rendered, last.evaluation == answer.evaluation, last.shape == shape, cache == nil { return last.response }
-        let response = Renderer.render(answer.result, meta: answer.meta, options: options, shape: shape, context: context, cache: cache)
+        var response = Renderer.render(answer.result, meta: answer.meta, options: options, shape: shape, context: context, cache: cache)
+        if answer.size > 0 { response.retained = answer.size }
         if cache == nil { rendered = (answer.evaluation, shape, response) }
         return response
     }

@@ -20,6 +20,8 @@ public struct ReadAnswer: Sendable {
     public var meta: QueryMeta
     /// Equal for answers that came from one and the same evaluation, so that it is rendered once for all of them.
     public var evaluation: UInt64
+    /// Bytes of the message that brought the rows; zero for those of this agent's own store.
+    public var size = 0
 }
 
 /// What a server has to tell its agent, beside the effects for the driver.

@@ -23,7 +23,8 @@ extension Server {
         do throws(MessagePackError) {
             switch try call.work.decodeAnswer(reply.body) {
             case .read(let result, let meta):
-                finishRead(call.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: reads.nextEvaluation())))
+                let answer = ReadAnswer(result: result, meta: meta, evaluation: reads.nextEvaluation(), size: bytes.count)
+                finishRead(call.requester, .success(answer))
             case .write(let result): finish(call.requester, .success(result), at: now)
             case .operation(let result): finishOperation(call.requester, .success(result), at: now)
             }

@@ -54,6 +54,9 @@ public struct HTTPResponse: Sendable {
     public var hasEmptyBody = false
     /// Announced by its length whatever that is, unless it is compressed.
     public var isSized = false
+    /// Bytes that only this answer keeps in memory until it is sent; nil: those of the body, unless a `rest` follows it. A value of the
+    /// store costs nothing, the rows of another agent's answer cost what came over the wire.
+    public var retained: Int?
 
     public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [], wrapped: Bool = true) {
         self.status = status

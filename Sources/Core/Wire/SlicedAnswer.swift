@@ -33,6 +33,8 @@ public struct SlicedAnswer {
     private var rest: (any BodySource)?
     private let gzip: (any CompressionStream)?
     private let isChunked: Bool
+    /// Bytes of memory that are not given back before all is sent (`HTTPResponse.retained`).
+    public let retained: Int
 
     /// Bytes of the body in a slice, before compression: some 0.1 ms of work.
     public static let sliceSize = 64 << 10
@@ -42,11 +44,12 @@ public struct SlicedAnswer {
     fileprivate init(_ response: HTTPResponse, _ gzip: (any CompressionStream)?, isChunked: Bool) {
         body = response.body
         rest = response.rest?.source
+        retained = response.retained ?? (response.rest == nil ? response.body.count : 0)
         self.gzip = gzip
         self.isChunked = isChunked
     }
 
-    /// Bytes that the answer holds besides what is sent: the stream's tables.
+    /// Bytes that sending the answer takes besides what is to be sent: the stream's tables.
     public var heldBytes: Int { gzip == nil ? 0 : 256 << 10 }
 
     /// Appends the next slice; whether there is more.

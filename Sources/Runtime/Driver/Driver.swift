@@ -55,6 +55,7 @@ public final class Driver<Machine: AgentMachine> {
         let shared = SharedState(core: core, limits: configuration.limits, logger: logger)
         let count = configuration.loops ?? min(8, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))) / 2))
         let loops = try (0..<count).map { try IOLoop(index: $0, shared: shared, frontEnd: frontEnd()) }
+        shared.connect(loops)
         let queue = DiskQueue(disk)
         self.disk = queue
         let kick: @Sendable () -> Void = { if queue.isIdleWithWork { loops[0].wake() } }
@@ -169,8 +170,9 @@ public final class Driver<Machine: AgentMachine> {
 
     /// HTTP clients that are connected over TCP.
     var clientCount: Int { shared.clients.total }
-    /// Bytes of answers that HTTP clients have not taken.
-    var unsentBytes: Int { shared.unsent.count }
+    /// What is held of answers that HTTP clients have not taken.
+    var held: AnswerBudget.Held { shared.answers.total }
+    var unsentBytes: Int { held.unsent }
     /// Probes under way or waiting for their turn.
     var probeCount: Int { control.probeCount }
 }

@@ -11,11 +11,18 @@ struct AnswerOutput: ~Copyable {
     private var bytes: [UInt8] = []
     private var sent = 0
     private var answer: SlicedAnswer?
-    private let budget: UnsentBudget
-    /// What of the budget is this one's.
-    private var held = 0
+    private let budget: AnswerBudget
+    /// What of the budget is this one's, and how the budget calls it.
+    private var held = AnswerBudget.Held()
+    var holder: AnswerBudget.Holder?
+    /// When something was taken for the last time, of what is held.
+    private var since = Instant.zero
     /// The peer has taken bytes since `consumeProgress`.
     private var hasMoved = false
+    /// What the kernel had of the bytes that were sent, when that was looked at for the last time.
+    private var queued = 0
+    /// The budget is exceeded.
+    private(set) var exceedsBudget = false
 
     enum Progress {
         case done
@@ -27,9 +34,7 @@ struct AnswerOutput: ~Copyable {
         case failed
     }
 
-    init(_ budget: UnsentBudget) { self.budget = budget }
-
-    deinit { budget.add(-held) }
+    init(_ budget: AnswerBudget) { self.budget = budget }
 
     var isEmpty: Bool { bytes.isEmpty && answer == nil }
     /// The next bytes to send are yet to be made.
@@ -43,7 +48,6 @@ struct AnswerOutput: ~Copyable {
 
     /// Sends what `buffer` holds, which is empty afterwards.
     mutating func send(_ buffer: inout [UInt8], to fd: Int32) -> Progress {
-        defer { account() }
         if !bytes.isEmpty {
             if sent > 0, sent >= bytes.count / 2 {
                 bytes.removeFirst(sent)
@@ -51,6 +55,7 @@ struct AnswerOutput: ~Copyable {
             }
             bytes.append(contentsOf: buffer)
             buffer.removeAll(keepingCapacity: true)
+            account(hasMoved: false)
             return .full
         }
         var done = 0
@@ -58,6 +63,7 @@ struct AnswerOutput: ~Copyable {
         if done > 0 { hasMoved = true }
         if progress == .full { bytes = Array(buffer[done...]) }
         buffer.removeAll(keepingCapacity: true)
+        account(hasMoved: done > 0)
         return progress == .done && answer != nil ? .ready : progress
     }
 
@@ -75,10 +81,22 @@ struct AnswerOutput: ~Copyable {
         if progress == .done {
             bytes = []
             sent = 0
-            account()
-            if answer != nil { return .ready }
+            queued = 0
         }
-        return progress
+        account(hasMoved: sent > before || progress == .done)
+        return progress == .done && answer != nil ? .ready : progress
+    }
+
+    /// Looks whether the peer has taken some of what the kernel has for it. A deep buffer takes nothing new for minutes while a slow peer
+    /// reads from it.
+    mutating func noteTaken(from fd: Int32) {
+        if bytes.isEmpty { return }
+        let now = max(0, Int(csystem_unacknowledged(fd)))
+        defer { queued = now }
+        if now < queued {
+            hasMoved = true
+            account(hasMoved: true)
+        }
     }
 
     /// Whether the peer has taken bytes since the last call.
@@ -91,13 +109,18 @@ struct AnswerOutput: ~Copyable {
         bytes = []
         sent = 0
         answer = nil
-        account()
+        account(hasMoved: false)
     }
 
-    private mutating func account() {
-        let now = bytes.count + (answer?.heldBytes ?? 0)
-        if now == held { return }
-        budget.add(now - held)
+    private mutating func account(hasMoved: Bool) {
+        let now = AnswerBudget.Held(unsent: bytes.count + (answer?.heldBytes ?? 0), retained: answer?.retained ?? 0)
+        let isEmpty = now == AnswerBudget.Held()
+        guard let holder, now != held || (hasMoved && !isEmpty) else {
+            exceedsBudget = false
+            return
+        }
+        if !isEmpty, hasMoved || held == AnswerBudget.Held() { since = SystemClock.now() }
+        exceedsBudget = budget.set(holder, now, since: since)
         held = now
     }
 

@@ -66,7 +66,7 @@ final class HTTPConnection: EventSource {
         self.loop = loop
         fd = accepted.fd
         client = accepted.client
-        output = AnswerOutput(loop.shared.unsent)
+        output = AnswerOutput(loop.shared.answers)
         parser = HTTPParser(
             remoteAddress: accepted.client, bodyLimit: loop.shared.limits.bodySizeMax,
             archiveLimit: loop.shared.limits.archiveSizeMax)
@@ -81,6 +81,7 @@ final class HTTPConnection: EventSource {
             return
         }
         connection.key = key
+        connection.output.holder = AnswerBudget.Holder(loop: loop.index, key: key)
     }
 
     // MARK: Events
@@ -158,6 +159,11 @@ final class HTTPConnection: EventSource {
     }
 
     func sweep(at now: Instant) {
+        output.noteTaken(from: fd)
+        if output.consumeProgress() {
+            hasProgressed = true
+            noteProgress()
+        }
         if let deadline, now >= deadline { drop() }
     }
 
@@ -290,9 +296,10 @@ final class HTTPConnection: EventSource {
         switch progress {
         case .failed: drop()
         case .ready: queue()
-        case .full: if loop.shared.unsent.isExceeded { loop.relieve() }
+        case .full: break
         case .done: if end == .afterOutput { linger() }
         }
+        if output.exceedsBudget { loop.shared.relieve(on: loop) }
     }
 
     // MARK: Ending
@@ -318,21 +325,14 @@ final class HTTPConnection: EventSource {
         }
         let owes = !output.isEmpty || (pending == nil && parser.isInsideRequest)
         if owes {
-            if deadline == nil || hasProgressed {
-                deadline = SystemClock.now() + loop.shared.limits.stallTimeout
-                loop.timed[ObjectIdentifier(self)] = self
-            }
+            if deadline == nil { loop.timed[ObjectIdentifier(self)] = self }
+            if deadline == nil || hasProgressed { deadline = SystemClock.now() + loop.shared.limits.stallTimeout }
             hasProgressed = false
         } else if deadline != nil {
             deadline = nil
             loop.timed[ObjectIdentifier(self)] = nil
         }
     }
-
-    /// Its client has not taken all of an answer.
-    var isBehind: Bool { output.backlog > 0 }
-    /// When it will be dropped; the earlier, the longer nothing has moved.
-    var stalledUntil: Instant { deadline ?? .distantFuture }
 
     func drop() {
         guard let key else { return }

@@ -11,6 +11,8 @@ enum LoopMessage {
     case piece(RequestID, [UInt8])
     /// A connection that the listener accepted and this loop shall own.
     case adopt(AcceptedConnection)
+    /// A connection whose answer is held for too long while memory is short.
+    case close(EventLoop.Key)
     indirect case configure(AgentConfig)
     /// Close the listeners and everything that waits for nothing.
     case shutDown
@@ -132,14 +134,8 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
         unfinished.insert(contentsOf: connections, at: 0)
     }
 
-    /// Too many bytes wait for clients to take them: closes connections, those first whose client has taken nothing for the longest.
-    func relieve() {
-        while shared.unsent.isExceeded {
-            let stalled = timed.values.compactMap { $0 as? HTTPConnection }.filter(\.isBehind)
-            guard let first = stalled.min(by: { $0.stalledUntil < $1.stalledUntil }) else { return }
-            first.drop()
-        }
-    }
+    /// Closes the connection for the sake of others.
+    func close(_ key: EventLoop.Key) { (events.source(key) as? HTTPConnection)?.drop() }
 
     private func sweep() {
         let now = SystemClock.now()
@@ -234,6 +230,7 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
             case .respondInPieces(let id, let response): events.source(at: id.place)?.respondInPieces(response, to: id)
             case .piece(let id, let bytes): events.source(at: id.place)?.piece(bytes, of: id)
             case .adopt(let accepted): HTTPConnection.adopt(accepted, by: self)
+            case .close(let key): close(key)
             case .configure(let config): frontEnd.reload(config)
             case .shutDown: for source in events.sources { source.shutDown() }
             }

@@ -3,20 +3,40 @@ import Synchronization
 
 /// What all the loops of an agent share.
 final class SharedState: @unchecked Sendable {
-    // Unchecked: `core` is set before any thread starts; the others guard themselves.
+    // Unchecked: `core` and `loops` are set before any thread starts; the others guard themselves.
     private(set) unowned var core: any EventQueue
     let published = Published()
     let clients: ClientCounter
     let limits: ServerLimits
     let requestLog: RequestLog
-    let unsent: UnsentBudget
+    let answers: AnswerBudget
+    private var loops: [LoopReference] = []
+
+    private struct LoopReference {
+        unowned let loop: IOLoop
+    }
 
     init(core: any EventQueue, limits: ServerLimits, logger: Logger) {
         requestLog = RequestLog(logger)
         self.core = core
         self.limits = limits
-        unsent = UnsentBudget(max: limits.unsentMax)
+        answers = AnswerBudget(unsentMax: limits.unsentMax, retainedMax: limits.retainedMax)
         clients = ClientCounter(max: limits.connectionsPerClientMax)
+    }
+
+    /// Before any thread starts.
+    func connect(_ loops: [IOLoop]) { self.loops = loops.map { LoopReference(loop: $0) } }
+
+    /// Answers hold too much: closes connections, on whichever loop they are. The caller holds that of `loop`.
+    func relieve(on loop: IOLoop) {
+        while let (index, key) = answers.nextVictim() {
+            if index == loop.index {
+                loop.close(key)
+            } else {
+                loops[index].loop.post(.close(key))
+                loops[index].loop.wake()
+            }
+        }
     }
 }
 
@@ -29,23 +49,12 @@ public struct ServerLimits: Sendable {
     public var archiveSizeMax = 1 << 30
     /// Bytes of answers that clients have not taken, over all HTTP connections.
     public var unsentMax = 96 << 20
-    /// A client that neither sends the rest of its request nor takes the rest of its answer for so long is dropped.
+    /// Bytes that answers keep in memory until all of them is sent: archives, rows that came from another agent.
+    public var retainedMax = 1 << 30
+    /// A client that neither sends the rest of its request nor takes any of its answer for so long is dropped.
     public var stallTimeout = Duration.minutes(2)
 
     public init() {}
-}
-
-/// Bytes of answers that HTTP clients have not taken yet, over all connections of the process.
-final class UnsentBudget: Sendable {
-    private let bytes = Atomic<Int>(0)
-    /// Beyond this the connection whose client has taken nothing for the longest is closed.
-    let max: Int
-
-    init(max: Int) { self.max = max }
-
-    func add(_ count: Int) { bytes.add(count, ordering: .relaxed) }
-    var isExceeded: Bool { bytes.load(ordering: .relaxed) > max }
-    var count: Int { bytes.load(ordering: .relaxed) }
 }
 
 /// Connections per client address.

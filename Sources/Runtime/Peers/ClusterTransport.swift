@@ -221,6 +221,7 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
 
     private func tick() {
         if pool.deadline <= now {
+            for socket in dialed { socket?.noteQueued() }
             pool.tick(at: now, into: &effects)
             perform()
         }

@@ -270,9 +270,19 @@ final class PeerSocket: EventSource {
             if transport.now >= lingerUntil { drop() }
             return
         }
+        if !connection.output.isEmpty { connection.noteQueued(queued) }
         connection.tick(at: transport.now)
         settle(connection)
     }
+
+    /// Called before the pool looks at its connections.
+    func noteQueued() {
+        guard case .dialed(let id) = side, isFull, let connection = transport.pool.connection(id) else { return }
+        connection.noteQueued(queued)
+    }
+
+    /// What the kernel has of the bytes that were sent.
+    private var queued: Int { max(0, Int(csystem_unacknowledged(fd))) }
 
     private func drop() {
         if case .accepted(_, let number, _) = side { transport.accepted[number] = nil }

@@ -46,6 +46,20 @@ import Testing
         #expect(cluster.ask(1, "GET /v1/kv/a/d?raw")?.text == "x")
     }
 
+    @Test func `rows that came from a server count as memory of the answer, and a server's own do not`() throws {
+        let cluster = try AgentCluster(clients: 1)
+        for number in 0..<8 {
+            let value = String(repeating: "x", count: 60_000)
+            #expect(cluster.ask(0, "PUT /v1/kv/large/\(number)", body: value)?.status == 200)
+        }
+        let there = try #require(cluster.ask(0, "GET /v1/kv/large?recurse&consistent"))
+        #expect(there.rest != nil && (there.retained ?? 0) == 0)
+        let here = try #require(cluster.ask(1, "GET /v1/kv/large?recurse"))
+        #expect(here.rest != nil && (here.retained ?? 0) > 8 * 60_000)
+        #expect(cluster.ask(0, "GET /v1/kv/large/1?raw&consistent")?.retained == 0)
+        #expect((cluster.ask(1, "GET /v1/kv/large/1?raw")?.retained ?? 0) > 60_000)
+    }
+
     @Test func `questions to a client are answered as the server answers them`() throws {
         let cluster = try AgentCluster(clients: 1)
         let service = #"{"Name":"web","Port":80,"Tags":["v1"],"Address":"10.9.0.1"}"#

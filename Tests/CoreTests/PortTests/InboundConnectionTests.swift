@@ -200,6 +200,24 @@ import Testing
         #expect(connection.end == .now("connection write timeout"))
     }
 
+    @Test func `a peer that takes its answers slowly out of a deep socket buffer stays`() {
+        var limits = PortLimits.server
+        limits.outputSizeMax = 1_000
+        let connection = server(limits)
+        let calls = feed(connection, [1] + PortSamples.heartbeat(1))
+        _ = reply(connection, calls[0].serial, [UInt8](repeating: 1, count: 2_000))
+        for second in 1...60 {
+            connection.noteQueued(1_000_000 - second * 1_024)
+            connection.tick(at: .zero + .seconds(second))
+        }
+        #expect(connection.end == .open)
+        for second in 61...72 {
+            connection.noteQueued(1_000_000 - 60 * 1_024)
+            connection.tick(at: .zero + .seconds(second))
+        }
+        #expect(connection.end == .now("connection write timeout"))
+    }
+
     @Test func `a pipeline that is too long is not read on`() {
         var limits = PortLimits.server
         limits.raftCallsMax = 2

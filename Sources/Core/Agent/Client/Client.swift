@@ -101,7 +101,7 @@ public final class Client {
             return failed(number, work.work.called(reply.error), repeats: work.work.isWorthRepeating(after: reply.error), at: now)
         }
         do throws(MessagePackError) {
-            finish(number, .success(try work.work.decodeAnswer(reply.body)))
+            finish(number, .success(try work.work.decodeAnswer(reply.body)), size: bytes.count)
         } catch {
             failed(number, work.work.called(error.text), repeats: false, at: now)
         }
@@ -136,13 +136,14 @@ public final class Client {
         servers.failed(work.server)
     }
 
-    private func finish(_ number: UInt64, _ result: Result<WorkAnswer, ServerError>) {
+    /// `size`: of the message that the answer came in.
+    private func finish(_ number: UInt64, _ result: Result<WorkAnswer, ServerError>, size: Int = 0) {
         guard let work = pending.removeValue(forKey: number) else { return }
         numbers.removeValue(forKey: work.requester)
         switch result {
         case .success(.read(let result, let meta)):
             evaluations += 1
-            answers.append(.read(work.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: evaluations))))
+            answers.append(.read(work.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: evaluations, size: size))))
         case .success(.write(let result)): answers.append(.write(work.requester, .success(result)))
         case .success(.operation(let result)): answers.append(.operation(work.requester, .success(result)))
         case .failure(let error): fail(work, error)

@@ -219,6 +219,9 @@ public final class InboundConnection {
 
     // MARK: Time
 
+    /// What the kernel has of the bytes that were sent, told before each `tick`.
+    public func noteQueued(_ bytes: Int) { stall.noteQueued(bytes) }
+
     /// Called about every second.
     public func tick(at now: Instant) {
         if let handshakeDeadline, now >= handshakeDeadline { end = .now("i/o timeout") }
@@ -241,9 +244,16 @@ public final class InboundConnection {
 struct StallWatch {
     private var hasMoved = false
     private var since: Instant?
+    private var queued = 0
 
     @inline(__always)
     mutating func moved() { hasMoved = true }
+
+    /// The kernel has so many of the bytes that were sent. It takes no more of them while a slow peer reads from a deep buffer.
+    mutating func noteQueued(_ bytes: Int) {
+        if bytes < queued { hasMoved = true }
+        queued = bytes
+    }
 
     /// `waiting` bytes are there now.
     mutating func isStalled(_ waiting: Int, for time: Duration, at now: Instant) -> Bool {

@@ -184,6 +184,9 @@ public final class OutboundConnection {
         }
     }
 
+    /// What the kernel has of the bytes that were sent, told before each `tick`.
+    public func noteQueued(_ bytes: Int) { stall.noteQueued(bytes) }
+
     /// Called about every second; a text means that the connection is to be closed.
     func tick(at now: Instant) -> String? {
         switch state {
