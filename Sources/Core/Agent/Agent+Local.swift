@@ -118,12 +118,8 @@ extension Agent {
         if let cache, let response = requests.cachedDatacenters(cache, pretty: pretty, at: now) {
             return effects.append(.respond(id, response))
         }
-        let isCached = cache != nil
-        guard server != nil else {
-            requests.add(id, .datacenters(isCached: isCached, pretty: pretty))
-            return backend.execute(.operation(.datacenters, QueryOptions()), caller, for: .client(id), at: now)
-        }
-        effects.append(.respond(id, requests.fetchedDatacenters([config.datacenter], isCached: isCached, pretty: pretty, at: now)))
+        requests.add(id, .datacenters(isCached: cache != nil, pretty: pretty))
+        backend.execute(.operation(.datacenters, QueryOptions()), caller, for: .client(id), at: now)
     }
 }
 

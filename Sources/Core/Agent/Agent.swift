@@ -12,7 +12,7 @@ public final class Agent: AgentMachine {
     let router: Router
     let context: APIContext
     let local: LocalState
-    var membership: GossipMembership
+    let membership: GossipMembership
     /// Everybody in the datacenter, and the servers of all datacenters; nil where the agent is in no such pool.
     var lan: Pool? { membership.lan }
     var wan: Pool? { membership.wan }
@@ -50,7 +50,7 @@ public final class Agent: AgentMachine {
             startJoins: config.gossips ? (config.startJoinLAN.isEmpty ? [] : [.lan]) + (config.startJoinWAN.isEmpty ? [] : [.wan]) : [])
         backend =
             config.server
-            ? .server(try Server(config: config, disk: disk, archives: archives, seed: random.next(), at: now))
+            ? .server(try Server(config: config, disk: disk, gossip: membership, archives: archives, seed: random.next(), at: now))
             : .client(Client(config: config, seed: random.next(), at: now))
         local = LocalState(config: config, random: Random(seed: random.next()), codec: RegistrationJSON(), md5Hex: md5Hex)
         self.random = random
@@ -104,7 +104,7 @@ public final class Agent: AgentMachine {
             local.handle(.wake, at: now, into: &localEffects)
             lan?.wake(at: now, into: &effects)
             wan?.wake(at: now, into: &effects)
-            if let due = membership.floodAt, due <= now { membership.flood(isLeaving: isLeaving, at: now, into: &effects) }
+            if let due = membership.floodAt, due <= now { membership.flood(isLeaving: isLeaving, at: now) }
             uploadCoordinate(at: now)
             for answer in membership.events.expire(at: now) { respond(answer, into: &effects) }
             exitIfDue(at: now, into: &effects)
@@ -154,6 +154,7 @@ public final class Agent: AgentMachine {
             let answers = backend.takeOutput(into: &backendEffects)
             for effect in backendEffects { effects.append(AgentEffect(effect)) }
             backendEffects.removeAll(keepingCapacity: true)
+            membership.takeEffects(into: &effects)
             for answer in answers { deliver(answer, at: now, into: &effects) }
             let hasNews = settlePools(at: now, into: &effects)
             if localEffects.isEmpty && answers.isEmpty && !hasNews { break }
@@ -213,7 +214,6 @@ public final class Agent: AgentMachine {
             if let response = requests.answer(operation: result, for: id, at: now) { effects.append(.respond(id, response)) }
         case .operation(.coordinate, .failure(let error)):
             effects.append(.log(.error, "agent", "Coordinate update error: error=\(LogText.value(error.text))"))
-        case .wish(let wish): fulfil(wish, at: now, into: &effects)
         case .read, .write, .operation: break
         }
     }

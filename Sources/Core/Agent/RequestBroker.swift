@@ -145,7 +145,7 @@ struct RequestBroker {
     }
 
     /// The answer with what has just been fetched; for `?cached`, the next ones are made of it, too.
-    mutating func fetchedDatacenters(_ names: [String], isCached: Bool, pretty: Bool, at now: Instant) -> HTTPResponse {
+    private mutating func fetchedDatacenters(_ names: [String], isCached: Bool, pretty: Bool, at now: Instant) -> HTTPResponse {
         if isCached { cached.keep(datacenters: names, at: now) }
         return Renderer.datacenters(names, cache: isCached ? .miss : nil, pretty: pretty, context: context)
     }

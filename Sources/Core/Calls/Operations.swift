@@ -214,14 +214,3 @@ public struct KeyringResponse: Hashable, Sendable {
     public var error = ""
     public init() {}
 }
-
-/// What a server wants of its agent.
-public enum ServerWish: Sendable {
-    /// Broadcast the user event `consul:new-leader` with this node's name in the LAN pool, not to be coalesced (gossip §15.7).
-    case announceLeader
-    /// Force that member out of the LAN pool, and as `<name>.<datacenter>` out of the WAN pool (gossip §15.8).
-    case forceLeave(String)
-    /// Carry out an operation that concerns the gossip pools (`fireEvent`, `keyring`, `datacenters`, `datacenterCoordinates`) and answer
-    /// with `Server.operated(token, ...)`, at once or later.
-    case operation(UInt64, ServerOperation, QueryOptions)
-}

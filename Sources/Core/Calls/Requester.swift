@@ -29,8 +29,6 @@ public enum ServerAnswer: Sendable {
     case read(Requester, Result<ReadAnswer, ServerError>)
     case write(Requester, Result<ApplyResult, ServerError>)
     case operation(Requester, Result<ServerOperationResult, ServerError>)
-    /// Something that only the agent can do.
-    case wish(ServerWish)
 }
 
 /// The text is the answer, in the reference's words.

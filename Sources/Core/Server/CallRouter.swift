@@ -41,8 +41,6 @@ struct CallRouter {
     private var incomingBySource = LookupTable<String, Int>()
     private var forwarded = LookupTable<CallID, Forwarded>()
     private var own = LookupTable<CallID, Own>()
-    /// Operations that the agent carries out, by token.
-    private var delegated = LookupTable<UInt64, Requester>()
 
     /// Calls that may be under way at once, of everybody and of one address; most of them are blocking queries. Nobody tells when a caller
     /// has gone, so that those of the gone count until they are answered.
@@ -102,11 +100,6 @@ struct CallRouter {
 
     mutating func ask(_ id: CallID, _ call: Own) { own[id] = call }
     mutating func takeOwn(_ id: CallID) -> Own? { own.removeValue(forKey: id) }
-
-    // MARK: To the agent
-
-    mutating func delegate(_ token: UInt64, for requester: Requester) { delegated[token] = requester }
-    mutating func takeDelegated(_ token: UInt64) -> Requester? { delegated.removeValue(forKey: token) }
 }
 
 /// Why a server asks another one for itself.

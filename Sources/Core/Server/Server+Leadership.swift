@@ -4,7 +4,7 @@ extension Server {
     func becameLeader(term: UInt64, at now: Instant) {
         duties.elected(term: term)
         log(.info, "cluster leadership acquired")
-        answers.append(.wish(.announceLeader))
+        gossip.announceLeader(at: now)
         drive(.barrier(token: takeToken()), at: now)
     }
 
@@ -34,5 +34,5 @@ extension Server: LeadingServer {
 
     func measure(_ measure: ServerMeasure) { measures.add(measure) }
 
-    func forceLeave(_ member: String) { answers.append(.wish(.forceLeave(member))) }
+    func forceLeave(_ member: String, at now: Instant) { gossip.forceLeave(member, prune: false, at: now) }
 }

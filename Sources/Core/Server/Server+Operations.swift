@@ -13,7 +13,7 @@ extension ServerOperation {
 }
 
 extension Server {
-    /// What every server can do.
+    /// What every server can do: hands the operation to its owner.
     func perform(_ operation: ServerOperation, _ options: QueryOptions, for requester: Requester, at now: Instant) {
         switch operation {
         case .ping: finishOperation(requester, .success(.done), at: now)
@@ -21,10 +21,13 @@ extension Server {
         case .peers: finishOperation(requester, .success(.texts(raft.configuration.servers.map(\.address))), at: now)
         case .raftStatistics: finishOperation(requester, .success(.raftStatistics(raftStatistics(at: now))), at: now)
         case .raftConfiguration: finishOperation(requester, .success(.raftConfiguration(describeServers())), at: now)
-        case .datacenters, .datacenterCoordinates, .keyring, .fireEvent:
-            let token = takeToken()
-            calls.delegate(token, for: requester)
-            answers.append(.wish(.operation(token, operation, options)))
+        case .datacenters: finishOperation(requester, .success(.texts(gossip.datacenters)), at: now)
+        case .datacenterCoordinates:
+            finishOperation(requester, .success(.datacenterCoordinates(gossip.datacenterCoordinates)), at: now)
+        case .keyring(let request):
+            if let error = gossip.manageKeys(request, for: requester, at: now) { finishOperation(requester, .failure(error), at: now) }
+        case .fireEvent(let name, let payload):
+            finishOperation(requester, gossip.fireEvent(name, payload, at: now).map { .failure($0) } ?? .success(.done), at: now)
         case .saveSnapshot: beginSaving(for: requester, at: now)
         case .restoreSnapshot: finishOperation(requester, .failure(ServerError("stale not allowed for restore")), at: now)
         case .removeRaftPeer, .serverHealth, .updateCoordinate, .transferLeadership, .restore:
@@ -51,12 +54,6 @@ extension Server {
         case .restoreSnapshot(let archive): restoreSnapshot(archive, for: requester, at: now)
         default: perform(operation, options, for: requester, at: now)
         }
-    }
-
-    /// The agent has carried out what it was asked to by `ServerWish.operation`.
-    public func operated(_ token: UInt64, _ result: Result<ServerOperationResult, ServerError>, at now: Instant) {
-        guard let requester = calls.takeDelegated(token) else { return }
-        finishOperation(requester, result, at: now)
     }
 
     func finishOperation(_ requester: Requester, _ result: Result<ServerOperationResult, ServerError>, at now: Instant) {

@@ -2,8 +2,8 @@
 /// whoever asks, and does the leader's duties while it leads.
 ///
 /// Pure: events in, effects and answers out. A composition: each concern is a part with its own file, state and header, and can be tested without a
-/// server. What is left here, over 500 lines in extensions by subject, is the way of events and work between the parts:
-/// what one of them comes to is an effect, an answer, or work for another. Spec: behaviour §1-5.
+/// server. What is left here, over 500 lines in extensions by subject and 17 stored variables, of which eleven are the parts, is the way of
+/// events and work between them: what one of them comes to is an effect, an answer, or work for another. Spec: behaviour §1-5.
 public final class Server {
     let config: AgentConfig
     var random: Random
@@ -14,6 +14,7 @@ public final class Server {
     var writes = WriteService()
     var calls: CallRouter
     let duties: LeaderDuties
+    let gossip: any PoolOperations
     var pool: ServerPool
     var bootstrap: ClusterBootstrap
     var snapshots: SnapshotWork
@@ -29,10 +30,12 @@ public final class Server {
     private static let contactGrain = Duration.milliseconds(50)
 
     /// Recovers what the disk holds; the state machine catches up as committed entries are delivered.
-    public init(
-        config: AgentConfig, disk: some Disk, archives: (any ArchiveTools)? = nil, seed: UInt64, at now: Instant
+    init(
+        config: AgentConfig, disk: some Disk, gossip: any PoolOperations, archives: (any ArchiveTools)? = nil, seed: UInt64,
+        at now: Instant
     ) throws(ServerError) {
         self.config = config
+        self.gossip = gossip
         snapshots = SnapshotWork(archives)
         calls = CallRouter(config, at: now)
         var random = Random(seed: seed)

@@ -151,42 +151,44 @@ import Testing
 
     // MARK: Membership
 
+    private static let keyRequester = Requester.client(RequestID(7))
+
     @Test func `an agent without pools knows its own datacenter and node, and has no keys`() {
-        var membership = GossipMembership(AgentConfig())
+        let membership = GossipMembership(AgentConfig())
         #expect(membership.datacenters == ["dc1"] && membership.datacenterCoordinates.isEmpty)
         #expect(membership.knows("node") && !membership.knows("other"))
         #expect(membership.deadline == nil && membership[.lan] == nil)
-        var effects: [AgentEffect] = []
-        let problem = membership.manageKeys(1, KeyringRequest(), at: start, into: &effects)
+        let problem = membership.manageKeys(KeyringRequest(), for: Self.keyRequester, at: start)
         #expect(problem == ServerError("Keyring is empty (encryption not enabled)"))
         var request = KeyringRequest()
         (request.operation, request.localOnly) = (.install, true)
-        let local = membership.manageKeys(1, request, at: start, into: &effects)
+        let local = membership.manageKeys(request, for: Self.keyRequester, at: start)
         #expect(local == ServerError("argument error: LocalOnly can only be used for List operations"))
     }
 
     @Test func `an operation on keys ends when all pools have answered, the WAN pool's answer first`() throws {
         let config = AgentConfig()
-        var membership = GossipMembership(config)
+        let membership = GossipMembership(config)
         for kind in [GossipPool.lan, .wan] {
             let serf = Serf(config: try config.serfConfig(kind), seed: 1, at: start)
             membership.add(Pool(kind, serf: serf, config: config), at: start)
         }
         #expect(membership.floodAt == start + GossipMembership.floodInterval)
-        var effects: [AgentEffect] = []
-        let problem = membership.manageKeys(7, KeyringRequest(), at: start, into: &effects)
+        let problem = membership.manageKeys(KeyringRequest(), for: Self.keyRequester, at: start)
         #expect(problem == nil)
         var response = KeyResponse()
         response.nodes = 3
-        let first = membership.keysAnswered(7, response, .lan)
-        let stranger = membership.keysAnswered(8, response, .wan)
-        let all = membership.keysAnswered(7, response, .wan)
-        #expect(first == nil && stranger == nil)
-        #expect(all?.map(\.isWAN) == [true, false] && all?.map(\.nodeCount) == [3, 3] && all?.map(\.datacenter) == ["dc1", "dc1"])
+        let first = membership.keysAnswered(1, response, .lan)
+        let stranger = membership.keysAnswered(2, response, .wan)
+        guard first == nil, stranger == nil, let (requester, all) = membership.keysAnswered(1, response, .wan) else {
+            return #expect(Bool(false), "answered too early, or not at all")
+        }
+        #expect(requester == Self.keyRequester)
+        #expect(all.map(\.isWAN) == [true, false] && all.map(\.nodeCount) == [3, 3] && all.map(\.datacenter) == ["dc1", "dc1"])
     }
 
     @Test func `members are kept by name until they are reaped`() {
-        var membership = GossipMembership(AgentConfig())
+        let membership = GossipMembership(AgentConfig())
         let a = Member(name: "a", address: [10, 0, 0, 1], port: 8301), b = Member(name: "b", address: [10, 0, 0, 2], port: 8301)
         let joined = membership.changed(.joined, [b, a])
         #expect(joined == [a, b])

@@ -9,7 +9,7 @@ import Testing
     }
 
     private func expelled(_ cluster: ServerCluster) -> [String] {
-        cluster.wishes.compactMap { if case .forceLeave(let name) = $0.wish { name } else { nil } }
+        cluster.machines.values.flatMap(\.gossip.expelled)
     }
 
     @Test func `the leader writes the first configuration, and any server tells of it`() throws {
@@ -65,7 +65,7 @@ import Testing
         cluster.run(for: .seconds(1))
         #expect(cluster.server(leader).raft.configuration.voterCount == 2)
         #expect(cluster.server(leader).store.node(others[0]) == nil)
-        cluster.wishes = []
+        for machine in cluster.machines.values { machine.gossip.expelled = [] }
         cluster.setStatus(others[1], .failed)
         cluster.run(for: .seconds(30))
         #expect(expelled(cluster).isEmpty && cluster.server(leader).raft.configuration.voterCount == 2)

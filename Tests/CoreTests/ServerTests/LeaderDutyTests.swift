@@ -36,7 +36,7 @@ final class TestLeader: LeadingServer {
     func ask(_ purpose: OwnCall, _ operation: ServerOperation, _ options: QueryOptions, of address: Address, timeout: Duration) {
         questions.append(address)
     }
-    func forceLeave(_ member: String) { expelled.append(member) }
+    func forceLeave(_ member: String, at now: Instant) { expelled.append(member) }
     func measure(_ measure: ServerMeasure) { measures.append(measure) }
     func log(_ level: LogLevel, _ text: String) { lines.append(text) }
 

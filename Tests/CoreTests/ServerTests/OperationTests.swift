@@ -92,24 +92,49 @@ import Testing
         #expect(rows.map(\.value.node) == ["s1", "s2"])
     }
 
-    @Test func `what concerns gossip is asked of the agent`() throws {
+    @Test func `operations that concern gossip are carried out in the pools of the server that answers them`() throws {
         let cluster = try ServerCluster.formed()
         let leader = try #require(cluster.leader)
-        #expect(cluster.wishes.contains { if case .announceLeader = $0.wish { $0.name == leader } else { false } })
-        cluster.wishes = []
-        let id = RequestID(1 << 40)
-        cluster.server(leader).execute(.operation(.datacenters, QueryOptions()), for: .client(id), at: cluster.now)
+        let follower = try #require(cluster.names.first { $0 != leader })
+        let (leaders, followers) = (cluster.machines[leader]!.gossip, cluster.machines[follower]!.gossip)
+        #expect(leaders.announcements > 0)
+        #expect(cluster.operate(.datacenters, at: follower) == .success(.texts(["dc1", "dc2"])))
+        #expect(cluster.operate(.datacenterCoordinates, at: follower) == .success(.datacenterCoordinates([])))
+        let event = ServerOperation.fireEvent(name: "deploy", payload: [0x80])
+        #expect(cluster.operate(event, at: follower) == .success(.done))
+        #expect(leaders.events == ["deploy"] && followers.events.isEmpty)
+        var stale = QueryOptions()
+        stale.allowStale = true
+        #expect(cluster.operate(event, stale, at: follower) == .success(.done))
+        #expect(followers.events == ["deploy"])
+        followers.problem = ServerError("too large")
+        #expect(cluster.operate(event, stale, at: follower) == .failure(ServerError("too large")))
+        #expect(cluster.operate(.keyring(KeyringRequest()), at: follower) == .failure(ServerError("too large")))
+    }
+
+    @Test func `an operation on keys is answered when the pools have answered, also to a caller`() throws {
+        let cluster = try ServerCluster.formed()
+        let leader = try #require(cluster.leader)
+        let (server, gossip) = (cluster.server(leader), cluster.machines[leader]!.gossip)
+        let work = ServerOperation.keyring(KeyringRequest())
+        let body = work.encodeRequest(QueryOptions())
+        server.called(
+            CallID(incoming: 1 << 40), from: "10.0.9.9:1", .rpc,
+            RPCRequest.encode(sequence: 7, method: "Internal.KeyringOperation", body: body), at: cluster.now)
         var effects: [ServerEffect] = []
-        let asked = cluster.server(leader).takeOutput(into: &effects)
-        guard case .wish(.operation(let token, .datacenters, _))? = asked.first else {
-            Issue.record("no wish")
-            return
-        }
-        cluster.server(leader).operated(token, .success(.texts(["dc1"])), at: cluster.now)
-        guard case .operation(.client(id), .success(.texts(["dc1"])))? = cluster.server(leader).takeOutput(into: &effects).first else {
+        _ = server.takeOutput(into: &effects)
+        let isSilent = !effects.contains { if case .reply = $0 { true } else { false } }
+        #expect(isSilent && gossip.keyWork == [.peer(CallID(incoming: 1 << 40))])
+        var answer = KeyringResponse()
+        answer.nodeCount = 3
+        server.finishOperation(gossip.keyWork[0], .success(.keyring([answer])), at: cluster.now)
+        effects = []
+        _ = server.takeOutput(into: &effects)
+        guard case .reply(_, let bytes)? = effects.first else {
             Issue.record("no answer")
             return
         }
+        #expect(try work.decodeReply(RPCReply(decoding: bytes).body) == .keyring([answer]))
     }
 
     @Test func `an operator's file gives a cluster without a quorum a new configuration`() throws {

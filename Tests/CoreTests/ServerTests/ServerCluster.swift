@@ -1,10 +1,36 @@
 @testable import Core
 
+/// Pools that note what their server does in them.
+final class RecordedGossip: PoolOperations {
+    private(set) var announcements = 0
+    var expelled: [String] = []
+    private(set) var events: [String] = []
+    private(set) var keyWork: [Requester] = []
+    var datacenters = ["dc1", "dc2"]
+    var datacenterCoordinates: [DatacenterCoordinates] = []
+    /// Why nothing can be sent or begun.
+    var problem: ServerError?
+
+    func announceLeader(at now: Instant) { announcements += 1 }
+    func forceLeave(_ member: String, prune: Bool, at now: Instant) { expelled.append(member) }
+
+    func fireEvent(_ name: String, _ payload: [UInt8], at now: Instant) -> ServerError? {
+        if problem == nil { events.append(name) }
+        return problem
+    }
+
+    func manageKeys(_ request: KeyringRequest, for requester: Requester, at now: Instant) -> ServerError? {
+        if problem == nil { keyWork.append(requester) }
+        return problem
+    }
+}
+
 /// Servers with disks in memory, a network without loss, and a pool whose members the test moves about.
 final class ServerCluster {
     final class Machine {
         let config: AgentConfig
         let disk = TestDisk()
+        let gossip = RecordedGossip()
         var server: Server?
         init(_ config: AgentConfig) { self.config = config }
     }
@@ -33,7 +59,6 @@ final class ServerCluster {
     private var agenda: [Happening] = []
     private var counter = 0
     private var callers: [UInt64: (name: String, call: CallID)] = [:]
-    var wishes: [(name: String, wish: ServerWish)] = []
     private(set) var logs: [String] = []
     /// What readers at each machine answer from.
     private(set) var published: [String: PublishedState] = [:]
@@ -85,7 +110,8 @@ final class ServerCluster {
         let machine = machines[config.nodeName] ?? Machine(config)
         machines[config.nodeName] = machine
         machine.server = try Server(
-            config: config, disk: machine.disk, archives: PlainArchives(), seed: UInt64(config.nodeName.utf8.last!), at: now)
+            config: config, disk: machine.disk, gossip: machine.gossip, archives: PlainArchives(),
+            seed: UInt64(config.nodeName.utf8.last!), at: now)
         flush(config.nodeName)
         change(.joined, member(config))
     }
@@ -139,7 +165,6 @@ final class ServerCluster {
 
     private func take(_ answer: ServerAnswer, from name: String) {
         switch answer {
-        case .wish(let wish): wishes.append((name, wish))
         case .read(.client(let id), _), .write(.client(let id), _), .operation(.client(let id), _): answers[id.raw] = answer
         default: break
         }

@@ -35,9 +35,9 @@ extension Agent {
         case .left(let error):
             if let error { effects.append(.log(.error, "agent", "failed to leave serf: error=\(LogText.value(error.text))")) }
             departed(from: pool.kind, at: now, into: &effects)
-        case .keys(let wish, let response):
-            guard let answers = membership.keysAnswered(wish, response, pool.kind) else { return }
-            server?.operated(wish, .success(.keyring(answers)), at: now)
+        case .keys(let number, let response):
+            guard let (requester, answers) = membership.keysAnswered(number, response, pool.kind) else { return }
+            server?.finishOperation(requester, .success(.keyring(answers)), at: now)
         case .conflictLost: effects.append(.exit("another agent has the name of this one"))
         case .joinedAtStart: joinAtStart(at: now, into: &effects)
         case .gaveUp(let reason): effects.append(.exit(reason))
@@ -53,7 +53,7 @@ extension Agent {
         case .server(let server):
             server.lanMembers = membership.changed(kind, members)
             server.memberEvent(kind, members, at: now)
-            if kind == .joined { membership.flood(isLeaving: isLeaving, at: now, into: &effects) }
+            if kind == .joined { membership.flood(isLeaving: isLeaving, at: now) }
         case .client(let client):
             client.servers.memberCount = lan?.serf.memberCount ?? 1
             for member in members {
@@ -107,33 +107,5 @@ extension Agent {
     func respond(_ answer: EventLog.Answer, into effects: inout [AgentEffect]) {
         guard requests.remove(answer.id) != nil else { return }
         effects.append(.respond(answer.id, Renderer.events(answer.events, index: answer.index, pretty: answer.pretty, context: context)))
-    }
-
-    // MARK: What a server wishes
-
-    func fulfil(_ wish: ServerWish, at now: Instant, into effects: inout [AgentEffect]) {
-        switch wish {
-        case .announceLeader:
-            _ = lan?.broadcast(event: ConsulEvent.newLeaderName, Array(config.nodeName.utf8), at: now, into: &effects)
-        case .forceLeave(let name): membership.forceLeave(name, prune: false, at: now, into: &effects)
-        case .operation(let token, let operation, _): operate(token, operation, at: now, into: &effects)
-        }
-    }
-
-    private func operate(_ token: UInt64, _ operation: ServerOperation, at now: Instant, into effects: inout [AgentEffect]) {
-        guard let server else { return }
-        switch operation {
-        case .fireEvent(let name, let payload):
-            let problem = lan?.broadcast(event: ConsulEvent.serfName(name), payload, at: now, into: &effects)
-            let text = problem.map { "1 error occurred:\n\t* error broadcasting event to segment \"\": \($0.text)\n\n" }
-            server.operated(token, text.map { .failure(ServerError($0)) } ?? .success(.done), at: now)
-        case .datacenters: server.operated(token, .success(.texts(membership.datacenters)), at: now)
-        case .datacenterCoordinates: server.operated(token, .success(.datacenterCoordinates(membership.datacenterCoordinates)), at: now)
-        case .keyring(let request):
-            if let error = membership.manageKeys(token, request, at: now, into: &effects) {
-                server.operated(token, .failure(error), at: now)
-            }
-        default: preconditionFailure("a server asks its agent for what concerns gossip only")
-        }
     }
 }

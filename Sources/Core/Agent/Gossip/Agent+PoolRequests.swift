@@ -18,7 +18,7 @@ extension Agent {
             guard membership.knows(node) else {
                 return effects.append(.respond(id, finished(AgentRenderer.unknownMember(node))))
             }
-            membership.forceLeave(node, prune: prune, at: now, into: &effects)
+            membership.forceLeave(node, prune: prune, at: now)
             effects.append(.respond(id, finished(AgentRenderer.done())))
         case .fireEvent(var message, let options):
             message.id = random.uuid()

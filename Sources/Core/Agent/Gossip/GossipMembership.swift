@@ -1,8 +1,9 @@
 /// The gossip pools that an agent is in, and what it does in them for others: owns both pools, the members that a server knows, flood
 /// joins, the agent's user events, operations on keys, and when a coordinate is uploaded. Spec: gossip §15, http-2 §8, §10.3.
 ///
-/// What has happened in the pools the agent takes from them (`Pool.takeNews`), since it concerns all its parts.
-struct GossipMembership {
+/// What has happened in the pools the agent takes from them (`Pool.takeNews`), since it concerns all its parts; what is to be sent and written
+/// it collects (`takeEffects`). A class, since the server of the node turns to it as well.
+final class GossipMembership {
     /// Everybody in the datacenter, and the servers of all datacenters; nil where the agent is in no such pool.
     private(set) var lan: Pool?
     private(set) var wan: Pool?
@@ -16,9 +17,12 @@ struct GossipMembership {
     /// When to look for servers that are not in the WAN pool yet.
     private(set) var floodAt: Instant?
     private var keyWork = LookupTable<UInt64, KeyWork>()
+    private var nextKeyWork: UInt64 = 1
+    private var effects: [AgentEffect] = []
 
-    /// An operation on keys under way: what the pools have answered so far.
+    /// An operation on keys under way: who asked for it, and what the pools have answered so far.
     private struct KeyWork {
+        let requester: Requester
         var answers: [KeyringResponse] = []
         var outstanding: Int
     }
@@ -33,13 +37,20 @@ struct GossipMembership {
     subscript(kind: GossipPool) -> Pool? { kind == .lan ? lan : wan }
 
     /// The agent has become a member of that pool.
-    mutating func add(_ pool: Pool, at now: Instant) {
+    func add(_ pool: Pool, at now: Instant) {
         switch pool.kind {
         case .lan: lan = pool
         case .wan:
             wan = pool
             floodAt = now + Self.floodInterval
         }
+    }
+
+    /// Gives out what has been collected since the last call.
+    func takeEffects(into effects: inout [AgentEffect]) {
+        if self.effects.isEmpty { return }
+        effects.append(contentsOf: self.effects)
+        self.effects.removeAll(keepingCapacity: true)
     }
 
     var deadline: Instant? {
@@ -53,13 +64,13 @@ struct GossipMembership {
     // MARK: Members
 
     /// Members of the LAN pool have changed; returns all of them, in the order of names.
-    mutating func changed(_ kind: MemberEventKind, _ members: [Member]) -> [Member] {
+    func changed(_ kind: MemberEventKind, _ members: [Member]) -> [Member] {
         for member in members { lanMembers[member.name] = kind == .reaped ? nil : member }
         return lanMembers.map(\.value)
     }
 
     /// Brings the servers of the datacenter into the WAN pool, each by what its tags say (gossip §15.8). An agent that leaves brings nobody.
-    mutating func flood(isLeaving: Bool, at now: Instant, into effects: inout [AgentEffect]) {
+    func flood(isLeaving: Bool, at now: Instant) {
         floodAt = now + Self.floodInterval
         guard let wan, !isLeaving else { return }
         var strangers: [NodeAddress] = []
@@ -74,18 +85,27 @@ struct GossipMembership {
 
     /// Whether such a member may be forced out: it is in the LAN pool, or this node.
     func knows(_ name: String) -> Bool { lan?.serf.member(named: name) != nil || name == nodeName }
+}
 
-    /// Forces the member out of both pools.
-    func forceLeave(_ name: String, prune: Bool, at now: Instant, into effects: inout [AgentEffect]) {
+extension GossipMembership: PoolOperations {
+    func announceLeader(at now: Instant) {
+        _ = lan?.broadcast(event: ConsulEvent.newLeaderName, Array(nodeName.utf8), at: now, into: &effects)
+    }
+
+    func forceLeave(_ name: String, prune: Bool, at now: Instant) {
         effects.append(.log(.info, "agent", "Force leaving node: node=\(LogText.value(name))"))
         lan?.forceLeave(name, prune: prune, at: now, into: &effects)
         wan?.forceLeave(PoolNames.wanName(name, datacenter: datacenter), prune: prune, at: now, into: &effects)
     }
 
+    func fireEvent(_ name: String, _ payload: [UInt8], at now: Instant) -> ServerError? {
+        let problem = lan?.broadcast(event: ConsulEvent.serfName(name), payload, at: now, into: &effects)
+        return problem.map { ServerError("1 error occurred:\n\t* error broadcasting event to segment \"\": \($0.text)\n\n") }
+    }
+
     // MARK: Datacenters
 
-    /// All that the WAN pool knows of: this agent's, then the nearest first, by the median of the distances to their servers
-    /// (behaviour §9.6).
+    /// By the median of the distances to their servers (behaviour §9.6).
     var datacenters: [String] {
         var distances = SortedMap<String, [Duration]>()
         for member in wan?.serf.members ?? [] {
@@ -115,10 +135,7 @@ struct GossipMembership {
 
     // MARK: Keys
 
-    /// Begins an operation on the keys of the pools; their answers go to `keysAnswered`. Returns why it cannot be done, nil if it can.
-    mutating func manageKeys(
-        _ token: UInt64, _ request: KeyringRequest, at now: Instant, into effects: inout [AgentEffect]
-    ) -> ServerError? {
+    func manageKeys(_ request: KeyringRequest, for requester: Requester, at now: Instant) -> ServerError? {
         let operation: KeyOperation =
             switch request.operation {
             case .list: .list
@@ -132,14 +149,16 @@ struct GossipMembership {
         // The server that was asked first has seen to the WAN pool.
         let pools = [lan, request.localOnly || request.forwarded ? nil : wan].compactMap { $0 }
         if pools.isEmpty { return ServerError("Keyring is empty (encryption not enabled)") }
-        keyWork[token] = KeyWork(outstanding: pools.count)
-        for pool in pools { pool.manageKeys(operation, relayFactor: request.relayFactor, for: token, at: now, into: &effects) }
+        let number = nextKeyWork
+        nextKeyWork += 1
+        keyWork[number] = KeyWork(requester: requester, outstanding: pools.count)
+        for pool in pools { pool.manageKeys(operation, relayFactor: request.relayFactor, for: number, at: now, into: &effects) }
         return nil
     }
 
-    /// A pool has answered; returns all answers, the WAN pool's first, once the last one is there.
-    mutating func keysAnswered(_ token: UInt64, _ response: KeyResponse, _ kind: GossipPool) -> [KeyringResponse]? {
-        guard var work = keyWork[token] else { return nil }
+    /// A pool has answered; once the last one has, returns who asked, and all answers, the WAN pool's first.
+    func keysAnswered(_ number: UInt64, _ response: KeyResponse, _ kind: GossipPool) -> (Requester, [KeyringResponse])? {
+        guard var work = keyWork[number] else { return nil }
         var answer = KeyringResponse()
         answer.isWAN = kind == .wan
         answer.datacenter = datacenter
@@ -150,9 +169,9 @@ struct GossipMembership {
         answer.error = response.error ?? ""
         kind == .wan ? work.answers.insert(answer, at: 0) : work.answers.append(answer)
         work.outstanding -= 1
-        keyWork[token] = work
+        keyWork[number] = work
         guard work.outstanding == 0 else { return nil }
-        keyWork.removeValue(forKey: token)
-        return work.answers
+        keyWork.removeValue(forKey: number)
+        return (work.requester, work.answers)
     }
 }

@@ -20,7 +20,8 @@ final class Pool {
     private enum Purpose {
         case schedule(Int)
         case request(RequestID)
-        case wish(UInt64)
+        /// An operation on keys, of that number.
+        case keys(UInt64)
         case none
     }
 
@@ -168,9 +169,9 @@ final class Pool {
         }
     }
 
-    /// Told by `.keys` with that token.
-    func manageKeys(_ operation: KeyOperation, relayFactor: UInt8, for wish: UInt64, at now: Instant, into effects: inout [AgentEffect]) {
-        serf.operate(keys: operation, relayFactor: relayFactor, token: token(for: .wish(wish)), at: now, into: &serfEffects)
+    /// Told by `.keys` with that number.
+    func manageKeys(_ operation: KeyOperation, relayFactor: UInt8, for number: UInt64, at now: Instant, into effects: inout [AgentEffect]) {
+        serf.operate(keys: operation, relayFactor: relayFactor, token: token(for: .keys(number)), at: now, into: &serfEffects)
         settle(at: now, into: &effects)
     }
 
@@ -226,15 +227,15 @@ final class Pool {
                 schedules[index].joined(result.mapError { Complaint($0.text) }, at: now, into: &steps)
                 perform(index, at: now, into: &effects)
             case .request(let id): news.append(.joined(id, result))
-            case .wish, nil, Purpose.none?: break
+            case .keys, nil, Purpose.none?: break
             }
         case .left(let error): news.append(.left(error))
         case .removed(let token, let error):
             purposes.removeValue(forKey: token)
             if let error { effects.append(.log(.warn, "agent", "failed to remove a member: error=\(LogText.value(error.text))")) }
         case .keys(let token, let response):
-            guard case .wish(let wish) = purposes.removeValue(forKey: token) else { return }
-            news.append(.keys(wish, response))
+            guard case .keys(let number) = purposes.removeValue(forKey: token) else { return }
+            news.append(.keys(number, response))
         case .disk(let batch): effects.append(.disk(batch))
         case .conflictLost: news.append(.conflictLost)
         }

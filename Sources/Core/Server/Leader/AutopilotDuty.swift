@@ -154,23 +154,23 @@ final class AutopilotDuty: LeaderDuty {
             let known = leader.raftConfiguration.servers.first { $0.address == server.serverAddress }
             stale.removeAll { $0.address == server.serverAddress }
             guard server.status == .failed, known.map({ isSilent($0.id, leader, at: now) }) ?? true else { continue }
-            if known?.suffrage == .nonvoter { expel(server, leader) } else { failed.append(server) }
+            if known?.suffrage == .nonvoter { expel(server, leader, at: now) } else { failed.append(server) }
         }
         let dead = failed.count + stale.count
         if dead == 0 { return }
         guard Autopilot.mayRemove(dead, of: leader.raftConfiguration.voterCount, minQuorum: configuration.minQuorum) else {
             return leader.log(.debug, "Failed to remove dead servers: too many dead servers: number_of_dead_servers=\(dead)")
         }
-        for server in failed { expel(server, leader) }
+        for server in failed { expel(server, leader, at: now) }
         for server in stale {
             leader.log(.info, "Attempting removal of stale server: id=\(server.id) address=\(server.address)")
             leader.change(.removeServer(id: server.id), "failed to remove raft peer \(server.id)", at: now)
         }
     }
 
-    private func expel(_ server: ServerTags, _ leader: any LeadingServer) {
+    private func expel(_ server: ServerTags, _ leader: any LeadingServer, at now: Instant) {
         leader.log(.info, "Attempting removal of failed server node: name=\(LogText.value(server.name))")
-        leader.forceLeave(server.memberName)
+        leader.forceLeave(server.memberName, at: now)
     }
 
     /// Whether consensus has not heard from that server for some time either.

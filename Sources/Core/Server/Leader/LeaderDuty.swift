@@ -67,7 +67,7 @@ protocol LeadingServer: AnyObject {
     /// Asks the server at that address about itself.
     func ask(_ purpose: OwnCall, _ operation: ServerOperation, _ options: QueryOptions, of address: Address, timeout: Duration)
     /// Forces that member out of the gossip pools.
-    func forceLeave(_ member: String)
+    func forceLeave(_ member: String, at now: Instant)
     func measure(_ measure: ServerMeasure)
     func log(_ level: LogLevel, _ text: String)
 }
