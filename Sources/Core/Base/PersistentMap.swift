@@ -11,6 +11,9 @@ public struct PersistentMap<Key: TreeKey, Value: Sendable>: Sendable {
 
     public var isEmpty: Bool { count == 0 }
 
+    /// Whether one is an unchanged copy of the other. O(1); false also where the same has been put in again.
+    public func isSame(as other: PersistentMap) -> Bool { root === other.root }
+
     /// Reads in O(log n); assigning nil removes the key.
     public subscript(key: Key) -> Value? {
         get {

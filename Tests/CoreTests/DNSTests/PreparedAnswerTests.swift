@@ -120,12 +120,13 @@ import Testing
         #expect(counts.count == 40 && counts.values.allSatisfy { $0 > 480 && $0 < 720 })
     }
 
-    @Test func `a prepared answer ends with the state it was read from`() throws {
-        var catalog = sample()
+    // MARK: How long an answer is good
+
+    private struct Asker {
         var frontEnd = FrontEnd(config: AgentConfig(), gzip: AgentCluster.NoGzip(), seed: 1)
         var out = [UInt8](repeating: 0, count: 4_096)
-        func ask(_ state: PublishedState, id: UInt16) throws -> (message: DNSMessage, isPrepared: Bool) {
-            let question = packet("web.service.consul", DNSType.a, id: id)
+
+        mutating func ask(_ question: [UInt8], _ state: PublishedState) throws -> (message: DNSMessage, isPrepared: Bool) {
             let length = question.withUnsafeBytes { question in
                 out.withUnsafeMutableBytes { frontEnd.answer(datagram: question, state: state, now: .zero, into: $0) }
             }
@@ -135,17 +136,159 @@ import Testing
             }
             return (try DNSMessage(decoding: bytes), false)
         }
+    }
+
+    @Test func `a prepared answer ends with the instances it was made of`() throws {
+        var catalog = sample()
+        var asker = Asker()
         for count in 3...5 {
             let state = state(catalog)
             for time in 0..<4 {
-                let (message, isPrepared) = try ask(state, id: UInt16(time))
+                let (message, isPrepared) = try asker.ask(packet("web.service.consul", DNSType.a, id: UInt16(time)), state)
                 #expect(message.id == UInt16(time) && isPrepared == (time > 1) && message.answers.count == min(3, count))
             }
             catalog.service("web", on: "n\(count)", port: 1)
         }
         let state = state(catalog)
-        for _ in 0..<3 { _ = try ask(state, id: 1) }
-        frontEnd.reload(AgentConfig())
-        #expect(try ask(state, id: 1).isPrepared == false)
+        for _ in 0..<3 { _ = try asker.ask(packet("web.service.consul", DNSType.a), state) }
+        asker.frontEnd.reload(AgentConfig())
+        #expect(try asker.ask(packet("web.service.consul", DNSType.a), state).isPrepared == false)
+    }
+
+    @Test func `a prepared answer outlives changes of what it was not made of`() throws {
+        var catalog = sample()
+        var asker = Asker()
+        let question = packet("web.service.consul", DNSType.srv)
+        for _ in 0..<2 { _ = try asker.ask(question, state(catalog)) }
+        for number in 0..<5 {
+            // Nothing, a key, another service, another node, a service on a node of the answer.
+            if number == 1 {
+                var changes = ChangeSet()
+                catalog.index += 1
+                var request = KVSRequest()
+                request.op = .set
+                request.dirEnt.key = ByteString("a")
+                _ = catalog.store.apply(.kv(request), index: catalog.index, changes: &changes)
+            }
+            if number == 2 { catalog.service("lone", on: "n1", port: 9, status: "passing") }
+            if number == 3 { catalog.node("n30", "10.1.1.1") }
+            if number == 4 { catalog.service("new", on: "n0", port: 1) }
+            #expect(try asker.ask(question, state(catalog)).isPrepared, "\(number)")
+        }
+        catalog.node("n1", "10.1.1.2")
+        #expect(try asker.ask(question, state(catalog)).isPrepared == false)
+    }
+
+    @Test(arguments: [1, 2, 3, 4] as [UInt64]) func `whatever changes, a prepared answer is the one that is looked up`(seed: UInt64) throws
+    {
+        var catalog = sample()
+        var asker = Asker()
+        var random = Random(seed: seed)
+        let questions = ["web", "lone", "half", "v1.web", "six"].flatMap { name in
+            [DNSType.a, DNSType.aaaa, DNSType.srv].map { packet("\(name).service.consul", $0) }
+        }
+        var prepared = 0
+        for _ in 0..<300 {
+            let node = "n\(Int.random(in: 0..<6, using: &random))"
+            let name = ["web", "lone", "half"][Int.random(in: 0..<3, using: &random)]
+            switch Int.random(in: 0..<7, using: &random) {
+            case 0:
+                catalog.node(node, "10.2.0.\(Int.random(in: 1..<9, using: &random))", meta: random.next() % 2 == 0 ? ["m": "\(seed)"] : nil)
+            case 1: catalog.service(name, on: node, port: Int.random(in: 1..<4, using: &random), tags: random.next() % 2 == 0 ? ["v1"] : [])
+            case 2:
+                catalog.service(name, on: node, port: 4, status: ["passing", "warning", "critical"][Int.random(in: 0..<3, using: &random)])
+            case 3:
+                // A check of the node, or one that moves from service to service.
+                var request = RegisterRequest()
+                (request.node, request.skipNodeUpdate) = (node, true)
+                var check = HealthCheck()
+                (check.node, check.checkID) = (node, "moving")
+                check.serviceID = catalog.store.service(name, onNode: node) == nil ? "" : name
+                check.status = random.next() % 2 == 0 ? "critical" : "passing"
+                request.checks = [check]
+                catalog.apply(request)
+            case 4:
+                var changes = ChangeSet()
+                catalog.index += 1
+                var request = DeregisterRequest()
+                (request.node, request.serviceID) = (node, random.next() % 4 == 0 ? "" : name)
+                if request.serviceID.isEmpty { request.checkID = "moving" }
+                _ = catalog.store.apply(.deregister(request), index: catalog.index, changes: &changes)
+            default: break
+            }
+            let state = state(catalog)
+            for question in questions where random.next() % 2 == 0 {
+                let (found, isPrepared) = try asker.ask(question, state)
+                prepared += isPrepared ? 1 : 0
+                let looked = try DNSMessage(decoding: catalog.raw(question) ?? [])
+                #expect(found.flags == looked.flags && found.answers.count == looked.answers.count)
+                if found.answers.count < 3 {
+                    #expect(sorted(found.answers) == sorted(looked.answers) && sorted(found.additional) == sorted(looked.additional))
+                }
+            }
+        }
+        #expect(prepared > 200)
+    }
+
+    @Test func `prepared answers take no more memory than they may`() throws {
+        var catalog = DNSTestCatalog()
+        var answers = PreparedAnswers()
+        let state: PublishedState = {
+            for number in 0..<1_000 { catalog.node("a-node-with-a-name-\(number)", "10.0.\(number / 250).\(number % 250)") }
+            for number in 0..<1_000 { catalog.service("many", on: "a-node-with-a-name-\(number)", port: 5) }
+            return self.state(catalog)
+        }()
+        var kept = 0
+        for number in 0..<60 {
+            let question = packet("many.service.consul", DNSType.srv, payload: UInt16(512 - number), id: 1)
+            for _ in 0..<2 { answers.note(question, state) { prepare(catalog, question) } }
+            #expect(answers.size > 0 && answers.size <= PreparedAnswers.sizeMax)
+            var out = [UInt8](repeating: 0, count: 4_096)
+            var random = Random(seed: 1)
+            let written = question.withUnsafeBytes { question in
+                out.withUnsafeMutableBytes { answers.write(question, state, &random, into: $0) }
+            }
+            kept += written == nil ? 0 : 1
+        }
+        // The latest has a place, whatever was there before.
+        #expect(kept == 60)
+    }
+
+    /// Counts the instances that are drawn.
+    private struct CountedCatalog: DNSSource {
+        struct Instances: DNSInstances {
+            var inner: StoredInstances
+            let count: Count
+
+            mutating func draw(_ random: inout Random) -> CheckServiceNode? {
+                count.drawn += 1
+                return inner.draw(&random)
+            }
+        }
+
+        final class Count { var drawn = 0 }
+
+        var inner: StoredCatalog
+        let count = Count()
+
+        mutating func node(named name: String) throws(DNSUnreadable) -> Row<Node>? { try inner.node(named: name) }
+        mutating func node(at address: DNSAddress, _ text: String) throws(DNSUnreadable) -> Row<Node>? { try inner.node(at: address, text) }
+        mutating func service(at text: String) throws(DNSUnreadable) -> String? { try inner.service(at: text) }
+        mutating func instances(of question: DNSServiceQuestion) throws(DNSUnreadable) -> Instances {
+            Instances(inner: try inner.instances(of: question), count: count)
+        }
+    }
+
+    @Test func `answers that do not fit are given up as soon as that is known`() {
+        var catalog = DNSTestCatalog()
+        for number in 0..<1_000 { catalog.node("n\(number)", "10.0.\(number / 250).\(number % 250)") }
+        for number in 0..<1_000 { catalog.service("many", on: "n\(number)", port: 5) }
+        let inner = StoredCatalog(state(catalog), authorizer: .allowAll, onlyPassing: false, readable: true)
+        let source = CountedCatalog(inner: inner)
+        let question = packet("many.service.consul", DNSType.srv, payload: 1_232)
+        let answer = DNSResponder(config: catalog.config, datacenter: "dc1").prepare(question, from: source, random: Random(seed: 3))
+        #expect(answer == nil)
+        // Once to answer, and once more until the sum is too large.
+        #expect(source.count.drawn < 100)
     }
 }

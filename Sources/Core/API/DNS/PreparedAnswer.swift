@@ -14,6 +14,9 @@ final class PreparedAnswer {
     private var order: [UInt32] = []
     /// How many answers are sent.
     private let wanted: Int
+    let asked: DNSServiceQuestion
+    /// What it is made of: instances, their nodes and checks. A row is never changed, but replaced.
+    var rows: [AnyObject] = []
     /// Of the answer that is being written: its units, and where their targets stand.
     private var chosen: [(unit: UInt32, target: UInt16)] = []
     private var sizeMax = 0
@@ -26,9 +29,12 @@ final class PreparedAnswer {
 
     /// Services with more instances are not prepared: it would take milliseconds.
     static let instancesMax = 1_024
+    /// Services of which more rows would have to be compared after each change are not prepared.
+    static let rowsMax = 8_192
 
     /// `head`: header, with counts of zero, and question.
-    init(head: [UInt8], tail: [UInt8], wanted: Int) {
+    init(_ asked: DNSServiceQuestion, head: [UInt8], tail: [UInt8], wanted: Int) {
+        self.asked = asked
         self.head = head
         self.tail = tail
         self.wanted = wanted
@@ -40,8 +46,14 @@ final class PreparedAnswer {
     func dropMetadata() {
         for at in units.indices where units[at].records.count > 2 { units[at].records.removeLast(units[at].records.count - 2) }
     }
+
     /// The most that an answer takes.
     var size: Int { sizeMax }
+
+    /// About the bytes that this takes in memory.
+    var memory: Int {
+        512 + bytes.count + units.reduce(0) { $0 + 56 + $1.records.count * 8 } + unitOf.count * 8 + rows.count * 8 + chosen.count * 8
+    }
 
     /// A further instance; `unit` is one that was added before, or the next.
     func addInstance(unit: Int) {
@@ -132,12 +144,16 @@ extension DNSLookup {
         var tail = DNSMessage(id: 0, question: nil)
         tail.options = reply.options
         let answer = PreparedAnswer(
-            head: head.encoded(), tail: Array(tail.encoded().dropFirst(12)), wanted: reply.answers.count)
+            asked, head: head.encoded(), tail: Array(tail.encoded().dropFirst(12)), wanted: reply.answers.count)
         let ttl = zone.serviceTTL(asked.service)
         var places = LookupTable<DNSAddress, Int>(), names = LookupSet<DNSName>()
         var instancesLeft = PreparedAnswer.instancesMax
-        // Of each answer with what goes with it, uncompressed; and without its metadata.
-        var lengths: [Int] = [], plainLengths: [Int] = []
+        // What the answers may take: metadata does not survive a cut, and nothing else is prepared than what always fits.
+        let room = min(sizeLimit - DNSLimits.reserve, 0x3FFF) - 16 - question.name.wire.count
+        let mayBeCut = reply.answers.count == plainAnswerLimit
+        // Of each answer with its address, uncompressed; and of the metadata of all.
+        var lengths: [Int] = [], sum = 0, metadata = 0
+        var withMetadata = type == DNSType.srv && zone.config.nodeMetaTXT
         while let instance = instances.draw(&random) {
             instancesLeft -= 1
             guard instancesLeft >= 0, case .address(let address, let isNodes) = target(of: instance) else { return nil }
@@ -154,23 +170,31 @@ extension DNSLookup {
                 target.lowercased != question.name.lowercased, names.insert(target.lowercased)
             else { return nil }
             var records = [pointed(0, ttl, address.data)]
-            if zone.config.nodeMetaTXT, node.value.meta?.isEmpty == false {
+            if withMetadata, node.value.meta?.isEmpty == false {
                 guard isNodes else { return nil }
                 records += Self.metadata(of: node, owner: target, ttl: ttl).map { pointed(0, ttl, $0.data) }
             }
             let service = pointed(0xC00C, ttl, serviceRecord(instance, target))
-            let length = question.name.wire.count + service.count
-            lengths.append(records.reduce(length) { $0 + $1.count + target.wire.count })
-            plainLengths.append(length + records[0].count + target.wire.count)
+            lengths.append(question.name.wire.count + service.count + records[0].count + target.wire.count)
+            sum += lengths.last ?? 0
+            metadata += records.dropFirst().reduce(0) { $0 + $1.count + target.wire.count }
             answer.addInstance(unit: answer.addUnit(service, records))
+            if sum + metadata <= room { continue }
+            // All of them do not fit: either some are always cut, or it is not only a matter of the draw.
+            guard mayBeCut else { return nil }
+            if withMetadata { answer.dropMetadata() }
+            (withMetadata, metadata) = (false, 0)
         }
         if type == DNSType.srv {
-            // Whatever is drawn fits, so that the number of answers is always the same; metadata does not survive a cut.
-            let room = sizeLimit - DNSLimits.reserve - 16 - question.name.wire.count
+            // Whatever is drawn fits, so that the number of answers is always the same.
             let isCut = answer.unitCount > plainAnswerLimit
-            let largest = (isCut ? plainLengths : lengths).sorted(by: >).prefix(reply.answers.count).reduce(0, +)
+            let largest = lengths.sorted(by: >).prefix(reply.answers.count).reduce(0, +)
             guard reply.answers.count == min(answer.unitCount, plainAnswerLimit), largest <= room else { return nil }
-            if isCut { answer.dropMetadata() }
+            if isCut {
+                answer.dropMetadata()
+            } else if zone.config.nodeMetaTXT && !withMetadata {
+                return nil
+            }
         } else if answer.unitCount < reply.answers.count {
             return nil
         }
@@ -186,76 +210,5 @@ extension DNSLookup {
         var record: [UInt8] = []
         record.append(bigEndian: pointer)
         return record + message.encoded(compressed: false).dropFirst(13)
-    }
-}
-
-/// Prepared answers to recent questions, each good as long as the state that it was read from is the published one.
-///
-/// One place for each hash of a packet: a question takes the place of another one, and is prepared when it comes for the second time.
-struct PreparedAnswers {
-    private struct Place {
-        /// The packet behind its id.
-        var question: [UInt8] = []
-        var answer: PreparedAnswer?
-        /// It came again, and nothing was to prepare.
-        var isPlain = false
-    }
-
-    private var places: [Place] = []
-    private var state: PublishedState?
-
-    static let placesCount = 512
-    /// Longer packets are answered each time anew.
-    static let questionSizeMax = 512
-
-    /// Writes the answer to the datagram, if it is prepared: how long it is.
-    mutating func write(
-        _ packet: UnsafeRawBufferPointer, _ state: PublishedState, _ random: inout Random, into out: UnsafeMutableRawBufferPointer
-    ) -> Int? {
-        guard self.state === state, packet.count > 12, packet.count <= Self.questionSizeMax else { return nil }
-        let question = UnsafeRawBufferPointer(rebasing: packet[2...])
-        let at = Self.place(of: question)
-        guard places[at].question.count == question.count, let answer = places[at].answer,
-            places[at].question.withUnsafeBytes({ $0.elementsEqual(question) }), answer.size <= out.count
-        else { return nil }
-        return answer.write(id: UInt16(packet[0]) << 8 | UInt16(packet[1]), random: &random, into: out)
-    }
-
-    /// A datagram was answered from this state. `prepare` is called when it comes again.
-    mutating func note(_ packet: [UInt8], _ state: PublishedState, _ prepare: () -> PreparedAnswer?) {
-        guard packet.count > 12, packet.count <= Self.questionSizeMax else { return }
-        if self.state !== state {
-            places = Array(repeating: Place(), count: Self.placesCount)
-            self.state = state
-        }
-        let at = packet.withUnsafeBytes { Self.place(of: UnsafeRawBufferPointer(rebasing: $0[2...])) }
-        if !places[at].question.elementsEqual(packet[2...]) {
-            places[at] = Place(question: Array(packet[2...]))
-        } else if places[at].answer == nil, !places[at].isPlain {
-            places[at].answer = prepare()
-            places[at].isPlain = places[at].answer == nil
-        }
-    }
-
-    mutating func removeAll() {
-        places = []
-        state = nil
-    }
-
-    @inline(__always)
-    private static func place(of question: UnsafeRawBufferPointer) -> Int {
-        var hash: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: question.count)
-        var at = 0
-        while at + 8 <= question.count {
-            hash = (hash ^ question.loadUnaligned(fromByteOffset: at, as: UInt64.self)) &* 0x2545_F491_4F6C_DD1D
-            hash ^= hash >> 29
-            at += 8
-        }
-        while at < question.count {
-            hash = (hash ^ UInt64(question[at])) &* 0x2545_F491_4F6C_DD1D
-            at += 1
-        }
-        hash ^= hash >> 32
-        return Int(truncatingIfNeeded: hash & UInt64(placesCount - 1))
     }
 }
