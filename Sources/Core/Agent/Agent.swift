@@ -138,9 +138,9 @@ public final class Agent: AgentMachine {
 
     public var deadline: Instant? {
         var earliest = backend.deadline
-        for other in [local.deadline, membership.deadline, lifecycle.deadline] {
-            earliest.bringForward(to: other)
-        }
+        earliest.bringForward(to: local.deadline)
+        earliest.bringForward(to: membership.deadline)
+        earliest.bringForward(to: lifecycle.deadline)
         return startEffects.isEmpty ? earliest : .zero
     }
 

@@ -29,10 +29,9 @@ public final class LocalState {
 
     /// When to call with `.wake`; nil for never.
     public var deadline: Instant? {
-        var earliest: Instant?
-        for other in [runner.deadline, sync.deadline, watches.deadline] {
-            if let other { earliest = min(earliest ?? other, other) }
-        }
+        var earliest = runner.deadline
+        earliest.bringForward(to: sync.deadline)
+        earliest.bringForward(to: watches.deadline)
         return earliest
     }
 

@@ -11,13 +11,13 @@ public struct RaftIdentity: Hashable, Sendable {
 
 /// The settings of a `RaftNode`. Defaults are the reference's at `raft_multiplier` 1; see `scaled(by:)`. Spec: rpc-raft-wire §5.5.
 public struct RaftConfig: Sendable {
-    /// A follower that hears nothing for a random time in [t, 2t) asks for votes. A tenth of it is the pace of heartbeats.
+    /// A follower that hears nothing for a random time in [t, 2t) asks for votes.
     public var heartbeatTimeout: Duration = .milliseconds(1000)
     /// A candidate tries again after a random time in [t, 2t).
     public var electionTimeout: Duration = .milliseconds(1000)
     /// A leader that does not hear from a quorum for this long steps down. At most the heartbeat timeout.
     public var leaderLeaseTimeout: Duration = .milliseconds(500)
-    /// A follower that follows and is sent nothing for a random time in [t, 2t) is told so, with the commit index.
+    /// A follower that is sent no entries learns of a new commit index after a random time in [t, 2t).
     public var commitTimeout: Duration = .milliseconds(50)
 
     /// How often it is considered to take a snapshot: every random [t, 2t).
@@ -56,6 +56,10 @@ public struct RaftConfig: Sendable {
     public var wallClockOffset: Int64 = 0
 
     public init() {}
+
+    /// The pace of heartbeats, about: at most a tenth of the time after which a silent leader is lost, and less than the 200 ms that
+    /// autopilot allows a healthy follower to have heard nothing.
+    var heartbeatInterval: Duration { min(heartbeatTimeout / 10, .milliseconds(100)) }
 
     /// How long an AppendEntries or a vote may stay unanswered before it is given up: the reference's 10 s, less where elections are quick.
     var callTimeout: Duration { min(.seconds(10), max(.seconds(1), heartbeatTimeout)) }

@@ -184,7 +184,7 @@ extension RaftNode {
         for peer in leadership.peers {
             earliest = min(earliest, peer.heartbeatAt)
             if let retry = peer.retryAt { earliest = min(earliest, retry) }
-            if let idle = peer.idleAt { earliest = min(earliest, idle) }
+            if let due = peer.tellCommitAt { earliest = min(earliest, due) }
             if let leaving = peer.leaving { earliest = min(earliest, leaving.deadline) }
         }
         if let transfer = leadership.transfer { earliest = min(earliest, transfer.deadline) }
@@ -195,10 +195,13 @@ extension RaftNode {
         if !isSoleVoter(leadership), lastQuorumContact(leadership) + config.leaderLeaseTimeout <= now {
             return stepDown("failed to contact quorum of nodes", &out)
         }
+        // Heartbeats that are due soon go with the first: an idle leader wakes up once for all its followers.
+        let isDue = leadership.peers.contains { $0.heartbeatAt <= now }
+        let heartbeatsUntil = isDue ? now + config.heartbeatInterval / 2 : .zero
         for peer in leadership.peers {
-            if peer.heartbeatAt <= now { sendHeartbeat(peer, leadership, &out) }
+            if peer.heartbeatAt <= heartbeatsUntil { sendHeartbeat(peer, leadership, &out) }
             if let retry = peer.retryAt, retry <= now { peer.retryAt = nil }
-            if let idle = peer.idleAt, idle <= now { sendEmpty(peer, &out) }
+            if let due = peer.tellCommitAt, due <= now { sendEmpty(peer, &out) }
         }
         leadership.peers.removeAll { peer in peer.leaving.map { $0.deadline <= now } ?? false }
         if let transfer = leadership.transfer, transfer.deadline <= now {

@@ -26,10 +26,9 @@ extension RaftNode {
     func replicate(_ leadership: Leadership, _ out: inout [RaftEffect]) {
         for peer in leadership.peers {
             pump(peer, leadership, &out)
-            // Who gets nothing else is told of the commit index after a while; and that it is led, more often than heartbeats tell it:
-            // autopilot judges followers by how lately they heard of the leader.
-            if case .pipeline = peer.mode, peer.idleAt == nil {
-                peer.idleAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
+            // Who gets no entries is told of the commit index after a while.
+            if case .pipeline = peer.mode, peer.tellCommitAt == nil, peer.commitSent < commitIndex {
+                peer.tellCommitAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
             }
         }
         leadership.peers.removeAll { peer in peer.leaving.map { peer.match >= $0.index && peer.commitSent >= $0.index } ?? false }
@@ -111,13 +110,13 @@ extension RaftNode {
         peer.outstanding += 1
         peer.outstandingBytes += bytes
         peer.commitSent = commitIndex
-        peer.idleAt = nil
+        peer.tellCommitAt = nil
         call(peer.id, peer.address, message, purpose, &out)
     }
 
-    /// Nothing was sent for a while.
+    /// Tells a follower that has all entries of the commit index.
     func sendEmpty(_ peer: Peer, _ out: inout [RaftEffect]) {
-        peer.idleAt = nil
+        peer.tellCommitAt = nil
         guard case .pipeline = peer.mode, peer.retryAt == nil, peer.outstanding == 0 || peer.commitSent < commitIndex else { return }
         guard peer.next > log.lastIndex, let previousTerm = log.term(at: peer.next - 1) else { return }
         sendEntries(peer, previousTerm, count: 0, bytes: 0, &out) { _ in }
@@ -232,20 +231,25 @@ extension RaftNode {
     }
 
     func sendHeartbeat(_ peer: Peer, _ leadership: Leadership, _ out: inout [RaftEffect]) {
-        let pace = config.heartbeatTimeout / 10
-        peer.heartbeatAt = now + random.duration(in: pace..<pace * 2)
+        let interval = config.heartbeatInterval
+        peer.heartbeatAt = now + interval * 3 / 4 + random.duration(below: interval / 2)
         peer.outstandingHeartbeats += 1
         let message = AppendEntriesRequest.encode(
             term: term, leader: addressBytes, previousIndex: 0, previousTerm: 0, commitIndex: 0, count: nil, payload: 0
         ) { _ in }
-        call(peer.id, peer.address, message, .heartbeat(peer, round: leadership.round), &out)
+        call(peer.id, peer.address, message, .heartbeat(peer, round: leadership.round, match: peer.match), &out)
     }
 
-    func heartbeatAnswered(_ call: Call, _ peer: Peer, _ round: UInt64, _ response: AppendEntriesResponse, _ out: inout [RaftEffect]) {
+    /// `match` is the peer's at the time of sending.
+    func heartbeatAnswered(
+        _ call: Call, _ peer: Peer, round: UInt64, match: UInt64, _ response: AppendEntriesResponse, _ out: inout [RaftEffect]
+    ) {
         peer.outstandingHeartbeats -= 1
         guard leads(after: response.term, peer, &out), response.term == term, response.success else { return }
         heardFrom(peer, call)
         peer.confirmedRound = max(peer.confirmedRound, round)
+        // Its disk has lost what was durable there: what it has left is found out anew, without waiting for the next entry.
+        if case .pipeline = peer.mode, response.lastLog < match { peer.reset(next: peer.match + 1) }
         // It is there again: no need to wait longer.
         if peer.isUnreachable {
             peer.isUnreachable = false

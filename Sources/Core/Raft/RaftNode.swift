@@ -72,6 +72,8 @@ public final class RaftNode {
     /// When a message was last logged as refused.
     var refusalLoggedAt: Instant?
     var isStopped = false
+    /// Not drained yet.
+    var replications: [ReplicationMeasure] = []
 
     /// What a call of ours was about.
     struct Call {
@@ -84,7 +86,7 @@ public final class RaftNode {
             case vote
             /// Is anybody still there where the leader was?
             case leaderProbe
-            case heartbeat(Peer, round: UInt64)
+            case heartbeat(Peer, round: UInt64, match: UInt64)
             case append(Peer, epoch: UInt64, previous: UInt64, last: UInt64, bytes: Int)
             case install(Peer, Install)
             case timeoutNow

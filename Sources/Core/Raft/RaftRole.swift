@@ -139,8 +139,8 @@ final class Peer {
     var confirmedRound: UInt64 = 0
     /// The commit index it was last told.
     var commitSent: UInt64 = 0
-    /// When it gets an empty message if it gets nothing else.
-    var idleAt: Instant?
+    /// When it is told of the commit index, if nothing that is sent before tells it.
+    var tellCommitAt: Instant?
     /// Old entries that were read back from disk for it, from `next` on.
     var staged: [LogEntry] = []
     var isReading = false

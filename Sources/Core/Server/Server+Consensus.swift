@@ -5,12 +5,11 @@ extension Server {
         if state.isProvisional, !raft.isProvisional, state.settle(commitIndex: raft.commitIndex) { stateReplaced(at: now) }
         switch effect {
         case .call(let id, let server, let address, let bytes, let timeout):
-            if raft.isLeader { measures.raft.began(id, to: server, bytes, at: now) }
             effects.append(.call(id, to: pool.address(of: server) ?? address, .raft, bytes, timeout: timeout))
         case .reply(let id, let bytes): effects.append(.reply(id, bytes))
         case .close(let id): effects.append(.refuse(id))
         case .disk(let batch):
-            if raft.isLeader { measures.raft.writing(batch.token, at: now) }
+            if raft.isLeader { measures.disk.began(batch.token, at: now) }
             effects.append(.disk(batch))
         case .committed(let entries): apply(entries, at: now)
         case .rejected(let token, let error): rejected(token, error.text, at: now)

@@ -70,7 +70,6 @@ public final class Server {
 
     public func answered(_ id: CallID, _ bytes: [UInt8], at now: Instant) {
         if id.owner == .raft {
-            if let measure = measures.raft.answered(id, at: now) { measures.add(measure) }
             drive(.answered(id, bytes), at: now)
         } else if let work = calls.takeForwarded(id) {
             forwardAnswered(work, bytes, at: now)
@@ -81,7 +80,6 @@ public final class Server {
 
     public func callFailed(_ id: CallID, _ reason: String, at now: Instant) {
         if id.owner == .raft {
-            measures.raft.failed(id)
             drive(.callFailed(id, reason), at: now)
         } else if let work = calls.takeForwarded(id) {
             forwardFailed(work, reason, at: now)
@@ -97,7 +95,7 @@ public final class Server {
     }
 
     public func diskCompleted(_ completion: DiskCompletion, at now: Instant) {
-        if let measure = measures.raft.written(completion.token, at: now) { measures.add(measure) }
+        if let measure = measures.disk.ended(completion.token, at: now) { measures.add(measure) }
         drive(.disk(completion), at: now)
     }
 
@@ -146,6 +144,9 @@ public final class Server {
         for measure in measures.collected { body(measure) }
         measures.drained()
     }
+
+    /// What replication has done since the last call; nothing while this server does not lead.
+    public func drainReplications(_ body: (ReplicationMeasure) -> Void) { raft.drainReplications(body) }
 
     /// What was looked up since the last call, and how often.
     public func drainLookups(_ body: (MeasuredLookup, Int) -> Void) {

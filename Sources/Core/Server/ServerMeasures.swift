@@ -16,8 +16,6 @@ public enum ServerMeasure: Hashable, Sendable {
 
     /// How long its own disk took for a batch.
     case logWritten(Duration)
-    /// A follower's answer to entries; to none of them; and to a snapshot's piece.
-    case replication(MeasuredReplication, peer: String, Duration, entries: Int)
     case reconciliation(Duration)
     case memberReconciliation(Duration)
     case tombstonesReaped(Duration)
@@ -26,8 +24,6 @@ public enum ServerMeasure: Hashable, Sendable {
 
 /// Writes whose time is measured.
 public enum MeasuredWrite: Hashable, Sendable { case register, deregister, kv, session, transaction }
-
-public enum MeasuredReplication: Hashable, Sendable { case entries, heartbeat, snapshot }
 
 /// Whose instances were asked for, and whether there were any.
 public struct MeasuredLookup: Hashable, Sendable {
@@ -47,7 +43,7 @@ struct ServerMeasures {
     /// How often the instances of which service were looked up; drained less often, since their names have to be made.
     private var lookups: [(subject: MeasuredLookup, times: Int)] = []
     private var lookupPlaces = LookupTable<MeasuredLookup, Int>()
-    var raft = RaftStopwatch()
+    var disk = DiskStopwatch()
 
     /// What nobody drains is not kept beyond this.
     static let countMax = 16_384
@@ -77,22 +73,6 @@ struct ServerMeasures {
     mutating func drained() { collected.removeAll(keepingCapacity: true) }
 }
 
-extension MeasuredReplication {
-    /// What a message of the Raft transport carries, and how many entries; nil for what is no replication.
-    static func of(_ message: [UInt8]) -> (kind: MeasuredReplication, entries: Int)? {
-        switch message.first.flatMap(RaftMessageKind.init(rawValue:)) {
-        case .installSnapshot, .installChunk: return (.snapshot, 0)
-        case .appendEntries:
-            // The entries come first.
-            var reader = MessagePackReader(message.dropFirst())
-            guard var left = try? reader.structHeader(), let key = try? reader.nextKey(&left), key == "Entries" else { return nil }
-            guard let count = (try? reader.arrayHeader()) ?? nil else { return (.heartbeat, 0) }
-            return (.entries, count)
-        case .requestVote, .timeoutNow, .requestPreVote, nil: return nil
-        }
-    }
-}
-
 extension WriteRequest {
     var measured: MeasuredWrite? {
         switch self {
@@ -120,41 +100,18 @@ extension ReadQuery {
     }
 }
 
-/// Times the calls of consensus to other servers, and the leader's writes to its log. Owns what has begun and not ended.
-struct RaftStopwatch {
-    private struct Call {
-        var peer: String
-        var kind: MeasuredReplication
-        var entries: Int
-        var since: Instant
-    }
-
-    private var calls = LookupTable<CallID, Call>()
-    private var writes = LookupTable<UInt64, Instant>()
+/// Times the leader's writes to its log. Owns what has begun and not ended.
+struct DiskStopwatch {
+    private var begun: [(token: UInt64, since: Instant)] = []
 
     /// What is begun beyond this is not measured.
-    static let callsMax = 4_096
+    static let countMax = 256
 
-    /// - Parameter message: As it goes out.
-    mutating func began(_ id: CallID, to peer: String, _ message: [UInt8], at now: Instant) {
-        guard calls.count < Self.callsMax, let (kind, entries) = MeasuredReplication.of(message) else { return }
-        calls[id] = Call(peer: peer, kind: kind, entries: entries, since: now)
-    }
+    mutating func began(_ token: UInt64, at now: Instant) { if begun.count < Self.countMax { begun.append((token, now)) } }
 
-    /// nil for what is not measured.
-    mutating func answered(_ id: CallID, at now: Instant) -> ServerMeasure? {
-        guard let call = calls.removeValue(forKey: id) else { return nil }
-        return .replication(call.kind, peer: call.peer, now - call.since, entries: call.entries)
-    }
-
-    mutating func failed(_ id: CallID) { calls.removeValue(forKey: id) }
-
-    mutating func writing(_ token: UInt64, at now: Instant) {
-        guard writes.count < Self.callsMax else { return }
-        writes[token] = now
-    }
-
-    mutating func written(_ token: UInt64, at now: Instant) -> ServerMeasure? {
-        writes.removeValue(forKey: token).map { .logWritten(now - $0) }
+    /// nil for what is not measured. Batches end about in the order in which they begin.
+    mutating func ended(_ token: UInt64, at now: Instant) -> ServerMeasure? {
+        guard let at = begun.firstIndex(where: { $0.token == token }) else { return nil }
+        return .logWritten(now - begun.remove(at: at).since)
     }
 }

@@ -99,6 +99,20 @@ public struct Metrics: Sendable {
         add(Double(duration.nanoseconds) / 1e6, slot, now)
     }
 
+    /// Where a metric with a name of its own is kept, for measuring it without looking up its name; nil: there are too many.
+    public mutating func slot(_ kind: MetricKind, _ name: String) -> MetricSlot? {
+        slot(MetricKey(kind: kind, name: name)).map { MetricSlot(index: $0) }
+    }
+
+    /// Nothing is measured without a slot.
+    public mutating func add(_ duration: Duration, to slot: MetricSlot?, at now: Instant) {
+        if let slot { add(Double(duration.nanoseconds) / 1e6, slot.index, now) }
+    }
+
+    public mutating func count(_ slot: MetricSlot?, by amount: Double = 1, at now: Instant) {
+        if let slot { add(amount, slot.index, now) }
+    }
+
     private mutating func slot(_ key: MetricKey) -> Int? {
         if let slot = dynamicSlots[key] { return slot }
         guard dynamicKeys.count < Self.dynamicCountMax else { return nil }
@@ -193,6 +207,11 @@ public struct Metrics: Sendable {
 public enum MetricKind: Int, Comparable, Sendable {
     case counter, gauge, sample
     public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// Where `Metrics` keeps a metric whose name is not known beforehand. Of use for the `Metrics` that gave it only.
+public struct MetricSlot: Hashable, Sendable {
+    fileprivate let index: Int
 }
 
 public struct MetricLabel: Hashable, Sendable {

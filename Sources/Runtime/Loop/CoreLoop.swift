@@ -29,6 +29,8 @@ final class CoreLoop<Machine: AgentMachine>: EventQueue, @unchecked Sendable {
     private var batch: [AgentEvent] = []
     private var effects: [AgentEffect] = []
     private var armed: Instant?
+    /// The machine's, after the last turn.
+    private var deadline: Instant? = .zero
     private var latest = Instant.zero
 
     /// A thread with other duties goes back to them after this many batches.
@@ -95,9 +97,16 @@ final class CoreLoop<Machine: AgentMachine>: EventQueue, @unchecked Sendable {
         let now = latest
         for event in batch { machine.handle(event, at: now, into: &effects) }
         batch.removeAll(keepingCapacity: batch.count <= 1024)
-        if let deadline = machine.deadline, deadline <= now { machine.handle(.wake, at: now, into: &effects) }
+        // What is due was mostly due before these events, and the machine is asked once a turn.
+        if let deadline, deadline <= now { machine.handle(.wake, at: now, into: &effects) }
         machine.flush(at: now, into: &effects)
-        if let deadline = machine.deadline, deadline < armed ?? .distantFuture {
+        deadline = machine.deadline
+        if let due = deadline, due <= now {
+            machine.handle(.wake, at: now, into: &effects)
+            machine.flush(at: now, into: &effects)
+            deadline = machine.deadline
+        }
+        if let deadline, deadline < armed ?? .distantFuture {
             armed = deadline
             sink.arm(deadline)
         }

@@ -43,9 +43,9 @@ import Testing
         cluster.put("a", at: leader)
         cluster.run(for: .seconds(2))
         var entries: [String: Int] = [:], heartbeats = LookupSet<String>()
-        for case .replication(let kind, let peer, let time, let count) in measures(cluster, leader) {
-            #expect(time >= cluster.latency * 2)
-            if kind == .entries { entries[peer, default: 0] += count } else { heartbeats.insert(peer) }
+        cluster.server(leader).drainReplications { measure in
+            #expect(measure.time >= cluster.latency * 2)
+            if measure.kind == .entries { entries[measure.peer, default: 0] += measure.entries } else { heartbeats.insert(measure.peer) }
         }
         for name in cluster.names where name != leader {
             #expect(entries[ServerCluster.id(name), default: 0] > 0 && heartbeats.contains(ServerCluster.id(name)))

@@ -55,9 +55,10 @@ final class GossipMembership {
 
     var deadline: Instant? {
         var earliest = lan?.deadline
-        for other in [wan?.deadline, floodAt, coordinateUpload?.deadline, events.deadline] {
-            if let other { earliest = min(earliest ?? other, other) }
-        }
+        earliest.bringForward(to: wan?.deadline)
+        earliest.bringForward(to: floodAt)
+        earliest.bringForward(to: coordinateUpload?.deadline)
+        earliest.bringForward(to: events.deadline)
         return earliest
     }
 

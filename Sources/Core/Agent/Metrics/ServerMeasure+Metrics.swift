@@ -12,11 +12,6 @@ extension Telemetry {
         case .transactionRead(let time): metrics.add(time, to: .txnRead, at: now)
         case .renewal(let time): metrics.add(time, to: .sessionRenew, at: now)
         case .logWritten(let time): metrics.add(time, to: .raftDispatchLog, at: now)
-        case .replication(.entries, let peer, let time, let entries):
-            metrics.add(time, to: "raft.replication.appendEntries.rpc." + peer, at: now)
-            metrics.count("raft.replication.appendEntries.logs." + peer, by: Double(entries), at: now)
-        case .replication(.heartbeat, let peer, let time, _): metrics.add(time, to: "raft.replication.heartbeat." + peer, at: now)
-        case .replication(.snapshot, let peer, let time, _): metrics.add(time, to: "raft.replication.installSnapshot." + peer, at: now)
         case .reconciliation(let time): metrics.add(time, to: .leaderReconcile, at: now)
         case .memberReconciliation(let time): metrics.add(time, to: .leaderReconcileMember, at: now)
         case .tombstonesReaped(let time): metrics.add(time, to: .leaderReapTombstones, at: now)

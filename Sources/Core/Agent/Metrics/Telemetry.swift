@@ -6,6 +6,7 @@ struct Telemetry {
     var followers = LogFollowers()
     private let nodeName: String
     private var consensus = ConsensusMeter()
+    private var replication = ReplicationMeter()
     /// When the counters of the parts are asked for next, when the queues of the pools are, and what a client's counters were.
     private var countersDueAt: Instant?
     private var queuesDueAt: Instant?
@@ -42,6 +43,7 @@ struct Telemetry {
         }
         if let server = parts.server {
             server.drainMeasures { measure($0, at: now) }
+            server.drainReplications { replication.measure($0, into: &metrics, at: now) }
             consensus.measure(server, into: &metrics, at: now)
         }
         if countersDueAt.map({ now >= $0 }) ?? true { measure(parts, at: now) }
