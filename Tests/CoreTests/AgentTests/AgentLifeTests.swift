@@ -40,7 +40,7 @@ import Testing
         /// As a server does that is asked to.
         func fire(_ name: String) {
             let payload = UserEventPayload(id: "e1", name: name).encoded
-            agent.fulfil(.operation(1, .fireEvent(name: name, payload: payload), QueryOptions()), at: now, into: &effects)
+            #expect(agent.membership.fireEvent(name, payload, at: now) == nil)
             send(.wake)
         }
 
