@@ -123,7 +123,33 @@ import Testing
         #expect(clients[0].read(.max).count < 64 << 20)
     }
 
-    @Test func `beyond what answers may retain those are closed that have waited longest, on whichever loop they are`() throws {
+    @Test func `beyond the budget one connection at a time is chosen, which has waited longest of all loops`() {
+        let budget = AnswerBudget(unsentMax: 1_000, retainedMax: 10)
+        func holder(_ number: Int) -> AnswerBudget.Holder {
+            AnswerBudget.Holder(loop: number % 4, key: EventLoop.Key(place: UInt32(number), generation: 1))
+        }
+        func set(_ number: Int, _ retained: Int, since: Int) -> Bool {
+            budget.set(holder(number), AnswerBudget.Held(unsent: retained * 10, retained: retained), since: .zero + .seconds(since))
+        }
+        for number in 0..<10 { #expect(set(number, 1, since: number == 7 ? 0 : 1 + number) == false) }
+        #expect(budget.nextVictim() == nil)
+        #expect(set(10, 2, since: 20))
+        #expect(budget.nextVictim().map { $0 == (3, holder(7).key) } == true)
+        #expect(budget.nextVictim().map { $0 == (0, holder(0).key) } == true)
+        #expect(budget.nextVictim() == nil && budget.total.retained == 10)
+        // One that is not closed yet does not count again, nor is another one closed for it.
+        #expect(set(7, 1, since: 30) == false && budget.nextVictim() == nil && budget.total.retained == 10)
+        #expect(set(7, 0, since: 0) == false && budget.total.retained == 10)
+        for number in 0..<10 { _ = set(number, 0, since: 0) }
+        _ = set(10, 200, since: 1)
+        #expect(budget.nextVictim().map { $0.key == holder(10).key } == true, "bytes that are made are bounded for one alone, too")
+        _ = set(10, 0, since: 0)
+        #expect(budget.total == AnswerBudget.Held())
+        _ = set(11, 90, since: 1)
+        #expect(budget.nextVictim() == nil, "what one alone retains is not")
+    }
+
+    @Test func `beyond what answers may retain as many are closed as must be, and the others get theirs whole`() throws {
         let size = 12_000_000
         let running = try RunningDriver {
             $0.loops = 4
@@ -131,23 +157,15 @@ import Testing
         }
         defer { running.stop() }
         #expect(RawClient(port: running.port).get("/big?size=\(size)")?.body.count == size)
-        running.until { running.driver.clientCount == 0 }
-        // Connections are spread over the loops in turn: the old ones are on three of them, the young ones on the fourth.
-        var old: [RawClient] = [], young: [RawClient] = []
-        for number in 0... where young.count < 4 {
+        var clients: [RawClient] = []
+        for number in 1...12 {
             let client = RawClient(port: running.port, receiveBuffer: 16 << 10)
-            #expect(client.get("/here") != nil)
-            let isYoung = number % 4 == 3
-            guard isYoung ? old.count == 8 : old.count < 8 else { continue }
             client.write(request("/big?size=\(size)"))
-            running.until { running.driver.held.retained >= size * min(10, old.count + young.count + 1) }
-            if isYoung { young.append(client) } else { old.append(client) }
+            if number <= 10 { running.until { running.driver.held.retained == number * size } }
+            clients.append(client)
         }
-        // Two more than there is room for: two are closed, not one on each loop.
-        running.until { running.driver.clientCount == 10 }
-        #expect(running.driver.held.retained == 10 * size)
-        #expect(young.allSatisfy { $0.answer()?.body.count == size })
-        #expect(old.filter { $0.answer()?.body.count == size }.count == 6)
+        running.until { running.driver.clientCount == 10 && running.driver.held.retained == 10 * size }
+        #expect(clients.filter { $0.answer()?.body.count == size }.count == 10)
         running.until { running.driver.held == AnswerBudget.Held() }
     }
 

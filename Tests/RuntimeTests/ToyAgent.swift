@@ -1,6 +1,7 @@
 import CSystem
 import Core
 import Foundation
+import Testing
 
 @testable import Runtime
 
@@ -232,8 +233,15 @@ final class RunningDriver: @unchecked Sendable {
     }
 
     /// Waits for something to become true.
-    func until(_ condition: () -> Bool) {
-        while !condition() { usleep(1000) }
+    func until(_ condition: () -> Bool, at place: SourceLocation = #_sourceLocation) {
+        let end = SystemClock.now() + .seconds(120)
+        while !condition() {
+            if SystemClock.now() > end {
+                Issue.record("what is waited for does not come", sourceLocation: place)
+                return
+            }
+            usleep(1000)
+        }
     }
 }
 

@@ -21,6 +21,8 @@ final class AnswerBudget: @unchecked Sendable {
 
     private let lock = Lock()
     private var holders: [Holder: (held: Held, since: Instant)] = [:]
+    /// Chosen to be closed, which their loops have not done yet: they count no more, whatever they hold.
+    private var condemned: Set<Holder> = []
     private var sum = Held()
     private let unsentMax: Int
     private let retainedMax: Int
@@ -33,6 +35,10 @@ final class AnswerBudget: @unchecked Sendable {
     /// What the connection holds now, and since when its client has taken nothing. True when all together hold too much.
     func set(_ holder: Holder, _ held: Held, since: Instant) -> Bool {
         lock.holding {
+            if !condemned.isEmpty, condemned.contains(holder) {
+                if held == Held() { condemned.remove(holder) }
+                return false
+            }
             let before = (held == Held() ? holders.removeValue(forKey: holder) : holders.updateValue((held, since), forKey: holder))?.held
             sum.unsent += held.unsent - (before?.unsent ?? 0)
             sum.retained += held.retained - (before?.retained ?? 0)
@@ -49,6 +55,7 @@ final class AnswerBudget: @unchecked Sendable {
             let candidates = holders.filter { (isUnsent ? $0.value.held.unsent : $0.value.held.retained) > 0 }
             guard let victim = candidates.min(by: { $0.value.since < $1.value.since }), isUnsent || candidates.count > 1 else { return nil }
             holders[victim.key] = nil
+            condemned.insert(victim.key)
             sum.unsent -= victim.value.held.unsent
             sum.retained -= victim.value.held.retained
             return (victim.key.loop, victim.key.key)
