@@ -78,7 +78,7 @@ final class ChangeQueue {
             if !group.isEmpty, next.request.dependsOnEverything { break }
             let change: PlannedChange
             do throws(LocalRefusal) {
-                change = try plan(next.request, for: next.requester)
+                change = try plan(next.request, for: next.requester, now)
             } catch {
                 // What the group changes may be what it needs.
                 if !group.isEmpty { break }
@@ -145,12 +145,7 @@ final class ChangeQueue {
     }
 
     private func failed(_ change: PlannedChange, _ step: Step, _ failure: DiskError, _ now: Instant, _ effects: inout [LocalEffect]) {
-        if case .notFound(let file) = failure, let at = change.files.firstIndex(where: { $0.isRemoval(of: file) }) {
-            // Somebody else has removed the file.
-            var rest = change
-            rest.files.remove(at: at)
-            return prepare([rest], now, &effects)
-        }
+        if case .notFound(let name) = failure, let rest = change.without(name) { return prepare([rest], now, &effects) }
         for file in change.files {
             if step == .exchanging { restore(file) }
             if case .write(let name, _) = file { unsyncedFiles.add(.remove(file: FileChange.temporary(name))) }
@@ -172,16 +167,27 @@ final class ChangeQueue {
     }
 
     private func make(_ change: PlannedChange, _ now: Instant, _ effects: inout [LocalEffect]) {
-        // A reload may have taken the service meanwhile.
-        if case .registerCheck(let check, _) = change.action, !check.check.serviceID.isEmpty,
-            registry.liveService(ByteString(check.check.serviceID)) == nil
-        {
+        switch change.action {
+        case .registerCheck(let check, _) where !hasService(of: check):
             for file in change.files { unsyncedFiles.add(.remove(file: file.file)) }
             let text = "ServiceID \(GoQuote.quote(check.check.serviceID)) does not exist"
             return refuse(change.requester, .failed(text), &effects)
+        case .enterMaintenance(_, let check, _) where !hasService(of: check):
+            for file in change.files { unsyncedFiles.add(.remove(file: file.file)) }
+            return refuse(change.requester, .unknownService(check.check.serviceID), &effects)
+        case .reap(let service, let check) where !registrations.isOverdue(check, of: service, now):
+            // It has recovered meanwhile: what is registered gets its files back.
+            if let rest = registrations.planRewrite(of: change) { alone.append(rest) }
+            return
+        default: break
         }
         registrations.make(change.action, now, &effects)
         if let requester = change.requester { sync.answerWhenSent(requester) }
+    }
+
+    /// Whether the check's service, if it has one, is still there: a reload may have taken it meanwhile.
+    private func hasService(of check: CheckRegistration) -> Bool {
+        check.check.serviceID.isEmpty || registry.liveService(ByteString(check.check.serviceID)) != nil
     }
 
     private func refuse(_ requester: RequestID?, _ refusal: LocalRefusal, _ effects: inout [LocalEffect]) {
@@ -191,11 +197,13 @@ final class ChangeQueue {
     // MARK: Planning
 
     /// Examines a request against what is registered now. Nothing changes.
-    private func plan(_ request: Request, for requester: RequestID?) throws(LocalRefusal) -> PlannedChange {
+    private func plan(_ request: Request, for requester: RequestID?, _ now: Instant) throws(LocalRefusal) -> PlannedChange {
         switch request {
         case .client(let request, let authorizer): try registrations.plan(request, for: requester, authorizer)
         case .reap(let service, let check):
-            registrations.planRemoval(ofService: service, .reap(service: service, check: check), for: requester)
+            registrations.isOverdue(check, of: service, now)
+                ? registrations.planRemoval(ofService: service, .reap(service: service, check: check), for: requester)
+                : PlannedChange(requester: nil, action: .none, files: [], services: [service], checks: [check])
         }
     }
 }

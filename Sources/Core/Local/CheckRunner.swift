@@ -204,8 +204,8 @@ final class CheckRunner {
         var found: [(service: ByteString, check: ByteString)] = []
         var more = false
         for (id, entry) in registry.checks.all where !entry.sync.deleted {
-            guard let limit = entry.deregistersAfter, let since = entry.criticalSince else { continue }
-            if now - since > limit { found.append((ByteString(entry.check.serviceID), id)) }
+            if entry.deregistersAfter == nil || entry.criticalSince == nil { continue }
+            if entry.isOverdue(at: now) { found.append((ByteString(entry.check.serviceID), id)) }
             // Until its files are gone it is registered.
             more = true
         }

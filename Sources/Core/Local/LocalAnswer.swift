@@ -19,6 +19,8 @@ public enum LocalRefusal: Error, Hashable, Sendable {
     case failed(String)
     /// The token does not allow it.
     case denied(String)
+
+    static func unknownService(_ id: String) -> LocalRefusal { .notFound("No service registered with ID \(GoQuote.quote(id))") }
 }
 
 /// A local service and the checks that concern it.

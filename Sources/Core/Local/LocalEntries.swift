@@ -55,6 +55,12 @@ final class LocalCheck: SyncedEntry {
         guard let limit = definition?.deregisterCriticalServiceAfter, limit > .zero, !check.serviceID.isEmpty else { return nil }
         return max(limit, CheckRunner.deregisterMinimum)
     }
+
+    /// Whether it has been critical for so long that its service is to be deregistered.
+    func isOverdue(at now: Instant) -> Bool {
+        guard let limit = deregistersAfter, let since = criticalSince else { return false }
+        return now - since > limit
+    }
 }
 
 /// What keeps a check's status up to date.

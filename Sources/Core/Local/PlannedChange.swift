@@ -23,6 +23,18 @@ struct PlannedChange {
     /// The services and checks that it concerns: two changes that share none can be made in any order.
     let services: [ByteString]
     let checks: [ByteString]
+
+    /// The same, where somebody else has removed a file that was to be removed, or the folder of such files with them; nil if the name is
+    /// neither. A file's folder is synced all the same: the removal may not be durable.
+    func without(_ name: String) -> PlannedChange? {
+        var rest = self
+        if let at = files.firstIndex(where: { $0.isRemoval(of: name) }) {
+            rest.files[at] = .gone(file: files[at].file)
+            return rest
+        }
+        rest.files.removeAll { if case .gone = $0 { sameBytes($0.folder, name) } else { false } }
+        return rest.files.count < files.count ? rest : nil
+    }
 }
 
 /// Maintenance mode as what is registered. Spec: behaviour §6.10.

@@ -4,12 +4,16 @@
 enum FileChange {
     case write(file: String, bytes: [UInt8])
     case remove(file: String)
+    /// It has been removed already, and its folder is to say so for good.
+    case gone(file: String)
 
     var file: String {
         switch self {
-        case .write(let file, _), .remove(let file): file
+        case .write(let file, _), .remove(let file), .gone(let file): file
         }
     }
+
+    var folder: String { FileChange.folder(of: file) }
 
     /// One change for each file, where several were planned: the last write, or the removal if there is no write.
     static func oneForEach(_ changes: [FileChange]) -> [FileChange] {
@@ -60,9 +64,9 @@ enum FileCommit {
             switch change {
             case .write(let file, _): operations.append(.rename(from: FileChange.temporary(file), to: file))
             case .remove(let file): operations.append(.remove(file: file))
+            case .gone: break
             }
-            let folder = FileChange.folder(of: change.file)
-            if !folders.contains(folder) { folders.append(folder) }
+            if !folders.contains(change.folder) { folders.append(change.folder) }
         }
         var isNew = false
         for folder in folders where durable.insert(folder) { isNew = true }
@@ -85,6 +89,8 @@ final class UnsyncedFiles {
     private var order: [String] = []
     private var head = 0
     private var inFlight: (token: UInt64, changes: [FileChange])?
+    /// Files of that batch that somebody else has changed since: they are not put back when the batch fails.
+    private var superseded = LookupSet<String>()
     /// A batch has failed: so many more go one by one, that one bad file does not hinder others.
     private var goingAlone = 0
     /// The log has been told of a failure, and nothing has succeeded since.
@@ -98,7 +104,10 @@ final class UnsyncedFiles {
     }
 
     /// Somebody else is about to change the file. What is with the disk already comes before that.
-    func drop(_ file: String) { waiting.removeValue(forKey: file) }
+    func drop(_ file: String) {
+        waiting.removeValue(forKey: file)
+        if inFlight != nil { superseded.insert(file) }
+    }
 
     /// Gives the disk the next batch, unless it has one. `all` at the end of the process, when no more answers come.
     func flush(all: Bool = false, _ effects: inout [LocalEffect]) {
@@ -145,6 +154,7 @@ final class UnsyncedFiles {
                     .rename(from: temporary, to: file),
                 ]
             case .remove(let file): return [.remove(file: file)]
+            case .gone: return []
             }
         }
     }
@@ -153,6 +163,7 @@ final class UnsyncedFiles {
     func completed(_ token: UInt64, _ failure: DiskError?, _ effects: inout [LocalEffect]) -> Bool {
         guard let batch = inFlight, batch.token == token else { return false }
         inFlight = nil
+        defer { superseded = LookupSet<String>() }
         switch failure {
         case nil: hasFailed = false
         case .notFound(let file)? where batch.changes.count == 1 && batch.changes[0].isRemoval(of: file): break
@@ -164,7 +175,7 @@ final class UnsyncedFiles {
             }
             hasFailed = true
         case .some:
-            for change in batch.changes where waiting[change.file] == nil { add(change) }
+            for change in batch.changes where waiting[change.file] == nil && !superseded.contains(change.file) { add(change) }
             goingAlone = batch.changes.count
         }
         return true

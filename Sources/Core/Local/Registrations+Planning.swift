@@ -17,7 +17,7 @@ extension Registrations {
             return planRemoval(ofCheck: id, .removeCheck(id), for: requester)
         case .serviceMaintenance(let service, let enable, let reason, let token):
             guard let entry = registry.liveService(ByteString(service)) else {
-                throw .notFound("No service registered with ID \(GoQuote.quote(service))")
+                throw .unknownService(service)
             }
             try permit(entry.service, authorizer)
             return planMaintenance(of: entry.service, enable: enable, reason: reason, token: token, for: requester)
@@ -100,6 +100,21 @@ extension Registrations {
             }
         }
         return PlannedChange(requester: requester, action: action, files: files, services: services, checks: checks)
+    }
+
+    /// Whether the check is still one that has been critical for so long that its service is to go.
+    func isOverdue(_ check: ByteString, of service: ByteString, _ now: Instant) -> Bool {
+        guard let entry = registry.liveCheck(check), ByteString(entry.check.serviceID) == service else { return false }
+        return entry.isOverdue(at: now)
+    }
+
+    /// Writes anew the files of what is registered, which a change that is not made has removed; nil if there are none.
+    func planRewrite(of change: PlannedChange) -> PlannedChange? {
+        var files: [FileChange] = []
+        for id in change.checks { if let entry = registry.liveCheck(id), isKept(entry.persisted) { files += write(entry) } }
+        for id in change.services { if let entry = registry.liveService(id), isKept(entry.persisted) { files += write(entry) } }
+        if files.isEmpty { return nil }
+        return PlannedChange(requester: nil, action: .none, files: files, services: change.services, checks: change.checks)
     }
 
     private func planRemoval(ofCheck id: ByteString, _ action: PlannedChange.Action, for requester: RequestID?) -> PlannedChange {

@@ -149,6 +149,80 @@ import Testing
         #expect(agent.text("GET /v1/agent/services") == "{}")
     }
 
+    @Test func `a removal that somebody else has made is made durable, too`() {
+        for folderIsGone in [false, true] {
+            let agent = LocalHarness()
+            agent.start()
+            agent.request("PUT /v1/agent/service/register", DurabilityTests.web)
+            agent.removeFiles()
+            agent.diskFailure = { operation in
+                if folderIsGone, case .syncDirectory("checks") = operation { .notFound("checks") } else { nil }
+            }
+            #expect(agent.status("PUT /v1/agent/service/deregister/web") == "200 ")
+            let synced = agent.batches.last?.compactMap { if case .syncDirectory(let folder) = $0 { folder } else { nil } } ?? []
+            #expect(synced.contains("services") && synced.contains("checks") == !folderIsGone, "\(synced)")
+            #expect(agent.batches.last?.allSatisfy(isSync) == true)
+        }
+    }
+
+    @Test func `a check that recovers while its service's removal waits or is being made durable keeps the service`() {
+        for waits in [true, false] {
+            let agent = LocalHarness()
+            agent.start()
+            agent.request(
+                "PUT /v1/agent/service/register", #"{"Name":"web","Check":{"TTL":"10s","DeregisterCriticalServiceAfter":"90s"}}"#)
+            agent.holdsDisk = true
+            if waits { _ = agent.begin("PUT /v1/agent/service/register", #"{"Name":"other"}"#) }
+            let before = agent.batches.count
+            agent.advance(.seconds(125))
+            let isRemoving = agent.batches[before...].joined().contains { if case .remove = $0 { true } else { false } }
+            #expect(agent.check("service:web")?.status == "critical" && isRemoving == !waits)
+            #expect(agent.request("PUT /v1/agent/check/pass/service:web")?.status == 200)
+            while agent.hasHeldBatches { agent.deliverBatches() }
+            #expect(agent.services["web"] != nil && agent.check("service:web")?.status == "passing")
+            let restarted = LocalHarness(files: agent.files)
+            restarted.start()
+            #expect(restarted.services["web"] != nil && restarted.check("service:web") != nil)
+            // Nothing of it is left over: another time it is deregistered.
+            agent.holdsDisk = false
+            agent.advance(.seconds(150))
+            #expect(agent.services["web"] == nil)
+        }
+    }
+
+    @Test func `a service that a reload takes away does not enter maintenance mode afterwards`() {
+        var definition = ServiceDefinition()
+        definition.name = "web"
+        let agent = LocalHarness(LocalHarness.config { $0.services = [definition] })
+        agent.start()
+        agent.holdsDisk = true
+        let id = agent.begin("PUT /v1/agent/service/maintenance/web?enable=true")
+        #expect(agent.reload(LocalHarness.config()) == nil)
+        while agent.hasHeldBatches { agent.deliverBatches() }
+        #expect(agent.responses[id]?.status == 404 && agent.responses[id]?.text == #"No service registered with ID "web""#)
+        #expect(agent.checks.isEmpty && agent.text("GET /v1/agent/checks") == "{}")
+        #expect(agent.files.isEmpty)
+    }
+
+    @Test func `a batch that fails does not put back what somebody else has changed meanwhile`() {
+        let context = LocalContext(
+            config: LocalHarness.config(), random: Random(seed: 1), codec: RegistrationJSON(), md5Hex: { _ in "" })
+        let files = UnsyncedFiles(context)
+        var effects: [LocalEffect] = []
+        for name in ["services/a", "services/b"] { files.add(.write(file: name, bytes: [1])) }
+        func flush() -> (token: UInt64, names: [String])? {
+            effects = []
+            files.flush(&effects)
+            guard case .disk(let token, let operations)? = effects.first else { return nil }
+            return (token, operations.compactMap { if case .rename(_, let name) = $0 { name } else { nil } })
+        }
+        let first = flush()
+        #expect(first?.names == ["services/a", "services/b"])
+        files.drop("services/a")
+        #expect(files.completed(first?.token ?? 0, .noSpace, &effects))
+        #expect(flush()?.names == ["services/b"])
+    }
+
     @Test func `clearing up after a failure does not touch what is registered later`() {
         let agent = LocalHarness()
         agent.start()
