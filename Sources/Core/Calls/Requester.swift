@@ -12,6 +12,8 @@ public enum Requester: Hashable, Sendable {
     case coordinate
     /// The leader's own work; the number tells which.
     case duty(UInt64)
+    /// What a server or client asks other servers for, for itself; the number tells which.
+    case own(UInt64)
 }
 
 /// A read that has been carried out.

@@ -1,5 +1,5 @@
-/// Keeps track of calls (rpc-raft-wire §2.5, §3). Owns what others have asked of this server and how much they may, what it has the leader carry
-/// out or its agent, what waits for a leader, what it has asked others for itself, and the limit of what its own agent may ask.
+/// Keeps track of calls (rpc-raft-wire §2.5, §3). Owns what others have asked of this server and how much they may, what it has others carry
+/// out (`ServerCaller`) and why it asks for itself, what waits for a leader, and the limit of what its own agent may ask.
 struct CallRouter {
     /// What another server, or an agent without a server of its own, has asked for.
     struct Incoming {
@@ -13,37 +13,20 @@ struct CallRouter {
         var filterError: FilterError?
     }
 
-    /// What the leader was asked to carry out.
-    struct Forwarded {
-        var requester: Requester
-        var work: ServerWork
-        var context: RequestContext
-        /// When the first attempt failed for want of a leader; nil while none has.
-        var giveUpAt: Instant?
-    }
-
-    /// What this server has asked another one for itself.
-    struct Own {
-        var purpose: OwnCall
-        var operation: ServerOperation
-    }
-
     /// Work that waits until there is a leader.
     var held = WaitingQueue()
-    /// Work whose call failed, to be tried again.
-    var retries = WaitingQueue()
+    /// What others were asked to carry out, and what of that is to be tried again.
+    var caller: ServerCaller
     /// This server leaves: it takes no more work.
     var isClosed = false
 
     private var limiter: RateLimiter?
-    private var counter = CallCounter(.server)
     private var incoming = LookupTable<CallID, Incoming>()
     private var incomingBySource = LookupTable<String, Int>()
-    private var forwarded = LookupTable<CallID, Forwarded>()
-    private var own = LookupTable<CallID, Own>()
+    private var own = LookupTable<UInt64, OwnCall>()
+    private var nextOwn: UInt64 = 1
 
-    /// Calls that may be under way at once, of everybody and of one address; most of them are blocking queries. Nobody tells when a caller
-    /// has gone, so that those of the gone count until they are answered.
+    /// Calls that may be under way at once, of everybody and of one address; most of them are blocking queries.
     static let incomingMax = 131_072
     static let incomingBySourceMax = 32_768
 
@@ -53,11 +36,14 @@ struct CallRouter {
         return String(address[..<colon])
     }
 
-    init(_ config: AgentConfig, at now: Instant) { limiter = RateLimiter(config, at: now) }
+    init(_ config: AgentConfig, at now: Instant) {
+        limiter = RateLimiter(config, at: now)
+        caller = ServerCaller(config, owner: .server)
+    }
 
     var deadline: Instant? {
         var earliest = held.deadline
-        earliest.bringForward(to: retries.deadline)
+        earliest.bringForward(to: caller.deadline)
         return earliest
     }
 
@@ -93,13 +79,17 @@ struct CallRouter {
 
     // MARK: To others
 
-    mutating func forward(_ id: CallID, _ call: Forwarded) { forwarded[id] = call }
-    mutating func takeForwarded(_ id: CallID) -> Forwarded? { forwarded.removeValue(forKey: id) }
+    /// Notes what this server asks another one for itself. Returns who the answer is for.
+    mutating func ask(_ purpose: OwnCall) -> Requester {
+        defer { nextOwn += 1 }
+        own[nextOwn] = purpose
+        return .own(nextOwn)
+    }
 
-    mutating func nextID() -> CallID { counter.next() }
+    mutating func takeOwn(_ number: UInt64) -> OwnCall? { own.removeValue(forKey: number) }
 
-    mutating func ask(_ id: CallID, _ call: Own) { own[id] = call }
-    mutating func takeOwn(_ id: CallID) -> Own? { own.removeValue(forKey: id) }
+    /// Whoever asked is gone: its work does not wait any more, neither here nor for the answer of another server.
+    mutating func cancel(_ requester: Requester) -> Bool { held.remove(requester) || caller.cancel(requester) }
 }
 
 /// Why a server asks another one for itself.

@@ -29,6 +29,7 @@ extension Server {
         case .client, .local, .question, .coordinate: answers.append(.write(requester, result))
         case .peer(let id): replyToWrite(id, result)
         case .duty(let id): duties.written(id, result, self, at: now)
+        case .own: break
         }
     }
 }

@@ -26,26 +26,17 @@ extension Server {
 
     /// Asks a server on this server's own behalf.
     func ask(_ purpose: OwnCall, _ operation: ServerOperation, _ options: QueryOptions, of address: Address, timeout: Duration) {
-        guard let method = operation.method?.rawValue else { preconditionFailure("operations without a method are not asked of others") }
-        let id = calls.nextID()
-        calls.ask(id, CallRouter.Own(purpose: purpose, operation: operation))
-        let bytes = RPCRequest.encode(sequence: id.number, method: method, body: operation.encodeRequest(options))
-        effects.append(.call(id, to: address, .rpc, bytes, timeout: timeout))
+        let call = ServerCaller.Call(
+            requester: calls.ask(purpose), work: .operation(operation, options), context: .ownWork, target: .once(within: timeout))
+        guard let outgoing = calls.caller.attempt(call, at: address) else {
+            preconditionFailure("operations without a method are not asked of others")
+        }
+        effects.append(ServerEffect(outgoing))
     }
 
-    func ownCallEnded(_ call: CallRouter.Own, _ answer: Result<[UInt8], ServerError>, at now: Instant) {
-        let result: Result<ServerOperationResult, ServerError>
-        switch answer {
-        case .failure(let error): result = .failure(error)
-        case .success(let bytes):
-            do throws(MessagePackError) {
-                let reply = try RPCReply(decoding: bytes)
-                result = reply.error.isEmpty ? .success(try call.operation.decodeReply(reply.body)) : .failure(ServerError(reply.error))
-            } catch {
-                result = .failure(ServerError(error.text))
-            }
-        }
-        switch call.purpose {
+    func ownCallEnded(_ number: UInt64, _ result: Result<ServerOperationResult, ServerError>, at now: Instant) {
+        switch calls.takeOwn(number) {
+        case nil: break
         case .peers(let question): perform(bootstrap.answered(question, result, hasState: hasRaftState, at: now), at: now)
         case .statistics(let id, let round): duties.autopilot.statisticsArrived(from: id, round: round, result, self, at: now)
         }

@@ -5,63 +5,32 @@ extension Server {
     func forward(
         _ work: ServerWork, _ context: RequestContext, for requester: Requester, to leader: Address, giveUpAt: Instant?, at now: Instant
     ) {
-        let id = calls.nextID()
-        guard let (channel, bytes) = work.message(sequence: id.number) else { return fail(work, requester, .noLeader, at: now) }
-        calls.forward(id, CallRouter.Forwarded(requester: requester, work: work, context: context, giveUpAt: giveUpAt))
-        effects.append(.call(id, to: leader, channel, bytes, timeout: work.answerTimeout(config, hops: 1)))
+        let call = ServerCaller.Call(requester: requester, work: work, context: context, target: .leader, giveUpAt: giveUpAt)
+        guard let outgoing = calls.caller.attempt(call, at: leader) else { return fail(work, requester, .noLeader, at: now) }
+        effects.append(ServerEffect(outgoing))
     }
 
-    func forwardAnswered(_ call: CallRouter.Forwarded, _ bytes: [UInt8], at now: Instant) {
-        guard let reply = try? call.work.readReply(bytes) else {
-            return fail(call.work, call.requester, call.work.called("malformed answer"), at: now)
+    /// What came of a call to another server.
+    func callEnded(_ outcome: ServerCaller.Outcome, at now: Instant) {
+        switch outcome {
+        case .answered(let call, .read(let result, let meta)):
+            finishRead(call.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: reads.nextEvaluation())))
+        case .answered(let call, .write(let result)): finish(call.requester, .success(result), at: now)
+        case .answered(let call, .operation(let result)): finishOperation(call.requester, .success(result), at: now)
+        case .failed(_, _, .waits): break
+        case .failed(let call, let error, .over), .failed(let call, let error, .elsewhere): fail(call.work, call.requester, error, at: now)
         }
-        guard reply.error.isEmpty else {
-            let error = call.work.called(reply.error)
-            return call.work.isWorthRepeating(after: reply.error)
-                ? again(call, error, at: now) : fail(call.work, call.requester, error, at: now)
-        }
-        do throws(MessagePackError) {
-            switch try call.work.decodeAnswer(reply.body) {
-            case .read(let result, let meta):
-                let answer = ReadAnswer(result: result, meta: meta, evaluation: reads.nextEvaluation(), size: bytes.count)
-                finishRead(call.requester, .success(answer))
-            case .write(let result): finish(call.requester, .success(result), at: now)
-            case .operation(let result): finishOperation(call.requester, .success(result), at: now)
-            }
-        } catch {
-            fail(call.work, call.requester, call.work.called(error.text), at: now)
-        }
-    }
-
-    func forwardFailed(_ call: CallRouter.Forwarded, _ reason: String, at now: Instant) {
-        let error = call.work.failed(reason)
-        if call.work.isSnapshot { return fail(call.work, call.requester, error, at: now) }
-        // A write whose answer was lost may have happened: only its caller may decide to repeat it.
-        call.work.isRepeatable || ServerError.isUnsent(reason)
-            ? again(call, error, at: now) : fail(call.work, call.requester, error, at: now)
-    }
-
-    /// Tries again when there is news of a leader, at the latest after a short random time.
-    private func again(_ call: CallRouter.Forwarded, _ error: ServerError, at now: Instant) {
-        let giveUpAt = call.giveUpAt ?? now + config.rpcHoldTimeout
-        let again = min(giveUpAt, now + random.duration(below: .nanoseconds(config.rpcHoldTimeout.nanoseconds / 16)))
-        let waiting = WaitingWork(requester: call.requester, work: call.work, context: call.context, giveUpAt: giveUpAt, error: error)
-        if !calls.retries.add(waiting, until: again) { fail(call.work, call.requester, error, at: now) }
     }
 
     func performRetries(at now: Instant) {
-        while let call = calls.retries.popDue(at: now) {
-            if now >= call.giveUpAt {
-                fail(call.work, call.requester, call.error, at: now)
-            } else {
-                route(call.work, call.context, for: call.requester, giveUpAt: call.giveUpAt, at: now)
-            }
+        while let call = calls.caller.popDue(at: now) {
+            route(call.work, call.context, for: call.requester, giveUpAt: call.giveUpAt, at: now)
         }
     }
 
     /// There is a leader: what failed for want of one is tried again at once, in the order in which it came.
     func hastenRetries(at now: Instant) {
-        for call in calls.retries.takeAll() { route(call.work, call.context, for: call.requester, giveUpAt: call.giveUpAt, at: now) }
+        for call in calls.caller.takeWaiting() { route(call.work, call.context, for: call.requester, giveUpAt: call.giveUpAt, at: now) }
     }
 
     // MARK: From others

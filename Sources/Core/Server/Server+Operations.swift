@@ -60,6 +60,7 @@ extension Server {
         switch requester {
         case .client, .local, .question, .coordinate: answers.append(.operation(requester, result))
         case .peer(let id): replyToOperation(id, result, at: now)
+        case .own(let number): ownCallEnded(number, result, at: now)
         case .duty: break
         }
     }

@@ -180,7 +180,7 @@ extension Server {
         switch requester {
         case .client, .local, .question, .coordinate: answers.append(.read(requester, result))
         case .peer(let id): replyToRead(id, result)
-        case .duty: break
+        case .duty, .own: break
         }
     }
 
@@ -257,10 +257,10 @@ extension Server {
         }
     }
 
-    /// The requester went away: nothing it waited for is kept.
-    public func cancel(_ requester: Requester) {
-        reads.blocked.remove(requester)
-        snapshots.cancel(requester)
+    /// The requester went away: nothing it waited for is kept. False if it gets an answer all the same, which is on its way.
+    @discardableResult
+    public func cancel(_ requester: Requester) -> Bool {
+        reads.blocked.remove(requester) != nil || snapshots.cancel(requester) || calls.cancel(requester)
     }
 
     func takeToken() -> UInt64 { consensus.makeToken() }

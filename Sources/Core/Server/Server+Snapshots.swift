@@ -28,9 +28,11 @@ struct SnapshotWork {
         nextAt = now
     }
 
-    /// Nobody waits for the archive any more. What is being restored goes on.
-    mutating func cancel(_ requester: Requester) {
+    /// Nobody waits for the archive any more. What is being restored goes on. Returns whether there was one in the making.
+    mutating func cancel(_ requester: Requester) -> Bool {
+        let count = jobs.count
         jobs.removeAll { job in if case .save = job.job { job.requester == requester } else { false } }
+        return jobs.count < count
     }
 
     /// The job whose turn it is, taken out.

@@ -71,20 +71,16 @@ public final class Server {
     public func answered(_ id: CallID, _ bytes: [UInt8], at now: Instant) {
         if id.owner == .raft {
             drive(.answered(id, bytes), at: now)
-        } else if let work = calls.takeForwarded(id) {
-            forwardAnswered(work, bytes, at: now)
-        } else if let call = calls.takeOwn(id) {
-            ownCallEnded(call, .success(bytes), at: now)
+        } else if let outcome = calls.caller.answered(id, bytes, at: now, &random) {
+            callEnded(outcome, at: now)
         }
     }
 
     public func callFailed(_ id: CallID, _ reason: String, at now: Instant) {
         if id.owner == .raft {
             drive(.callFailed(id, reason), at: now)
-        } else if let work = calls.takeForwarded(id) {
-            forwardFailed(work, reason, at: now)
-        } else if let call = calls.takeOwn(id) {
-            ownCallEnded(call, .failure(ServerError(failedCall: reason)), at: now)
+        } else if let outcome = calls.caller.failed(id, reason, at: now, &random) {
+            callEnded(outcome, at: now)
         }
     }
 

@@ -11,3 +11,7 @@ public enum ServerEffect: Sendable {
     /// Stop the process, for that reason.
     case exit(String)
 }
+
+extension ServerEffect {
+    init(_ call: ServerCaller.Outgoing) { self = .call(call.id, to: call.address, call.channel, call.bytes, timeout: call.timeout) }
+}

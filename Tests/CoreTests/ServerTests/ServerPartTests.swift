@@ -163,8 +163,10 @@ import Testing
         #expect(kept == WaitingQueue.countMax && queue.count == kept && queue.weight > 0)
         let early = queue.popDue(at: start), due = queue.popDue(at: start + .seconds(1))
         #expect(early == nil && due?.requester == .client(RequestID(0)))
+        let isRemoved = queue.remove(.client(RequestID(5))), again = queue.remove(.client(RequestID(5)))
+        #expect(isRemoved && !again)
         let all = queue.takeAll()
-        #expect(all.count == kept - 1 && all.first?.requester == .client(RequestID(1)) && queue.weight == 0 && queue.deadline == nil)
+        #expect(all.count == kept - 2 && all.first?.requester == .client(RequestID(1)) && queue.weight == 0 && queue.deadline == nil)
     }
 
     @Test func `work that waits for a leader is bounded in memory`() {

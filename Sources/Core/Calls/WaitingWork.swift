@@ -1,4 +1,4 @@
-/// Work that waits for a leader.
+/// Work that waits for a leader, or for another attempt.
 struct WaitingWork {
     var requester: Requester
     var work: ServerWork
@@ -10,10 +10,11 @@ struct WaitingWork {
 }
 
 /// Owns work that waits, in the order in which it came, each piece with a deadline. Bounded in number and memory: callers without a leader
-/// send more all the time.
+/// send more all the time. What was asked for can be taken back.
 struct WaitingQueue {
     private var items = PersistentMap<UInt64, (work: WaitingWork, weight: Int)>()
     private var deadlines = DeadlineQueue<UInt64>()
+    private var places = LookupTable<Requester, UInt64>()
     private var nextID: UInt64 = 1
     /// About how many bytes the work takes.
     private(set) var weight = 0
@@ -32,6 +33,7 @@ struct WaitingQueue {
         weight += added
         items[nextID] = (work, added)
         deadlines[nextID] = deadline
+        places[work.requester] = nextID
         nextID += 1
         return true
     }
@@ -39,8 +41,17 @@ struct WaitingQueue {
     /// The next work whose deadline has come.
     mutating func popDue(at now: Instant) -> WaitingWork? {
         guard let id = deadlines.popExpired(at: now), let item = items.removeValue(forKey: id) else { return nil }
+        if places[item.work.requester] == id { places.removeValue(forKey: item.work.requester) }
         weight -= item.weight
         return item.work
+    }
+
+    /// Returns whether there was work of that requester.
+    mutating func remove(_ requester: Requester) -> Bool {
+        guard let id = places.removeValue(forKey: requester), let item = items.removeValue(forKey: id) else { return false }
+        deadlines[id] = nil
+        weight -= item.weight
+        return true
     }
 
     /// Everything, in the order in which it came.
@@ -49,6 +60,7 @@ struct WaitingQueue {
         let all = items.map { $0.value.work }
         items.removeAll()
         deadlines.removeAll()
+        places.removeAll()
         weight = 0
         return all
     }
