@@ -37,21 +37,27 @@ struct ClusterBootstrap {
     /// How many servers a new cluster waits for; 0: it does not, or not any more.
     private var expected: Int
     private var round: Round?
+    /// When the next round begins after one that came to nothing.
+    private var againAt: Instant?
     private var lastRound: UInt64 = 0
 
     static let attemptsMax = 6
+
+    /// How long after the failure of that attempt the next one comes; after the last one, the next round.
+    private static func pause(after attempt: Int) -> Duration { .seconds(1 << (attempt - 1)) }
 
     init(_ config: AgentConfig) {
         nodeName = config.nodeName
         expected = config.initialServers.isEmpty && !config.bootstrap ? config.bootstrapExpect : 0
     }
 
-    var deadline: Instant? { round?.questions.first }
+    var deadline: Instant? { round?.questions.first ?? againAt }
 
     /// The pool has changed. A round begins when all the expected servers are there; none any more once this server has or knows of a
     /// configuration (`hasState`).
     mutating func poolChanged(_ pool: ServerPool, hasState: Bool, at now: Instant) -> [Step] {
         guard expected > 0, round == nil else { return [] }
+        againAt = nil
         if hasState {
             expected = 0
             return []
@@ -72,11 +78,17 @@ struct ClusterBootstrap {
             if servers[index].name == nodeName { round.unanswered -= 1 } else { round.questions[index] = now }
         }
         self.round = round
-        return wake(hasState: hasState, at: now)
+        return proceed(hasState: hasState, at: now)
+    }
+
+    /// What is to be asked by now; a new round with the servers that the pool has now, if the last one came to nothing.
+    mutating func wake(_ pool: ServerPool, hasState: Bool, at now: Instant) -> [Step] {
+        if let againAt, againAt <= now { return poolChanged(pool, hasState: hasState, at: now) }
+        return proceed(hasState: hasState, at: now)
     }
 
     /// What is to be asked by now, and the configuration once everybody has answered.
-    mutating func wake(hasState: Bool, at now: Instant) -> [Step] {
+    private mutating func proceed(hasState: Bool, at now: Instant) -> [Step] {
         guard round != nil else { return [] }
         var steps: [Step] = []
         while let index = round?.questions.popExpired(at: now), let server = round?.servers[index] {
@@ -104,15 +116,17 @@ struct ClusterBootstrap {
             round.attempts[index] += 1
             let text = "Failed to confirm peer status for server (will retry).: server=\(server) error=\(LogText.value(error.text))"
             steps.append(.log(.error, text))
+            let next = now + Self.pause(after: round.attempts[index])
             guard round.attempts[index] < Self.attemptsMax else {
-                // Who does not answer may know of a cluster. The next change of the pool begins anew.
+                // Who does not answer may know of a cluster: the reference begins one all the same. A change of the pool begins anew, too.
                 self.round = nil
+                againAt = next
                 return steps
             }
-            round.questions[index] = now + .seconds(1 << (round.attempts[index] - 1))
+            round.questions[index] = next
         }
         self.round = round
-        return steps + wake(hasState: hasState, at: now)
+        return steps + proceed(hasState: hasState, at: now)
     }
 
     private mutating func begin(_ servers: [ServerTags], hasState: Bool, _ steps: inout [Step]) {

@@ -5,7 +5,7 @@ extension Server {
 
     func considerBootstrap(at now: Instant) { perform(bootstrap.poolChanged(pool, hasState: hasRaftState, at: now), at: now) }
 
-    func continueBootstrap(at now: Instant) { perform(bootstrap.wake(hasState: hasRaftState, at: now), at: now) }
+    func continueBootstrap(at now: Instant) { perform(bootstrap.wake(pool, hasState: hasRaftState, at: now), at: now) }
 
     private func perform(_ steps: [ClusterBootstrap.Step], at now: Instant) {
         for step in steps {

@@ -55,11 +55,44 @@ import Testing
         for _ in 0..<ClusterBootstrap.attemptsMax {
             _ = bootstrap.answered(asked[0], .failure(ServerError("i/o timeout")), hasState: false, at: start)
         }
-        #expect(bootstrap.deadline == nil)
+        #expect(bootstrap.deadline != nil)
         asked = questions(bootstrap.poolChanged(pool(["s1", "s2"], expect: "2"), hasState: false, at: start))
         try #require(asked.count == 1)
         #expect(bootstrap.answered(last, .success(.texts([])), hasState: false, at: start).isEmpty)
         #expect(bootstrap.answered(asked[0], .success(.texts([])), hasState: false, at: start).count == 2)
+    }
+
+    @Test func `a round that came to nothing is begun again, with the servers that are there then`() throws {
+        var bootstrap = bootstrap(expect: 2), now = start
+        let both = pool(["s1", "s2"], expect: "2")
+        var asked = questions(bootstrap.poolChanged(both, hasState: false, at: now))
+        var times: [Duration] = []
+        while asked.count == 1, times.count < 8 {
+            times.append(now - start)
+            _ = bootstrap.answered(asked[0], .failure(ServerError("i/o timeout")), hasState: false, at: now)
+            let next = bootstrap.deadline
+            now = try #require(next)
+            asked = questions(bootstrap.wake(both, hasState: false, at: now))
+        }
+        #expect(times == [0, 1, 3, 7, 15, 31, 63, 64].map { .seconds($0) })
+        try #require(asked.count == 1)
+        let steps = bootstrap.answered(asked[0], .success(.texts([])), hasState: false, at: now)
+        guard case .begin(let configuration)? = steps.last else { throw ServerError("no configuration") }
+        #expect(configuration.servers.map(\.id) == ["id-s1", "id-s2"] && bootstrap.deadline == nil)
+    }
+
+    @Test func `a round is not begun again by a server that has found a cluster, or that has lost the others`() throws {
+        for (servers, hasState) in [(["s1", "s2"], true), (["s1"], false)] {
+            var bootstrap = bootstrap(expect: 2)
+            let asked = questions(bootstrap.poolChanged(pool(["s1", "s2"], expect: "2"), hasState: false, at: start))
+            try #require(asked.count == 1)
+            for _ in 0..<ClusterBootstrap.attemptsMax {
+                _ = bootstrap.answered(asked[0], .failure(ServerError("i/o timeout")), hasState: false, at: start)
+            }
+            let next = bootstrap.deadline
+            let steps = bootstrap.wake(pool(servers, expect: "2"), hasState: hasState, at: try #require(next))
+            #expect(steps.isEmpty && bootstrap.deadline == nil)
+        }
     }
 
     @Test func `members that expect absurd numbers of servers, or none, end no process`() {
