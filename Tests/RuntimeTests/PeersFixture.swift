@@ -22,6 +22,8 @@ final class PeerMachine: AgentMachine, @unchecked Sendable {
     var behaviour = Behaviour.echo
     var deadline: Instant?
     var held: [(CallID, Channel, [UInt8])] = []
+    /// Calls whose callers are gone.
+    var abandoned: [CallID] = []
     var calls: [(from: Address, Channel, [UInt8])] = []
     var packets: [(GossipPool, Address, [UInt8])] = []
     var results: [UInt64: Result<[UInt8], Complaint>] = [:]
@@ -39,6 +41,7 @@ final class PeerMachine: AgentMachine, @unchecked Sendable {
         case .call(let id, let from, let channel, let bytes):
             calls.append((from, channel, bytes))
             take(id, channel, bytes, &effects)
+        case .callersGone(let ids): abandoned += ids
         case .answered(let id, let bytes):
             results[id.number] = .success(bytes)
             order.append(id.number)

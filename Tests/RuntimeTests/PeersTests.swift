@@ -163,6 +163,20 @@ import Testing
         #expect(caller.waitFor(id) == .success(PeerMachine.answer(.rpc, PeerSamples.rpc([2]))))
     }
 
+    @Test func `a callee is told of calls whose callers are gone, by their time and by their connection`() throws {
+        let callee = try PeerNode()
+        defer { callee.stop() }
+        let caller = try PeerNode()
+        callee.with { $0.behaviour = .hold }
+        caller.call(callee.address, .rpc, PeerSamples.rpc([1]), timeout: .milliseconds(300))
+        callee.until { $0.with { !$0.held.isEmpty && $0.abandoned == $0.held.map(\.0) } }
+        caller.call(callee.address, .rpc, PeerSamples.rpc([2]))
+        caller.call(callee.address, .raft, PeerSamples.append([3]))
+        callee.until { $0.with { $0.held.count } == 3 }
+        caller.stop()
+        callee.until { $0.with { Set($0.abandoned) == Set($0.held.map(\.0)) } }
+    }
+
     @Test func `a slow reader gets everything in the end, and holds up nobody else`() throws {
         try pair { caller, callee in
             let reader = RawClient(port: callee.transport.serverAddress!.port)

@@ -59,7 +59,7 @@ final class ToyAgent: AgentMachine, @unchecked Sendable {
             case .measured: seen.append("measured")
             case .dumpMetrics: effects.append(.report("measured\n"))
             case .hostExamined(_, let facts): seen.append("examined \(facts.kernel?.hostName ?? "")")
-            case .routed, .call, .answered, .packet, .resolved, .reload, .reloadFailed, .wallClock: seen.append("\(event)")
+            case .routed, .call, .callersGone, .answered, .packet, .resolved, .reload, .reloadFailed, .wallClock: seen.append("\(event)")
             }
         }
     }

@@ -79,6 +79,7 @@ public final class Agent: AgentMachine {
             fetch(questions.ask(id, packet, caller, tcp: tcp, seed: seed, unixSeconds: unixSeconds(at: now), into: &effects), at: now)
         case .cancelled(let id): cancel(id, at: now)
         case .call(let id, let from, let channel, let bytes): called(id, from: from, channel, bytes, at: now, into: &effects)
+        case .callersGone(let ids): server?.callersGone(ids)
         case .answered(let id, let bytes):
             switch id.owner {
             case .client, .server, .raft: backend.answered(id, bytes, at: now)

@@ -25,6 +25,9 @@ public enum AgentEvent: Sendable {
     case cancelled(RequestID)
     /// Another server calls.
     case call(CallID, from: Address, Channel, [UInt8])
+    /// Nobody waits for the answers to these calls any more: their connection is closed, or their stream. Each is to be answered or refused all
+    /// the same, once.
+    case callersGone([CallID])
     /// The answer to a call of ours.
     case answered(CallID, [UInt8])
     /// A call of ours came to nothing; the text is the reference's ("... connect: connection refused").

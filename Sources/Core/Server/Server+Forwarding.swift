@@ -77,6 +77,16 @@ extension Server {
         route(work, config.access.context(token: work.token, source: address), for: .peer(id), giveUpAt: nil, at: now)
     }
 
+    /// Nobody waits for the answers to these calls any more: what waits for a change, for a leader or for another server is dropped. What is
+    /// being written, or is about to be answered, takes its course.
+    public func callersGone(_ ids: [CallID]) {
+        for id in ids {
+            guard cancel(.peer(id)) else { continue }
+            _ = calls.takeIncoming(id)
+            effects.append(.refuse(id))
+        }
+    }
+
     private func unknownMethod(_ method: String) -> String {
         guard let dot = method.utf8.lastIndex(of: UInt8(ascii: ".")) else { return "rpc: service/method request ill-formed: \(method)" }
         let service = String(method.utf8[..<dot]) ?? ""

@@ -335,9 +335,17 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
         for socket in sockets { socket.receive() }
     }
 
+    /// Nobody waits for the answers to these calls of a connection.
+    func abandoned(_ serials: [UInt32], of number: UInt32) {
+        outgoing.append(.callersGone(serials.map { CallID(incoming: UInt64(number) << 32 | UInt64($0)) }))
+    }
+
     func released(_ connection: InboundConnection, _ number: UInt32, _ client: String) {
         let calls = connection.closed()
-        if calls > 0 { orphans[number] = (client, calls) }
+        if !calls.isEmpty {
+            orphans[number] = (client, calls.count)
+            abandoned(calls, of: number)
+        }
         if connection.port == .server { return clients.remove(client) }
         gossipStreams -= 1
         gossipClients.remove(client)

@@ -203,6 +203,8 @@ final class PeerSocket: EventSource {
 
     /// Sends or closes, as the connection wants it.
     private func settle(_ connection: InboundConnection) {
+        let abandoned = connection.takeAbandoned()
+        if !abandoned.isEmpty, case .accepted(_, let number, _) = side { transport.abandoned(abandoned, of: number) }
         switch connection.end {
         case .open: if !connection.output.isEmpty { transport.sendLater(self) }
         case .afterOutput: transport.sendLater(self)

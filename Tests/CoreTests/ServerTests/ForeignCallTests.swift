@@ -94,6 +94,61 @@ import Testing
                 == "codec.decoder: Only encoded map or array can be decoded into a struct. (valueType: 6)")
     }
 
+    /// Calls without waiting for the answer. Returns what the server does at once.
+    private func begin(_ number: UInt64, _ work: ServerWork, at server: Server, _ now: Instant) throws -> (
+        id: CallID, effects: [ServerEffect]
+    ) {
+        let id = CallID(incoming: 1 << 40 | number)
+        let (method, body) = try #require(work.addressed(to: "dc1").encodedCall)
+        server.called(id, from: "10.0.9.9:1", .rpc, RPCRequest.encode(sequence: number, method: method, body: body), at: now)
+        var effects: [ServerEffect] = []
+        _ = server.takeOutput(into: &effects)
+        return (id, effects)
+    }
+
+    private func refused(_ server: Server) -> [CallID] {
+        var effects: [ServerEffect] = []
+        _ = server.takeOutput(into: &effects)
+        return effects.compactMap { if case .refuse(let id) = $0 { id } else { nil } }
+    }
+
+    @Test func `what callers wait for is dropped when they are gone, and what is being written goes on`() throws {
+        let cluster = try ServerCluster.formed()
+        cluster.run(for: .seconds(2))
+        let leader = try #require(cluster.leader), follower = try #require(cluster.names.first { $0 != leader })
+        var waiting = options("dc1")
+        waiting.minQueryIndex = 1_000_000
+        let (first, second) = (cluster.server(leader), cluster.server(follower))
+        let reads = try (1...3).map { try begin($0, .read(.kv(.get(key: "a")), waiting), at: first, cluster.now).id }
+        #expect(first.blockedCount == 3 && first.calls.incomingCount == 3)
+        first.callersGone([reads[0], reads[2], reads[0]])
+        #expect(refused(first) == [reads[0], reads[2]] && first.blockedCount == 1 && first.calls.incomingCount == 1)
+
+        let forwarded = try begin(4, .read(.kv(.get(key: "a")), waiting), at: second, cluster.now)
+        #expect(forwarded.effects.contains { if case .call(_, _, .rpc, _, _) = $0 { true } else { false } })
+        second.callersGone([forwarded.id])
+        #expect(refused(second) == [forwarded.id] && second.calls.incomingCount == 0)
+
+        var request = KVSRequest()
+        request.op = .set
+        request.dirEnt = DirEntry(key: "kept")
+        let write = try begin(5, .write(.kv(request)), at: first, cluster.now)
+        first.callersGone([write.id])
+        #expect(refused(first).isEmpty && first.calls.incomingCount == 2)
+        cluster.run(for: .seconds(2))
+        #expect(first.calls.incomingCount == 1 && first.store.kvs["kept"] != nil)
+    }
+
+    @Test func `work that waits for a leader is dropped when its caller is gone`() throws {
+        let cluster = ServerCluster()
+        try cluster.start(cluster.config("s1", expect: 3))
+        let server = cluster.server("s1")
+        let held = try begin(1, .read(.kv(.get(key: "a")), options("dc1")), at: server, cluster.now)
+        #expect(server.calls.held.count == 1)
+        server.callersGone([held.id])
+        #expect(refused(server) == [held.id] && server.calls.held.count == 0 && server.calls.incomingCount == 0)
+    }
+
     @Test func `a transaction that reads has no index and does not wait for one`() throws {
         var options = options("dc1")
         options.minQueryIndex = 1_000_000

@@ -173,11 +173,21 @@ public final class InboundConnection {
         }
     }
 
-    /// The connection is closed: returns how many calls are still to be answered, for whom the budget is to be told by `endCalls`.
-    public func closed() -> Int {
+    /// The connection is closed: returns the calls that are still to be answered, for each of which the budget is to be told by `endCalls`.
+    public func closed() -> [UInt32] {
         if counted > 0 { _ = source.budget.change(kind, of: source.name, by: -counted) }
         counted = 0
-        return source.callCount
+        return switch mode {
+        case .unknown: []
+        case .sequence(let server): server.unanswered
+        case .mux(let server): server.unanswered
+        case .whole(let server): server.unanswered
+        }
+    }
+
+    /// Calls whose streams the caller has reset since the last time: nobody waits for their answers.
+    public func takeAbandoned() -> [UInt32] {
+        if case .mux(let server) = mode { server.takeAbandoned() } else { [] }
     }
 
     // MARK: Answers

@@ -8,8 +8,9 @@ final class MuxServer {
     private let source: CallSource
     private var streams = LookupTable<UInt32, Stream>()
     /// The calls that are not answered, with those of streams that are gone.
-    private var asked = LookupTable<UInt32, Asked>()
-    private var nextSerial: UInt32 = 0
+    private var asked = AskedCalls()
+    /// Of those, the ones whose streams were reset since the last `takeAbandoned`.
+    private var abandoned: [UInt32] = []
     /// Bytes of unfinished messages, of what follows calls that are not answered, and of those calls; all streams together.
     private var assemblySize = 0
     private var backlogSize = 0
@@ -27,12 +28,6 @@ final class MuxServer {
         var since = Instant.zero
     }
 
-    private struct Asked {
-        /// nil: the stream is gone, and another one may have its number.
-        var stream: UInt32?
-        var size: Int
-    }
-
     init(_ limits: PortLimits, _ source: CallSource, at now: Instant) {
         self.limits = limits
         self.source = source
@@ -41,7 +36,14 @@ final class MuxServer {
 
     /// What counts for the budget, beside the output.
     var heldSize: Int { assemblySize + backlogSize + askedSize + session.pendingSize + streams.count * Yamux.streamOverhead }
-    var callCount: Int { asked.count }
+    var unanswered: [UInt32] { asked.serials }
+
+    /// Calls that nobody waits for any more. They count until they are answered.
+    func takeAbandoned() -> [UInt32] {
+        if abandoned.isEmpty { return [] }
+        defer { abandoned = [] }
+        return abandoned
+    }
 
     func receive(_ input: Span<UInt8>, _ at: inout Int, at now: Instant, into calls: inout [InboundCall]) throws(PortError) {
         do throws(YamuxError) {
@@ -109,15 +111,17 @@ final class MuxServer {
     /// nil for a call too many.
     private func ask(_ bytes: [UInt8], _ stream: UInt32, _ calls: inout [InboundCall]) -> UInt32? {
         guard asked.count < limits.streamsMax, source.beginCall() else { return nil }
-        nextSerial &+= 1
-        asked[nextSerial] = Asked(stream: stream, size: bytes.count)
+        guard let serial = asked.add(AskedCalls.Call(stream: stream, size: bytes.count)) else {
+            source.endCall()
+            return nil
+        }
         askedSize += bytes.count
-        calls.append(InboundCall(serial: nextSerial, channel: .rpc, bytes: bytes))
-        return nextSerial
+        calls.append(InboundCall(serial: serial, channel: .rpc, bytes: bytes))
+        return serial
     }
 
     private func answered(_ serial: UInt32) -> UInt32? {
-        guard let call = asked.removeValue(forKey: serial) else { return nil }
+        guard let call = asked.remove(serial) else { return nil }
         askedSize -= call.size
         source.endCall()
         return call.stream
@@ -138,7 +142,10 @@ final class MuxServer {
         assemblySize -= stream.assembler.partial.count
         backlogSize -= stream.backlog.count
         messagesBy[id] = nil
-        if let call = stream.call { asked[call]?.stream = nil }
+        if let call = stream.call {
+            asked.loseStream(call)
+            abandoned.append(call)
+        }
         return stream
     }
 

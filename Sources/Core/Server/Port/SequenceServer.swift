@@ -24,6 +24,8 @@ final class SequenceServer {
         assembler = MessageAssembler(channel == .raft ? .raftCall : .rpc, limits)
     }
 
+    var unanswered: [UInt32] { answers.indices.compactMap { answers[$0] == nil ? firstSerial &+ UInt32($0) : nil } }
+
     private var callsMax: Int { channel == .raft ? limits.raftCallsMax : 1 }
     var wantsInput: Bool { answers.count < callsMax && backlog.isEmpty }
     /// What counts for the budget, beside the output.
@@ -123,6 +125,7 @@ final class WholeServer {
     }
 
     var isWaiting: Bool { state == .receiving }
+    var unanswered: [UInt32] { state == .asked ? [0] : [] }
     var wantsInput: Bool { state == .receiving }
     /// What counts for the budget, beside the output.
     var heldSize: Int { bytes.count + (assembler?.partial.count ?? 0) + askedSize }
