@@ -159,7 +159,7 @@ import Testing
                 if folderIsGone, case .syncDirectory("checks") = operation { .notFound("checks") } else { nil }
             }
             #expect(agent.status("PUT /v1/agent/service/deregister/web") == "200 ")
-            let synced = agent.batches.last?.compactMap { if case .syncDirectory(let folder) = $0 { folder } else { nil } } ?? []
+            let synced: [String] = agent.batches.last?.compactMap { if case .syncDirectory(let folder) = $0 { folder } else { nil } } ?? []
             #expect(synced.contains("services") && synced.contains("checks") == !folderIsGone, "\(synced)")
             #expect(agent.batches.last?.allSatisfy(isSync) == true)
         }
