@@ -135,6 +135,7 @@ import Testing
             of: .raft, token: 1, operations: [.write(file: "log", offset: 0, bytes: Array("abc".utf8)), .sync(file: "log")])
         #expect(queue.append(batch, DiskProfile(), &random) != nil)
         #expect(try queue.finish(on: disk).result.get().isEmpty)
+        #expect(queue.next(DiskProfile(), &random) == nil)
         #expect(queue.append(batch, DiskProfile(), &random) != nil)
         queue.abandon(on: disk, &random)
         #expect(queue.isIdle)
@@ -155,6 +156,23 @@ import Testing
         while queue.next(DiskProfile(), &random) != nil { done.append(queue.finish(on: disk).token) }
         #expect(done == [1, 3, 5, 2, 4], "what has begun goes on")
         #expect(queue.isIdle)
+    }
+
+    @Test func `what a completion leads to goes before what can be deferred`() {
+        let disk = VirtualDisk()
+        var queue = DiskQueue()
+        var random = Random(seed: 1)
+        func append(_ token: UInt64, _ owner: DiskBatch.Owner) {
+            let batch = DiskBatch(of: owner, token: token, operations: [.write(file: "f", offset: 0, bytes: [1])])
+            _ = queue.append(batch, DiskProfile(), &random)
+        }
+        append(1, .raft)
+        append(2, .registrations)
+        #expect(queue.finish(on: disk).token == 1)
+        append(3, .raft)
+        var done: [UInt64] = []
+        while queue.next(DiskProfile(), &random) != nil { done.append(queue.finish(on: disk).token) }
+        #expect(done == [3, 2])
     }
 
     @Test func `a full disk refuses to grow files and lets them be rewritten`() throws {

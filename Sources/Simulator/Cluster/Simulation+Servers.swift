@@ -263,8 +263,8 @@ extension Simulation {
 
     func diskAdvanced(_ server: Server<Machine>) {
         let completion = server.diskQueue.finish(on: server.disk)
-        if let time = server.diskQueue.next(disks, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
         if server.isRunning { deliver(.completion(server.lifeID, completion), to: server) }
+        if let time = server.diskQueue.next(disks, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
     }
 
     /// The process ended by itself. One that failed is started again by its supervisor; one that left stays away.

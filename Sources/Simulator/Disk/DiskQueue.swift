@@ -14,6 +14,8 @@ struct DiskProfile: Equatable {
 /// when no other waits.
 struct DiskQueue {
     private var current: DiskBatch?
+    /// A batch is done, and the next one is not chosen: what the completion leads to may go before others.
+    private var isBetween = false
     private var waiting = Line()
     private var deferrable = Line()
     /// However slow a disk is, a batch is done after this long.
@@ -41,7 +43,7 @@ struct DiskQueue {
         }
     }
 
-    var isIdle: Bool { current == nil }
+    var isIdle: Bool { current == nil && !isBetween }
 
     /// Appends a batch; returns how long it takes if it begins at once.
     mutating func append(_ batch: DiskBatch, _ profile: DiskProfile, _ random: inout Random) -> Duration? {
@@ -53,10 +55,11 @@ struct DiskQueue {
         return time(of: batch, profile, &random)
     }
 
-    /// Performs the batch in progress, now that its time is over; the next one begins.
+    /// Performs the batch in progress, now that its time is over. `next` is to be called once its completion is delivered.
     mutating func finish(on disk: VirtualDisk) -> DiskCompletion {
         guard let batch = current else { preconditionFailure("a batch is in progress") }
-        current = waiting.popFirst() ?? deferrable.popFirst()
+        current = nil
+        isBetween = true
         var reads: [[UInt8]] = []
         do {
             for operation in batch.operations {
@@ -68,9 +71,11 @@ struct DiskQueue {
         }
     }
 
-    /// How long the batch in progress takes, nil if there is none.
-    func next(_ profile: DiskProfile, _ random: inout Random) -> Duration? {
-        current.map { time(of: $0, profile, &random) }
+    /// Begins the next batch; how long it takes, nil if there is none.
+    mutating func next(_ profile: DiskProfile, _ random: inout Random) -> Duration? {
+        isBetween = false
+        if current == nil { current = waiting.popFirst() ?? deferrable.popFirst() }
+        return current.map { time(of: $0, profile, &random) }
     }
 
     /// The process is gone: of the batch in progress some operations were performed; the others never began.
@@ -81,6 +86,7 @@ struct DiskQueue {
             }
         }
         current = nil
+        isBetween = false
         waiting = Line()
         deferrable = Line()
     }
