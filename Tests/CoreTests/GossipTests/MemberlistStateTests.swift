@@ -208,6 +208,31 @@ import Testing
         #expect(bench.state("me") == .alive)
     }
 
+    @Test func `a node whose incarnation others push to the end begins anew, and is believed once it is forgotten`() {
+        bench.dead("me", .max - 1)
+        #expect(bench.machine.ownIncarnation == .max)
+        bench.suspect("me", .max)
+        #expect(bench.machine.ownIncarnation == 1 && bench.state("me") == .alive)
+        #expect(bench.queued(MemberlistBench.alive("me", 1, at: 0)))
+        bench.dead("me", .max)
+        #expect(bench.machine.ownIncarnation == 2 && bench.state("me") == .alive)
+        // Its metadata changes all the same, from the end as well.
+        bench.dead("me", .max - 1)
+        #expect(bench.machine.ownIncarnation == .max)
+        bench.machine.announce([7], token: 0)
+        #expect(bench.machine.ownIncarnation == 1 && bench.machine.member("me")?.meta == [7])
+        // Nobody believes that of another node before it is forgotten.
+        let other = MemberlistBench()
+        other.alive("a", .max)
+        other.suspect("a", .max)
+        other.alive("a", 1)
+        #expect(other.state("a") == .suspect)
+        other.pass(.minutes(3))
+        #expect(other.machine.member("a") == nil)
+        other.alive("a", 1)
+        #expect(other.state("a") == .alive)
+    }
+
     @Test func `health has an upper end`() {
         for incarnation in 1...20 { bench.dead("me", UInt32(incarnation)) }
         #expect(bench.machine.healthScore == 7)

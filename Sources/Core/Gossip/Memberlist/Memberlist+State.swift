@@ -41,7 +41,8 @@ extension Memberlist {
             let movesNode = table[slot].address != address
             if movesNode, !canMove(slot, to: peer) { return }
             let isStale = isAboutSelf ? alive.incarnation < table[slot].incarnation : alive.incarnation <= table[slot].incarnation
-            if isStale, isAboutSelf || !movesNode { return }
+            // This node's own word counts even where its incarnations begin anew.
+            if isStale, !isOwn, isAboutSelf || !movesNode { return }
         } else {
             slot = table.insert(alive.node, address: address, at: now, &random)
             if isAboutSelf { ownSlot = slot }
@@ -125,7 +126,7 @@ extension Memberlist {
     /// Gossip §8.5. An incarnation beyond the accused one; to be accused is a sign of bad health.
     private mutating func refute(_ accused: UInt32) {
         guard let ownSlot else { return }
-        incarnation = max(incarnation &+ 1, accused &+ 1)
+        incarnation = nextIncarnation(beyond: accused)
         table[ownSlot].incarnation = incarnation
         awareness.apply(1)
         let own = table[ownSlot]

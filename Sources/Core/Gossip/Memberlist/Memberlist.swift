@@ -104,11 +104,20 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
 
     /// This node as others are to see it, with the next incarnation.
     mutating func announce(_ meta: [UInt8], token: UInt64) {
-        incarnation &+= 1
+        incarnation = nextIncarnation(beyond: 0)
         let alive = AliveMessage(
             incarnation: incarnation, node: config.name, address: config.advertise.bytes[...], port: config.advertise.port, meta: meta[...],
             versions: config.versions.bytes[...])
         apply(alive, isOwn: true, token: token)
+    }
+
+    /// The next incarnation, beyond the accused one. Nothing is beyond the highest number, to which anybody may push this node: it goes on
+    /// from its own and, if that is the highest, from 1 (memberlist from 0). The others take that for old news until they have forgotten
+    /// the node, 30 s after they take it for dead; 0 they would never believe.
+    func nextIncarnation(beyond accused: UInt32) -> UInt32 {
+        let highest = max(incarnation, accused)
+        if highest < .max { return highest + 1 }
+        return incarnation < .max ? incarnation + 1 : 1
     }
 
     // MARK: Around every entry from outside
