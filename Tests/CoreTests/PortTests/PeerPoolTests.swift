@@ -252,6 +252,32 @@ import Testing
         #expect(harness.pool.connectionCount == 0)
     }
 
+    @Test func `answers of gossip hold no more memory than they may, over all streams`() {
+        var limits = PortLimits.server
+        limits.gossipAnswersMax = 2_500
+        let pool = PeerPool(limits: limits, boundAddress: "127.0.0.1")
+        var effects: [PeerPool.Effect] = []
+        // A push/pull answer that announces states and does not end: type, header of a map, and a long name.
+        let beginning: [UInt8] = [6, 0xDB, 0, 1, 0, 0] + [UInt8](repeating: 7, count: 994)
+        func failures() -> [CallID] { effects.compactMap { if case .failed(let id, _) = $0 { id } else { nil } } }
+        func stream(_ number: UInt64) -> Int {
+            pool.call(CallID(incoming: number), to: "10.0.0.4:8301", .lan, [9], timeout: .seconds(10), at: .zero, into: &effects)
+            let dials: [Int] = effects.compactMap { if case .dial(let id, _, _) = $0 { id } else { nil } }
+            pool.connected(dials[dials.count - 1], path: "", at: .zero, into: &effects)
+            pool.received(dials[dials.count - 1], beginning.span, at: .zero, into: &effects)
+            return dials[dials.count - 1]
+        }
+        let first = stream(0)
+        for number in 1..<4 as Range<UInt64> {
+            _ = stream(number)
+            #expect(failures().count == Int(number) - 1)
+        }
+        // Those that end make room.
+        pool.closed(first, "reset", at: .zero, into: &effects)
+        _ = stream(9)
+        #expect(!failures().contains(CallID(incoming: 9)))
+    }
+
     @Test func `calls beyond the limits are refused`() {
         var limits = PortLimits.server
         limits.callsPerPeerMax = 2

@@ -38,6 +38,7 @@ final class GossipCaller {
 
     /// What there is of an answer when the peer closes.
     var received: [UInt8] { assembler.partial }
+    var heldSize: Int { assembler.partial.count }
 
     func receive(_ input: Span<UInt8>, into results: inout [(CallID, CallResult)]) {
         guard let waiting = call else { return }

@@ -95,6 +95,9 @@ public final class OutboundConnection {
         }
     }
 
+    /// Bytes of an answer whose end has not come, on a stream of gossip.
+    var heldGossip: Int { if case .gossip(let caller)? = mode { caller.heldSize } else { 0 } }
+
     func connected(path: String, at now: Instant) {
         state = .open
         self.path = path

@@ -26,6 +26,8 @@ public final class PeerPool {
     private var calls = LookupTable<CallID, OutboundConnection>()
     private var deadlines = DeadlineQueue<CallID>()
     private var gossipStreams = 0
+    /// Bytes of answers on them whose end has not come.
+    private var gossipHeld = 0
     private var snapshotStreams = 0
     private var nextSweep = Instant.distantFuture
     private var results: [(CallID, CallResult)] = []
@@ -163,7 +165,12 @@ public final class PeerPool {
     public func received(_ id: Int, _ input: Span<UInt8>, at now: Instant, into effects: inout [Effect]) {
         guard let connection = connection(id), connection.state == .open else { return }
         var failure: PortError?
+        let held = connection.heldGossip
         do throws(PortError) { try connection.receive(input, at: now, into: &results) } catch { failure = error }
+        gossipHeld += connection.heldGossip - held
+        if gossipHeld > limits.gossipAnswersMax, connection.heldGossip > held {
+            failure = PortError("too much memory is held for answers of gossip")
+        }
         for (call, result) in results {
             switch result {
             case .answered(let bytes): answer(call, bytes, &effects)
@@ -213,6 +220,7 @@ public final class PeerPool {
         _ connection: OutboundConnection, byPeer: Bool
     ) -> (unanswered: [CallID], answer: (CallID, [UInt8])?) {
         let peer = connection.peer
+        gossipHeld -= connection.heldGossip
         connections[connection.id] = nil
         freeIDs.append(connection.id)
         switch connection.use {

@@ -40,6 +40,8 @@ public struct PortLimits: Sendable {
     public var acceptedGossipStreamsPerSourceMax = 64
     /// Gossip streams that this agent has opened.
     public var gossipStreamsMax = 256
+    /// What has come of the answers on all of them; a stream that goes over is given up.
+    public var gossipAnswersMax = 256 << 20
     /// Snapshot requests to other servers that are under way.
     public var snapshotStreamsMax = 8
     /// Streams kept for the next call: 64 on servers, 32 on clients.
