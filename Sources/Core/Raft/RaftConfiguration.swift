@@ -179,8 +179,8 @@ extension RaftServer {
             case "Address": address = try reader.string()
             case "ID": id = try reader.string()
             case "Suffrage":
-                guard let value = Suffrage(rawValue: try reader.int()) else { throw .invalid("unknown suffrage") }
-                suffrage = value
+                // Only voters vote, whatever else there may be.
+                suffrage = Suffrage(rawValue: try reader.int()) ?? .staging
             default: try reader.skip()
             }
         }

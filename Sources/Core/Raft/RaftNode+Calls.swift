@@ -2,7 +2,7 @@
 
 extension RaftNode {
     /// A peer calls.
-    func receive(_ call: CallID, _ bytes: [UInt8], _ out: inout [RaftEffect]) {
+    func receive(_ call: CallID, from address: Address, _ bytes: [UInt8], _ out: inout [RaftEffect]) {
         let request: RaftRequest?
         do throws(MessagePackError) {
             request = try RaftRequest(bytes)
@@ -31,7 +31,7 @@ extension RaftNode {
             installChunk(call, request, &out)
         case .timeoutNow(let version, let leaderTerm):
             guard RaftProtocol.isSupported(version) else { return refuse(call, &out) }
-            timeoutNow(call, leaderTerm, &out)
+            timeoutNow(call, from: address, leaderTerm, &out)
         case nil:
             out.append(.log(.error, "failed to decode incoming command: error=\"unknown rpc type \(bytes.first ?? 0)\""))
             out.append(.close(call))

@@ -34,6 +34,8 @@ extension RaftNode {
     private var mayStand: Bool {
         if storage.isFull || log.lastTerm < storage.vote.forgotIn || term >= RaftLimits.termMax { return false }
         if configuration.isVoter(identity.id) { return true }
+        // Nobody could lead with it.
+        if configuration.voterCount == 0 { return false }
         guard configurationIndex > commitIndex, configurations.count > 1 else { return false }
         return configurations[configurations.count - 2].configuration.isVoter(identity.id)
     }
@@ -137,10 +139,13 @@ extension RaftNode {
     }
 
     /// The leader of `leaderTerm` hands over. If that is not the current term the message was late, and the present leader has handed over
-    /// nothing.
-    func timeoutNow(_ call: CallID, _ leaderTerm: UInt64, _ out: inout [RaftEffect]) {
+    /// nothing. The message does not say whose it is: it counts if it comes from the host of the leader.
+    func timeoutNow(_ call: CallID, from address: Address, _ leaderTerm: UInt64, _ out: inout [RaftEffect]) {
         out.append(.reply(call, TimeoutNow.encodedResponse))
         guard !isLeader, mayStand, leaderTerm == 0 || leaderTerm == term else { return }
+        guard let leader, Self.host(of: leader.address) == Self.host(of: address) else {
+            return logRefusal(of: "a leadership transfer", from: Array(address.utf8), "it is not from the leader's host", &out)
+        }
         setLeader(nil, &out)
         startElection(isTransfer: true, &out)
     }

@@ -179,12 +179,6 @@ extension RaftNode {
             reply(call, response.encoded, after: storage.writeSequence, &out)
             return false
         }
-        do throws(RaftError) {
-            try request.configuration.validate()
-        } catch {
-            out.append(.reply(call, RaftFailure.encoded(error.text)))
-            return false
-        }
         return true
     }
 

@@ -9,6 +9,7 @@
 //   a quorum has elected is accepted as soon as the old leader has been silent for the heartbeat timeout.
 // - A stranger whose term is out of reach (`RaftLimits.strangerTermStepMax`) changes nothing. A known server raises the term by at most
 //   `RaftLimits.termStepMax` with one message.
+// - A leadership transfer, whose message names nobody, counts if it comes from the host of the leader that this node follows.
 // - A message that cannot be true (this node's own address as its sender, a second leader in the term that this node leads, a committed
 //   entry that differs) is refused and logged. No message ends the process.
 
@@ -17,6 +18,11 @@ extension RaftNode {
         if let leader, leader.address.utf8.elementsEqual(address) { return true }
         if configuration.isEmpty { return true }
         return configurations.contains { $0.configuration.servers.contains { $0.address.utf8.elementsEqual(address) } }
+    }
+
+    /// What comes before the port.
+    static func host(of address: Address) -> Substring {
+        address.utf8.lastIndex(of: UInt8(ascii: ":")).map { address[..<$0] } ?? address[...]
     }
 
     /// The part of a peer's term that this node adopts at once.

@@ -159,7 +159,7 @@ public final class RaftNode {
         case .snapshotFinished(let id): snapshotFinished(id, &out)
         case .snapshotFailed(let id, let text): snapshotFailed(id, text, &out)
         case .snapshotDecoded(let id, let error): snapshotDecoded(id, error, &out)
-        case .call(let id, _, let bytes): receive(id, bytes, &out)
+        case .call(let id, let address, let bytes): receive(id, from: address, bytes, &out)
         case .answered(let id, let bytes): answered(id, bytes, &out)
         case .callFailed(let id, let text): callFailed(id, text, &out)
         case .disk(let completion): diskCompleted(completion, &out)

@@ -200,11 +200,11 @@ final class RaftSimulation {
     }
 
     /// Hands a host a message of nobody; the answer is lost.
-    func inject(_ bytes: [UInt8], into host: Host) {
+    func inject(_ bytes: [UInt8], into host: Host, from address: Address = "10.9.9.9:1234") {
         let local = CallID(incoming: nextCall)
         nextCall += 1
         open[local] = (host, -1, local)
-        give(host, .call(local, from: "10.9.9.9:1234", bytes))
+        give(host, .call(local, from: address, bytes))
     }
 
     private func sendBack(_ host: Host, _ call: CallID, _ bytes: [UInt8]?) {

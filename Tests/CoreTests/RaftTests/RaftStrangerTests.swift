@@ -90,6 +90,47 @@ import Testing
         #expect(simulation.leader === leader && node.logTerm(at: 3) != term + 1)
     }
 
+    @Test func `a leadership transfer counts only from the host of the leader`() throws {
+        let (simulation, leader, follower) = try formed()
+        let term = leader.node!.currentTerm
+        for named in [term, 0] { simulation.inject(TimeoutNow.encoded(term: named), into: follower) }
+        simulation.run(for: .milliseconds(20))
+        #expect(follower.node?.currentTerm == term && simulation.leader === leader)
+        let third = simulation.hosts.first { $0 !== leader && $0 !== follower }!
+        simulation.inject(TimeoutNow.encoded(term: term), into: follower, from: third.server.address)
+        #expect(follower.node?.currentTerm == term)
+        simulation.inject(TimeoutNow.encoded(term: 0), into: follower, from: leader.server.address)
+        #expect(follower.node?.currentTerm == term + 1)
+    }
+
+    @Test(arguments: ["duplicate id", "duplicate address", "no id", "no address", "no voter", "nobody", "staging"])
+    func `a follower takes a configuration that its leader would not propose, and goes on`(_ what: String) throws {
+        let (simulation, leader, follower) = try formed()
+        let third = simulation.hosts.first { $0 !== leader && $0 !== follower }!
+        for host in [leader, third] { simulation.crash(host, survival: .everything) }
+        let node = follower.node!
+        var servers = [follower.server, third.server].map { RaftServer(id: $0.id, address: $0.address) }
+        switch what {
+        case "duplicate id": servers.append(RaftServer(id: third.server.id, address: "10.0.9.9:8300"))
+        case "duplicate address": servers.append(RaftServer(id: "x", address: third.server.address))
+        case "no id": servers.append(RaftServer(id: "", address: "10.0.9.9:8300"))
+        case "no address": servers.append(RaftServer(id: "x", address: ""))
+        case "no voter": servers = servers.map { RaftServer(suffrage: .nonvoter, id: $0.id, address: $0.address) }
+        case "nobody": servers = []
+        default: servers.append(RaftServer(suffrage: .staging, id: "x", address: "10.0.9.9:8300"))
+        }
+        simulation.run(until: { node.leader == nil }, within: .seconds(1))
+        let (last, term) = (node.lastLogIndex, node.currentTerm + 1)
+        var request = AppendEntriesRequest(term: term, leader: Array(third.server.address.utf8), version: 3)
+        (request.previousIndex, request.previousTerm) = (last, node.lastLogTerm)
+        request.entries = [LogEntry(index: last + 1, term: term, kind: .configuration, data: RaftConfiguration(servers: servers).encoded)]
+        simulation.inject(request.encoded, into: follower)
+        #expect(node.lastLogIndex == last + 1 && node.latestConfigurationIndex == last + 1)
+        // Elections, with nobody to answer.
+        simulation.run(for: .seconds(3))
+        #expect(follower.node != nil && follower.node?.role != .leader)
+    }
+
     @Test func `an entry as large as a message is refused where it is decoded, and by its proposer`() throws {
         let entry = LogEntry(index: 1, term: 1, data: [UInt8](repeating: 7, count: RaftLimits.entryPayloadMax + 1))
         let request = AppendEntriesRequest(term: 1, leader: [], entries: [entry], version: 3)
