@@ -2,7 +2,8 @@
 
 /// The body of an answer without an error.
 enum WorkAnswer {
-    case read(QueryResult, QueryMeta)
+    /// `size`: of the message that brought the rows.
+    case read(QueryResult, QueryMeta, size: Int)
     case write(ApplyResult)
     case operation(ServerOperationResult)
 }
@@ -13,10 +14,10 @@ extension ServerWork {
         switch self {
         case .read(let query, _):
             let (result, meta) = try query.decodeReply(body)
-            return .read(result, meta)
+            return .read(result, meta, size: body.count)
         case .renew:
             let (result, meta) = try ReadQuery.session(.list).decodeReply(body)
-            return .read(result, meta)
+            return .read(result, meta, size: body.count)
         case .write(let request): return .write(try request.decodeReply(body))
         case .operation(let operation, _): return .operation(try operation.decodeReply(body))
         }

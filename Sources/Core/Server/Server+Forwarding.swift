@@ -13,8 +13,9 @@ extension Server {
     /// What came of a call to another server.
     func callEnded(_ outcome: ServerCaller.Outcome, at now: Instant) {
         switch outcome {
-        case .answered(let call, .read(let result, let meta)):
-            finishRead(call.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: reads.nextEvaluation())))
+        case .answered(let call, .read(let result, let meta, let size)):
+            let answer = ReadAnswer(result: result, meta: meta, evaluation: reads.nextEvaluation(), size: size)
+            finishRead(call.requester, .success(answer))
         case .answered(let call, .write(let result)): finish(call.requester, .success(result), at: now)
         case .answered(let call, .operation(let result)): finishOperation(call.requester, .success(result), at: now)
         case .failed(_, _, .waits): break

@@ -68,7 +68,7 @@ private struct CallerHarness {
         meta.index = 9
         let body = ReadQuery.kv(.get(key: "a")).encodeReply(.entries([DirEntry(key: "a")]), meta)
         let bytes = RPCReply.encode(sequence: outgoing.id.number, method: "KVS.Get", body: body)
-        guard case .answered(let call, .read(.entries(let found), let answered))? = h.answer(outgoing.id, bytes)
+        guard case .answered(let call, .read(.entries(let found), let answered, _))? = h.answer(outgoing.id, bytes)
         else { return #expect(Bool(false), "not answered") }
         #expect(call.requester == requester && found.map(\.key) == ["a"] && answered.index == 9)
         let again = h.answer(outgoing.id, bytes)

@@ -79,9 +79,10 @@ public final class Client {
         switch outcome {
         case .answered(let call, _) where call.requester == Self.pinger: pinged(true, at: now)
         case .failed(let call, _, _) where call.requester == Self.pinger: pinged(false, at: now)
-        case .answered(let call, .read(let result, let meta)):
+        case .answered(let call, .read(let result, let meta, let size)):
             evaluations += 1
-            answers.append(.read(call.requester, .success(ReadAnswer(result: result, meta: meta, evaluation: evaluations))))
+            let answer = ReadAnswer(result: result, meta: meta, evaluation: evaluations, size: size)
+            answers.append(.read(call.requester, .success(answer)))
         case .answered(let call, .write(let result)): answers.append(.write(call.requester, .success(result)))
         case .answered(let call, .operation(let result)): answers.append(.operation(call.requester, .success(result)))
         case .failed(let call, let error, let next):
