@@ -1,13 +1,17 @@
 @testable import Core
 
-/// Allows everything or nothing, and remembers what it was asked for. Used by one thread.
+/// Allows everything but what it is told to deny, and remembers what it was asked for. Used by one thread.
 final class RecordingRules: PermissionRules, @unchecked Sendable {
-    var denies = false
+    var isDenied: (Permission) -> Bool = { _ in false }
+    /// Everything or nothing.
+    var denies = false {
+        didSet { isDenied = denies ? { _ in true } : { _ in false } }
+    }
     private(set) var asked: [Permission] = []
 
     func allows(_ permission: Permission) -> Bool {
         asked.append(permission)
-        return !denies
+        return !isDenied(permission)
     }
 
     func forget() { asked = [] }
@@ -16,5 +20,6 @@ final class RecordingRules: PermissionRules, @unchecked Sendable {
         asked.contains { $0.subject.map { $0 == (resource, level) } ?? false }
     }
 
-    var access: AccessControl { AccessControl(everybody: Authorizer(view: Authorizer.View(id: 1), rules: self)) }
+    var authorizer: Authorizer { Authorizer(view: Authorizer.View(id: 1), rules: self) }
+    var access: AccessControl { AccessControl(everybody: authorizer) }
 }

@@ -3,10 +3,11 @@ import Testing
 @testable import Core
 
 enum SecretCluster {
-    /// A server agent and a client agent whose callers may do whatever `rules` say, and a state in which everything is secret.
-    static func make(_ rules: RecordingRules) throws -> (AgentCluster, session: String) {
+    /// A server agent and a client agent whose callers may do whatever `rules` say, and a state in which everything is secret. The server
+    /// may have rules of its own.
+    static func make(_ rules: RecordingRules, server: RecordingRules? = nil) throws -> (AgentCluster, session: String) {
         let cluster = try AgentCluster(clients: 1) {
-            $0.access = rules.access
+            $0.access = ($0.server ? server ?? rules : rules).access
         }
         func set(_ line: String, _ body: String = "", at member: Int = 0) throws -> String {
             let answer = try #require(cluster.ask(member, line, body: body))

@@ -1,6 +1,7 @@
 @testable import Core
 
-/// Whole agents that reach each other at once, in one thread, with a clock that jumps to what happens next.
+/// Whole agents in one thread, with disks in memory and a clock that jumps to what happens next; what one sends another is there at once.
+/// Tests ask them as clients do; the fuzzer (Tests/Fuzz) sends them bytes of strangers.
 final class AgentCluster {
     final class Member {
         let agent: Agent
@@ -9,100 +10,137 @@ final class AgentCluster {
         var frontEnd: FrontEnd<NoGzip>
         var published: PublishedState?
         var responses: [RequestID: HTTPResponse] = [:]
-        var replies: [RequestID: [UInt8]] = [:]
+        /// Of DNS questions.
+        var answers: [RequestID: [UInt8]] = [:]
+        /// To calls of nobody in the cluster, and which of these were refused.
+        var replies: [CallID: [UInt8]] = [:]
+        var refused: Set<CallID> = []
         var isDown = false
 
         init(_ config: AgentConfig, at now: Instant) throws {
             self.config = config
             frontEnd = FrontEnd(config: config, gzip: NoGzip(), seed: 1)
-            agent = try Agent(config: config, disk: disk, seed: 5, at: now) { bytes in bytes.map { String($0, radix: 16) }.joined() }
+            agent = try Agent(config: config, disk: disk, archives: PlainArchives(), seed: 5, at: now) { bytes in
+                var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+                for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+                return String(hash, radix: 16)
+            }
         }
     }
 
+    /// Passes bodies on as they are.
     struct NoGzip: Compressor {
-        mutating func gzip(_ bytes: [UInt8], into out: inout [UInt8]) {}
-        func stream() -> any CompressionStream { preconditionFailure("nobody accepts gzip") }
+        final class Stream: CompressionStream {
+            func append(_ bytes: [UInt8], isLast: Bool, to out: inout [UInt8]) { out += bytes }
+        }
+
+        mutating func gzip(_ bytes: [UInt8], into out: inout [UInt8]) { out += bytes }
+        func stream() -> any CompressionStream { Stream() }
     }
 
     private(set) var now = Instant(nanoseconds: 1_000_000_000)
+    /// Servers first: s1, s2 and so on at 10.0.0.1 and on, then clients: c1 and so on at 10.0.1.1 and on.
     private(set) var members: [Member] = []
-    private(set) var logs: [String] = []
+    /// A member ended: nil after a graceful leave, otherwise the reason.
+    private(set) var exits: [String?] = []
+    /// Is told what the members send each other: on a channel, or in packets of gossip (nil).
+    private let record: ((Channel?, [UInt8]) -> Void)?
     private var queue: [(member: Int, event: AgentEvent)] = []
+    private var head = 0
     private var callers: [CallID: (member: Int, id: CallID)] = [:]
-    /// Calls of nobody in the cluster, and their answers.
-    private var foreign: [CallID: [UInt8]?] = [:]
     private var nextID: UInt64 = 1
 
-    /// One server, the first member, and clients that know it. There is no gossip.
-    init(clients: Int, _ change: (inout AgentConfig) -> Void = { _ in }) throws {
-        var config = AgentConfig()
-        config.nodeName = "s1"
-        config.nodeID = "00000000-0000-4000-8000-000000000001"
-        config.advertiseAddress = "10.0.0.1"
-        config.raftHeartbeatTimeout = .milliseconds(500)
-        config.raftElectionTimeout = .milliseconds(500)
-        config.raftLeaderLeaseTimeout = .milliseconds(250)
-        config.initialServers = [ServerIdentity(id: config.nodeID, name: config.nodeName, address: config.raftAddress)]
-        change(&config)
-        members.append(try Member(config, at: now))
-        for number in 0..<clients {
-            var own = config
-            own.server = false
-            own.nodeName = "c\(number + 1)"
-            own.nodeID = "00000000-0000-4000-8000-0000000000c\(number + 1)"
-            own.advertiseAddress = "10.0.1.\(number + 1)"
-            members.append(try Member(own, at: now))
+    /// Without gossip all agents know the servers from their configuration. With it, one server starts a pool, which the others join.
+    init(
+        servers: Int = 1, clients: Int = 0, gossips: Bool = false, _ change: (inout AgentConfig) -> Void = { _ in },
+        record: ((Channel?, [UInt8]) -> Void)? = nil
+    ) throws {
+        self.record = record
+        let configs = (1...(servers + clients)).map { number -> AgentConfig in
+            let isServer = number <= servers, place = isServer ? number : number - servers
+            var config = AgentConfig()
+            config.server = isServer
+            config.nodeName = "\(isServer ? "s" : "c")\(place)"
+            config.nodeID = "00000000-0000-4000-8000-0000000000\(isServer ? "0" : "c")\(place)"
+            let host = "10.0.\(isServer ? 0 : 1).\(place)"
+            (config.bindAddress, config.advertiseAddress, config.advertiseAddressWAN) = (host, host, host)
+            (config.serfBindAddressLAN, config.serfBindAddressWAN) = (host, host)
+            config.raftHeartbeatTimeout = .milliseconds(500)
+            config.raftElectionTimeout = .milliseconds(500)
+            config.raftLeaderLeaseTimeout = .milliseconds(250)
+            config.bootstrap = gossips && number == 1
+            if gossips, number > 1 { config.retryJoinLAN = ["10.0.0.1"] }
+            return config
+        }
+        let identities = configs.prefix(servers).map { ServerIdentity(id: $0.nodeID, name: $0.nodeName, address: $0.raftAddress) }
+        for var config in configs {
+            if !gossips {
+                config.initialServers = identities
+                // Nobody says that a server lives.
+                config.autopilot.cleanupDeadServers = false
+            }
+            change(&config)
+            members.append(try Member(config, at: now))
         }
         // As every driver begins.
         for at in members.indices { handle(.wake, at) }
-        run(for: .seconds(5))
+        run(for: .seconds(gossips || servers > 1 ? 10 : 5))
     }
 
     // MARK: Asking
 
-    /// The answer to a request; nil if there is none within the time.
+    /// The answer to a request; nil if there is none within the time. Who has waited for nothing goes away.
     func ask(_ member: Int, _ line: String, body: String = "", within limit: Duration = .seconds(30)) -> HTTPResponse? {
-        let id = start(member, line, body: body)
-        run(for: limit) { self.members[member].responses[id] != nil }
-        return members[member].responses[id]
+        ask(member, request(line, body: body), within: limit)
     }
 
-    func start(_ member: Int, _ line: String, body: String = "") -> RequestID {
+    func ask(_ member: Int, _ request: HTTPRequest, within limit: Duration) -> HTTPResponse? {
+        let id = start(member, request)
+        run(for: limit) { self.members[member].responses[id] != nil }
+        if members[member].responses[id] == nil { cancel(member, id) }
+        return members[member].responses.removeValue(forKey: id)
+    }
+
+    func start(_ member: Int, _ line: String, body: String = "") -> RequestID { start(member, request(line, body: body)) }
+
+    private func start(_ member: Int, _ request: HTTPRequest) -> RequestID {
         let id = RequestID(takeID())
-        queue.append((member, .request(id, request(line, body: body))))
-        run(for: .zero)
+        tell(member, .request(id, request))
         return id
     }
 
     func response(_ member: Int, _ id: RequestID) -> HTTPResponse? { members[member].responses[id] }
-
-    func cancel(_ member: Int, _ id: RequestID) {
-        queue.append((member, .cancelled(id)))
-        run(for: .zero)
-    }
+    func cancel(_ member: Int, _ id: RequestID) { tell(member, .cancelled(id)) }
 
     /// The answer to a DNS question: from the front end, or where that cannot tell, from the agent.
     func ask(_ member: Int, question: [UInt8], tcp: Bool = false) -> [UInt8]? {
-        let id = RequestID(takeID())
-        if let state = members[member].published {
-            switch members[member].frontEnd.answer(question: question, tcp: tcp, remote: "127.0.0.1", state: state, now: now) {
+        let asked = members[member]
+        if let state = asked.published {
+            switch asked.frontEnd.answer(question: question, tcp: tcp, remote: "127.0.0.1", state: state, now: now) {
             case .reply(let bytes): return bytes
             case .drop: return nil
             case .handOver: break
             }
         }
-        queue.append((member, .question(id, question, tcp: tcp, from: "127.0.0.1")))
-        run(for: .seconds(30)) { self.members[member].replies[id] != nil }
-        return members[member].replies[id]
+        let id = RequestID(takeID())
+        tell(member, .question(id, question, tcp: tcp, from: "127.0.0.1"))
+        // Nothing is awaited for what is no question.
+        run(for: .seconds(30)) { asked.answers[id] != nil || asked.agent.questions.isEmpty }
+        return asked.answers.removeValue(forKey: id)
     }
 
     /// The answer to a call from elsewhere; nil if there is none.
     func call(_ member: Int, _ channel: Channel, _ bytes: [UInt8]) -> [UInt8]? {
+        let id = deliver(member, channel, bytes, from: "10.0.9.9:1"), called = members[member]
+        run(for: .seconds(30)) { called.replies[id] != nil || called.refused.contains(id) }
+        return called.replies.removeValue(forKey: id)
+    }
+
+    /// A call from somebody. The answer, if there is one, comes to be in the member's `replies`.
+    func deliver(_ member: Int, _ channel: Channel, _ bytes: [UInt8], from: Address) -> CallID {
         let id = CallID(incoming: takeID())
-        foreign[id] = .some(nil)
-        queue.append((member, .call(id, from: "10.0.9.9:1", channel, bytes)))
-        run(for: .seconds(30)) { self.foreign[id] != .some(nil) }
-        return foreign.removeValue(forKey: id) ?? nil
+        tell(member, .call(id, from: from, channel, bytes))
+        return id
     }
 
     func tell(_ member: Int, _ event: AgentEvent) {
@@ -115,18 +153,28 @@ final class AgentCluster {
     func run(for duration: Duration, until isDone: () -> Bool = { false }) {
         let end = now + duration
         while !isDone() {
-            if !queue.isEmpty {
-                let (member, event) = queue.removeFirst()
+            if head < queue.count {
+                let (member, event) = queue[head]
+                head += 1
+                if head > 1_000 {
+                    queue.removeFirst(head)
+                    head = 0
+                }
                 if !members[member].isDown { handle(event, member) }
                 continue
             }
-            let deadlines = members.indices.compactMap { at in members[at].isDown ? nil : members[at].agent.deadline.map { ($0, at) } }
-            guard let next = deadlines.min(by: { $0 < $1 }), next.0 <= end else {
+            queue.removeAll(keepingCapacity: true)
+            head = 0
+            var next: (at: Instant, member: Int)?
+            for (at, member) in members.enumerated() where !member.isDown {
+                if let deadline = member.agent.deadline, deadline < next?.at ?? end + .nanoseconds(1) { next = (deadline, at) }
+            }
+            guard let next else {
                 now = max(now, end)
                 return
             }
-            now = max(now, next.0)
-            handle(.wake, next.1)
+            now = max(now, next.at)
+            handle(.wake, next.member)
         }
     }
 
@@ -137,35 +185,55 @@ final class AgentCluster {
         for effect in effects { perform(effect, at) }
     }
 
+    private func member(at address: Address) -> Int? {
+        let host = address.split(separator: ":").first.map(String.init)
+        return members.firstIndex { $0.config.advertiseAddress == host && !$0.isDown }
+    }
+
     private func perform(_ effect: AgentEffect, _ at: Int) {
-        let member = members[at]
+        let member = members[at], host = member.config.advertiseAddress
         switch effect {
         case .respond(let id, let response): member.responses[id] = response
-        case .answer(let id, let bytes): member.replies[id] = bytes
+        case .answer(let id, let bytes): member.answers[id] = bytes
         case .publish(let state): member.published = state
         case .disk(let batch): queue.append((at, .disk(member.disk.perform(batch))))
         case .call(let id, let address, let channel, let bytes, _):
-            guard let callee = members.firstIndex(where: { $0.config.raftAddress == address && !$0.isDown }) else {
+            record?(channel, bytes)
+            guard let callee = self.member(at: address) else {
                 queue.append((at, .callFailed(id, "dial tcp 127.0.0.1:0->\(address): connect: connection refused")))
                 return
             }
             let incoming = CallID(incoming: takeID())
             callers[incoming] = (at, id)
-            queue.append((callee, .call(incoming, from: member.config.raftAddress, channel, bytes)))
+            queue.append((callee, .call(incoming, from: host + ":9000", channel, bytes)))
         case .reply(let id, let bytes):
-            if let caller = callers.removeValue(forKey: id) { queue.append((caller.member, .answered(caller.id, bytes))) }
-            if foreign[id] != nil { foreign[id] = bytes }
+            if let caller = callers.removeValue(forKey: id) {
+                queue.append((caller.member, .answered(caller.id, bytes)))
+            } else {
+                member.replies[id] = bytes
+            }
         case .refuse(let id):
-            if let caller = callers.removeValue(forKey: id) { queue.append((caller.member, .callFailed(caller.id, "EOF"))) }
-        case .log(_, _, let text): logs.append(text)
-        case .packet, .resolve, .probe, .cancelProbe, .respondInPieces, .piece, .readConfiguration, .exit, .followLog, .show, .report,
-            .examineHost,
-            .configure:
+            if let caller = callers.removeValue(forKey: id) {
+                queue.append((caller.member, .callFailed(caller.id, "EOF")))
+            } else {
+                member.refused.insert(id)
+            }
+        case .packet(let pool, let address, let bytes):
+            record?(nil, bytes)
+            guard let to = self.member(at: address), to != at else { return }
+            queue.append((to, .packet(pool, from: host + (pool == .lan ? ":8301" : ":8302"), bytes)))
+        case .resolve(let id, let name):
+            let found = members.first { $0.config.nodeName == name || $0.config.advertiseAddress == name }
+            let result: Result<[String], Complaint> =
+                found.map { .success([$0.config.advertiseAddress]) } ?? .failure(Complaint("lookup \(name): no such host"))
+            queue.append((at, .resolved(id, result)))
+        case .exit(let reason): exits.append(reason)
+        case .log, .probe, .cancelProbe, .respondInPieces, .piece, .readConfiguration, .followLog, .show, .report, .examineHost, .configure:
             break
         }
     }
 
-    private func takeID() -> UInt64 {
+    func takeID() -> UInt64 {
         defer { nextID += 1 }
         return nextID
     }

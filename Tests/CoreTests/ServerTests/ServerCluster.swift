@@ -155,7 +155,7 @@ final class ServerCluster {
         agenda.append(Happening(at: now + delay, number: counter, name: name, event: event))
     }
 
-    private func flush(_ name: String) {
+    func flush(_ name: String) {
         guard let server = machines[name]?.server else { return }
         server.flush(at: now)
         var effects: [ServerEffect] = []
@@ -273,6 +273,11 @@ final class ServerCluster {
         return ids.map { answers.removeValue(forKey: $0) }
     }
 
+    func answer(to id: RequestID, within time: Duration) -> ServerAnswer? {
+        run(upTo: time) { answers[id.raw] != nil }
+        return answers.removeValue(forKey: id.raw)
+    }
+
     /// What a client agent gets that calls `name`.
     func call(_ method: String, _ body: [UInt8], at name: String) throws -> RPCReply? {
         counter += 1
@@ -282,6 +287,13 @@ final class ServerCluster {
         flush(name)
         run(upTo: .seconds(10)) { replies[id] != nil }
         return try replies.removeValue(forKey: id).map { try RPCReply(decoding: $0) }
+    }
+
+    /// A call whose answer nobody waits for.
+    func tell(_ name: String, _ channel: Channel, _ bytes: [UInt8]) {
+        counter += 1
+        server(name).called(CallID(incoming: UInt64(counter)), from: "10.0.9.9:1", channel, bytes, at: now)
+        flush(name)
     }
 
     func operate(
