@@ -89,6 +89,40 @@ import Testing
         }
     }
 
+    @Test func `no prefix, count, length or number of a message stops who reads it`() {
+        let target = name("a.consul")
+        let every: [DNSData] = [
+            .a(1), .aaaa(high: 1, low: 2), .ns(target), .cname(target), .ptr(target), .srv(priority: 1, weight: 2, port: 3, target: target),
+            .soa(DNSStartOfAuthority(primary: target, mailbox: target, serial: 1, refresh: 2, retry: 3, expire: 4, minimum: 5)),
+            .txt([1, 2, 3]), .other(type: 99, [1, 2, 3]),
+        ]
+        var catalog = DNSTestCatalog()
+        catalog.node("n1", "10.2.0.1")
+        for data in every {
+            var message = DNSMessage(id: 7, flags: 0, question: DNSQuestion(name: name("n1.node.consul"), type: DNSType.a))
+            message.answers = [DNSRecord(owner: target, ttl: 5, data: data)]
+            message.options = DNSOptions(
+                payloadSize: 1_232,
+                clientSubnet: DNSOptions.ClientSubnet(family: 1, sourcePrefix: 20, scopePrefix: 0, address: [10, 1, 16]))
+            for compressed in [true, false] {
+                let bytes = message.encoded(compressed: compressed)
+                var variants = bytes.indices.map { Array(bytes[..<$0]) }
+                for at in bytes.indices.dropLast() {
+                    for value: UInt16 in [0, 1, 0xFF, 0x100, 0x7FFF, 0x8000, 0xC000, 0xFFFF] {
+                        var changed = bytes
+                        (changed[at], changed[at + 1]) = (UInt8(value >> 8), UInt8(value & 0xFF))
+                        variants.append(changed)
+                    }
+                }
+                for variant in variants {
+                    _ = try? DNSMessage(decoding: variant)
+                    _ = catalog.raw(variant, tcp: compressed)
+                }
+            }
+        }
+        #expect(catalog.answers("n1.node.consul", DNSType.a) == ["n1.node.consul. 0 A 10.2.0.1"])
+    }
+
     @Test func `pointers that lead forward or in circles are refused`() {
         let header = bytes("1234 0100 0001 0000 0000 0000")
         for name in ["c00c", "c00e 00", "01", "40", "3f61", "c0", "01 61 c00c 0001 0001"] {

@@ -38,6 +38,21 @@ import Testing
         }
     }
 
+    @Test func `a user message on a stream that is shorter than it says is refused`() {
+        for length: Int64 in [-1, 2, 1 << 32, .max] {
+            let bench = MemberlistBench()
+            var writer = MessagePackWriter(reservingCapacity: 32)
+            writer.bytes.append(MessageType.user.rawValue)
+            writer.mapHeader(1)
+            writer.field("UserMsgLen", length)
+            writer.bytes.append(7)
+            bench.machine.handle(.call(CallID(incoming: 1), from: "10.0.0.9:1", writer.bytes), at: bench.now, into: &bench.effects)
+            let isRefused = bench.effects.contains { if case .refuse = $0 { true } else { false } }
+            #expect(isRefused, "\(length)")
+            expectProgress(bench, "a length of \(length)")
+        }
+    }
+
     @Test func `no number, length or count in a captured message stops a member`() throws {
         let vectors = try MemberlistVectors()
         for name in ["ping", "indirect_ping", "ack_with_coordinate", "alive_server", "user_msg_stream", "pushpull_stream_plain"] {

@@ -207,7 +207,8 @@ import Testing
                         protocolMin: 1, protocolMax: 5, protocolCurrent: 2, delegateMin: 2, delegateMax: 5, delegateCurrent: 4)), at: .zero)
         }
         var query = QueryMessage()
-        (query.ltime, query.name, query.flags, query.relayFactor) = (5, "q", QueryMessage.ackFlag, 255)
+        // Fewer than there are members: with more, nothing is relayed at all.
+        (query.ltime, query.name, query.flags, query.relayFactor) = (5, "q", QueryMessage.ackFlag, 15)
         (query.address, query.port) = ([10, 0, 0, 9], 8_301)
         _ = me.handle(query)
         #expect(me.state.requests.count <= 1 + SerfLimits.relayFactorMax)

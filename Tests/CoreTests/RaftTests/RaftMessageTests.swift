@@ -4,6 +4,27 @@ import Testing
 @testable import Core
 
 @Suite struct RaftMessageTests {
+    @Test func `records, descriptions and sizes that no cluster reaches are refused where they are decoded`() throws {
+        for (index, term) in [(UInt64.max, 1), (RaftLimits.indexMax + 1, 1), (1, UInt64.max), (1, RaftLimits.termMax + 1)] {
+            var record: [UInt8] = []
+            SegmentFormat.append(LogEntry(index: index, term: term, kind: .command, data: [1]), salt: 1, synced: 0, to: &record)
+            #expect(record.withUnsafeBytes { SegmentFormat.record($0, at: 0) } == nil, "index \(index), term \(term)")
+            let meta = SnapshotMeta(
+                id: "1-1-1", index: index, term: term, configuration: RaftConfiguration(), configurationIndex: 1, size: 1, checksum: 1)
+            #expect(throws: RaftError.self, "index \(index), term \(term)") { try SnapshotMeta(encoded: meta.encoded()) }
+        }
+        for (size, offset) in [(-1, 0), (1, -1), (1, 2), (RaftLimits.snapshotSizeMax + 1, 0), (Int.max, Int.max), (Int.min, Int.min)] {
+            var install = InstallSnapshotRequest()
+            (install.term, install.leader, install.lastIndex, install.lastTerm, install.configurationIndex) = (1, [1], 2, 1, 1)
+            (install.size, install.offset, install.snapshotID, install.data) = (size, offset, [1], [1])
+            let bytes = install.encodedChunk
+            #expect(throws: MessagePackError.self, "\(offset) of \(size)") {
+                var reader = MessagePackReader(bytes[1...])
+                _ = try InstallSnapshotRequest(&reader)
+            }
+        }
+    }
+
     private struct Exchange {
         var name: String
         var request: [UInt8]
