@@ -24,26 +24,6 @@ extension Agent {
     /// Of what the agent asks the servers for itself, with the token of a registration or its own.
     func ownContext(_ token: String) -> RequestContext { config.access.context(token: token, source: "") }
 
-    // MARK: Files
-
-    func persist(_ file: String, _ bytes: [UInt8], into effects: inout [AgentEffect]) {
-        let temporary = file + ".tmp"
-        let folder = file.utf8.lastIndex(of: UInt8(ascii: "/")).flatMap { String(file.utf8[..<$0]) } ?? ""
-        let operations: [DiskOperation] = [
-            .write(file: temporary, offset: 0, bytes: bytes), .truncate(file: temporary, size: bytes.count), .sync(file: temporary),
-            .rename(from: temporary, to: file), .syncDirectory(folder),
-        ]
-        let token = nextDiskToken
-        nextDiskToken += 1
-        persisting[token] = file
-        effects.append(.disk(DiskBatch(of: .agent, token: token, operations: operations)))
-    }
-
-    func persisted(_ completion: DiskCompletion, into effects: inout [AgentEffect]) {
-        guard let file = persisting.removeValue(forKey: completion.token), case .failure(let error) = completion.result else { return }
-        effects.append(.log(.error, "agent", "failed to write a file: file=\(file) error=\(LogText.value("\(error)"))"))
-    }
-
     // MARK: /v1/agent
 
     func execute(

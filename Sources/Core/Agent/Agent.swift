@@ -3,7 +3,8 @@
 ///
 /// The very same object runs in production and in the simulator; `AgentMachine` is how both drive it. Each concern has an owner of its own,
 /// which works without an agent: `RequestBroker`, `QuestionBroker`, `GossipMembership`, `Telemetry`, `Lifecycle`, `LocalState`, the backend.
-/// The agent holds them together: it routes events to them, and carries to one what another has to say.
+/// The agent holds them together, in 16 stored variables, ten of which are these owners and what they are made from: it routes events to them,
+/// and carries to one what another has to say.
 public final class Agent: AgentMachine {
     public let config: AgentConfig
     let backend: Backend
@@ -25,9 +26,7 @@ public final class Agent: AgentMachine {
     var random: Random
     var localEffects: [LocalEffect] = []
     private var backendEffects: [ServerEffect] = []
-    var nextDiskToken: UInt64 = 1
-    /// Files being replaced, for the message when that fails.
-    var persisting = LookupTable<UInt64, String>()
+    var files = FileReplacements()
     /// As in the configuration, until the clock is set.
     var wallClockOffset: Int64
 
@@ -262,7 +261,7 @@ public final class Agent: AgentMachine {
     private func diskCompleted(_ completion: DiskCompletion, at now: Instant, into effects: inout [AgentEffect]) {
         switch completion.owner {
         case .raft: server?.diskCompleted(completion, at: now)
-        case .agent: persisted(completion, into: &effects)
+        case .agent: if let problem = files.ended(completion) { effects.append(.log(.error, "agent", problem)) }
         case .registrations:
             var failure: DiskError?
             if case .failure(let error) = completion.result { failure = error }

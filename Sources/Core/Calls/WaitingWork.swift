@@ -12,7 +12,12 @@ struct WaitingWork {
 /// Owns work that waits, in the order in which it came, each piece with a deadline. Bounded in number and memory: callers without a leader
 /// send more all the time. What was asked for can be taken back.
 struct WaitingQueue {
-    private var items = PersistentMap<UInt64, (work: WaitingWork, weight: Int)>()
+    private struct Item {
+        var work: WaitingWork
+        var weight: Int
+    }
+
+    private var items = PersistentMap<UInt64, Item>()
     private var deadlines = DeadlineQueue<UInt64>()
     private var places = LookupTable<Requester, UInt64>()
     private var nextID: UInt64 = 1
@@ -31,7 +36,7 @@ struct WaitingQueue {
         let added = work.work.weight
         guard weight + added <= Self.weightMax else { return false }
         weight += added
-        items[nextID] = (work, added)
+        items[nextID] = Item(work: work, weight: added)
         deadlines[nextID] = deadline
         places[work.requester] = nextID
         nextID += 1

@@ -25,9 +25,15 @@ struct BlockedQueries {
         var waiters = PersistentMap<UInt64, Waiter>()
     }
 
+    /// Where a requester waits.
+    private struct Place {
+        var group: UInt64
+        var waiter: UInt64
+    }
+
     private var groups = PersistentMap<UInt64, Group>()
     private var groupOf = LookupTable<Question, UInt64>()
-    private var places = LookupTable<Requester, (group: UInt64, waiter: UInt64)>()
+    private var places = LookupTable<Requester, Place>()
     private var requesters = LookupTable<UInt64, Requester>()
     private var deadlines = DeadlineQueue<UInt64>()
     private var registry = WatchRegistry<UInt64>()
@@ -49,7 +55,7 @@ struct BlockedQueries {
         let waiter = nextID
         nextID += 1
         groups.modify(group) { $0.waiters[waiter] = Waiter(requester: requester, options: options, context: context) }
-        places[requester] = (group, waiter)
+        places[requester] = Place(group: group, waiter: waiter)
         requesters[waiter] = requester
         deadlines[waiter] = deadline
     }
@@ -65,7 +71,8 @@ struct BlockedQueries {
     /// Forgets a waiter that is answered or went away. Returns what it waited for, nil when it was not waiting.
     @discardableResult
     mutating func remove(_ requester: Requester) -> (Question, Waiter)? {
-        guard let (group, waiter) = places.removeValue(forKey: requester) else { return nil }
+        guard let place = places.removeValue(forKey: requester) else { return nil }
+        let group = place.group, waiter = place.waiter
         requesters.removeValue(forKey: waiter)
         deadlines[waiter] = nil
         guard let left = groups.modify(group, { ($0.question, $0.waiters.removeValue(forKey: waiter), $0.waiters.isEmpty) }) else {

@@ -196,6 +196,26 @@ import Testing
         #expect(left == [b])
     }
 
+    // MARK: Files
+
+    @Test func `a file is replaced by a durable one, and a failure is told once with its name`() {
+        var files = FileReplacements()
+        let first = files.replace("serf/local.keyring", by: [1, 2]), second = files.replace("top", by: [])
+        #expect(first.token != second.token)
+        #expect(
+            first.operations == [
+                .write(file: "serf/local.keyring.tmp", offset: 0, bytes: [1, 2]), .truncate(file: "serf/local.keyring.tmp", size: 2),
+                .sync(file: "serf/local.keyring.tmp"), .rename(from: "serf/local.keyring.tmp", to: "serf/local.keyring"),
+                .syncDirectory("serf"),
+            ])
+        #expect(second.operations.last == .syncDirectory(""))
+        let failure = DiskCompletion(of: first, .failure(.noSpace))
+        let problem = files.ended(failure), again = files.ended(failure)
+        #expect(problem?.hasPrefix("failed to write a file: file=serf/local.keyring error=") == true && again == nil)
+        let done = files.ended(DiskCompletion(of: second, .success([])))
+        #expect(done == nil)
+    }
+
     // MARK: Requests
 
     @Test func `a request is answered once`() {

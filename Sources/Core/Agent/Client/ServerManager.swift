@@ -25,10 +25,17 @@ public struct ServerManager {
     /// Members of the LAN pool, for the interval.
     public var memberCount = 1
 
-    /// A shuffle under way: the new order, the head of which is being pinged, and how many were pinged before it.
-    private var shuffle: (order: [ServerEntry], failed: Int)?
+    private var shuffle: Shuffle?
     private var shuffleAt: Instant
     private var random: Random
+
+    /// A shuffle under way.
+    private struct Shuffle {
+        /// The new order, the head of which is being pinged.
+        var order: [ServerEntry]
+        /// How many were pinged before it.
+        var failed = 0
+    }
 
     static let intervalMin: Duration = .minutes(2)
     static let jitter: Duration = .minutes(1)
@@ -83,25 +90,26 @@ public struct ServerManager {
             end(at: now)
             return nil
         }
-        shuffle = (order, 0)
+        shuffle = Shuffle(order: order)
         return first
     }
 
     /// The server that was to be pinged answered, or did not. Returns the next one to ping, if any.
     public mutating func pinged(answered: Bool, at now: Instant) -> ServerEntry? {
-        guard let (order, failed) = shuffle else { return nil }
+        guard let shuffle else { return nil }
+        let order = shuffle.order
         if answered {
             adopt(order)
             end(at: now)
             return nil
         }
-        guard failed + 1 < order.count else {
+        guard shuffle.failed + 1 < order.count else {
             isOffline = true
             end(at: now)
             return nil
         }
         let next = Array(order.dropFirst()) + order.prefix(1)
-        shuffle = (next, failed + 1)
+        self.shuffle = Shuffle(order: next, failed: shuffle.failed + 1)
         return next[0]
     }
 

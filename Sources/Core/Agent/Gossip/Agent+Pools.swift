@@ -42,7 +42,7 @@ extension Agent {
         var settings = try config.serfConfig(kind)
         let keys = try keyring(kind, disk)
         if keys.usesFile { settings.keyringFile = KeyringSetup.fileName(kind) }
-        if let file = keys.newFile { persist(KeyringSetup.fileName(kind), file, into: &startEffects) }
+        if let file = keys.newFile { startEffects.append(.disk(files.replace(KeyringSetup.fileName(kind), by: file))) }
         if let warning = keys.warning { startEffects.append(.log(.warn, "agent", warning)) }
         var ring = GossipKeyring()
         if let primary = keys.keys.first {
