@@ -133,7 +133,8 @@ public final class Agent: AgentMachine {
             settle(at: now, into: &effects)
             // An answer may have led to another request, for which nobody would wake the agent.
         } while backend.server?.isCollecting ?? false
-        telemetry.observe(&effects, of: measuredParts, wallClockOffset: wallClockOffset, at: now)
+        telemetry.observe(&effects, of: server, wallClockOffset: wallClockOffset, at: now)
+        if telemetry.isDue(at: now) { telemetry.measure(measuredParts, at: now) }
     }
 
     public var deadline: Instant? {

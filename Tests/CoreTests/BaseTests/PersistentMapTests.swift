@@ -163,6 +163,7 @@ import Testing
         for _ in 0..<300 {
             let a = (0..<Int.random(in: 0...20, using: &random)).map { _ in UInt8.random(in: 0...1, using: &random) &* 255 }
             let b = random.chance(0.3) ? a + [1] : (0..<Int.random(in: 0...20, using: &random)).map { _ in UInt8(255) }
+            for other in [b, Array(a), a.reversed()] { #expect((ByteString(a) == ByteString(other)) == (a == other)) }
             #expect((ByteString(a) < ByteString(b)) == a.lexicographicallyPrecedes(b))
             #expect((ByteString(b) < ByteString(a)) == b.lexicographicallyPrecedes(a))
             #expect(ByteString(a).hasPrefix(ByteString(b)) == a.starts(with: b))

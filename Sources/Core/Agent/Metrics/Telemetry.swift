@@ -29,7 +29,7 @@ struct Telemetry {
     }
 
     /// Looks at all that a batch of events came to: what goes out is measured, what is logged goes to those who follow.
-    mutating func observe(_ effects: inout [AgentEffect], of parts: Parts, wallClockOffset: Int64, at now: Instant) {
+    mutating func observe(_ effects: inout [AgentEffect], of server: Server?, wallClockOffset: Int64, at now: Instant) {
         for index in effects.indices {
             switch effects[index] {
             case .packet(_, _, let bytes): metrics.count(.udpSent, by: Double(bytes.count), at: now)
@@ -41,14 +41,16 @@ struct Telemetry {
             default: break
             }
         }
-        if let server = parts.server {
+        if let server {
             server.drainMeasures { measure($0, at: now) }
             server.drainReplications { replication.measure($0, into: &metrics, at: now) }
             consensus.measure(server, into: &metrics, at: now)
         }
-        if countersDueAt.map({ now >= $0 }) ?? true { measure(parts, at: now) }
         followers.tellDriver(into: &effects)
     }
+
+    /// Whether it is time to ask the parts for their counters.
+    func isDue(at now: Instant) -> Bool { countersDueAt.map { now >= $0 } ?? true }
 
     /// What is shown; asking for it begins a new interval.
     mutating func snapshot(of parts: Parts, at now: Instant) -> MetricsSnapshot {
@@ -74,7 +76,7 @@ struct Telemetry {
     }
 
     /// Pools and clients count by themselves; once a second is often enough to ask.
-    private mutating func measure(_ parts: Parts, at now: Instant) {
+    mutating func measure(_ parts: Parts, at now: Instant) {
         countersDueAt = now + .seconds(1)
         if queuesDueAt.map({ now >= $0 }) ?? true { measureQueues(of: parts, at: now) }
         if let client = parts.client {
