@@ -70,7 +70,7 @@ import Testing
         #expect(fixture.run("info").output == "agent:\n\tchecks = 0\nraft:\n\tstate = Leader\n\tterm = 2\n")
     }
 
-    @Test func `servers of raft`() {
+    @Test func `the servers of Raft are listed and removed`() {
         let servers = #"{"Servers":[{"ID":"i1","Node":"n1","Address":"127.0.0.1:8300","Leader":true,"Voter":true,"ProtocolVersion":"3"}]}"#
         let fixture = CommandFixture((200, servers), (200, ""), (500, "gone"))
         #expect(
@@ -90,7 +90,7 @@ import Testing
                 == "Error removing peer: cannot give both an address and id\n")
     }
 
-    @Test func `leaving and reloading`() {
+    @Test func `leave and reload say what has become of them`() {
         let fixture = CommandFixture((200, ""), (200, ""), (500, "bad file"))
         #expect(fixture.run("leave").output == "Graceful leave complete\n")
         #expect(fixture.run("reload", "ignored").output == "Configuration reload triggered\n")

@@ -83,7 +83,7 @@ import Testing
         "Node == n1 or Node == n2 and Node == n3", "not (Node == n2 or Node == n3)", "not Node == n2 and Node == n1",
         #"Address == `10.0.0.1`"#, #"Address == "10.0.0.\x31""#, "Node == n1\n", "ID == \"\"",
     ])
-    func `expressions that hold`(text: String) throws {
+    func `an expression that holds matches`(text: String) throws {
         #expect(try matches(text))
     }
 

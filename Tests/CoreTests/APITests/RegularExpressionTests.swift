@@ -15,7 +15,7 @@ import Testing
         (#"\Aab\z"#, "ab"), ("a{,2}", "a{,2}"), ("x{a}", "x{a}"), ("(a*)*b", "aaab"), ("(|a)+", "a"), ("(?i)\u{212A}", "k"),
         (#"[^\d]"#, "x"),
     ])
-    func `patterns that match`(pattern: String, text: String) throws {
+    func `a pattern that matches is found`(pattern: String, text: String) throws {
         #expect(try matches(pattern, text))
     }
 

@@ -27,7 +27,7 @@ import Testing
         return DirEntry(key: ByteString(key), entry: entry)
     }
 
-    @Test func `entries of keys`() {
+    @Test func `entries of keys look as in the reference`() {
         let answer = render(.entries([entry("a<b", "bar"), entry("e", session: "71202cee")]), .kvEntries)
         #expect(
             answer.text
@@ -191,7 +191,7 @@ import Testing
             ))
     }
 
-    @Test func `sessions`() {
+    @Test func `sessions look as in the reference`() {
         var session = Session()
         session.id = "71202cee"
         session.name = "s1"
@@ -231,7 +231,7 @@ import Testing
         #expect(Renderer.error("x", shape: ReadShape(.kvEntries), context: context)["X-Consul-Index"] == nil)
     }
 
-    @Test func `outcomes of writes`() {
+    @Test func `outcomes of writes look as in the reference`() {
         func text(_ result: ApplyResult, _ form: WriteShape.Form) -> String {
             Renderer.render(result, shape: WriteShape(form), context: context).text
         }
@@ -242,7 +242,7 @@ import Testing
         #expect(Renderer.render(.error("x"), shape: WriteShape(.outcome), context: context).status == 500)
     }
 
-    @Test func `transactions`() {
+    @Test func `transactions look as in the reference`() {
         let written = Renderer.txn(TxnResponse(results: [.kv(entry("k"))]), meta: nil, pretty: false, context: context)
         #expect(
             written.text
@@ -258,7 +258,7 @@ import Testing
         #expect(failed.headers.map(\.name) == ["Content-Type", "Vary", "X-Consul-Knownleader", "X-Consul-Lastcontact"])
     }
 
-    @Test func `servers`() {
+    @Test func `servers look as in the reference`() {
         #expect(Renderer.leader("", pretty: false, context: context).text == #""""#)
         #expect(Renderer.peers([], pretty: false, context: context).text == "null")
         let server = RaftServerDescription(id: "fda9", node: "n1", address: "127.0.0.1:8300", isLeader: true)

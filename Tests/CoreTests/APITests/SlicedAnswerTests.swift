@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test(arguments: [1, 97, 4_096, SlicedAnswer.sliceSize, 1 << 24], [false, true])
-    func `lists of rows`(size: Int, pretty: Bool) throws {
+    func `lists of rows are the same in slices of any size`(size: Int, pretty: Bool) throws {
         let entries = render(.entries(EntryList(Self.entries)), .kvEntries, pretty: pretty)
         #expect(entries.rest != nil && entries.body.count < 2 * SlicedAnswer.wholeMax)
         #expect(

@@ -47,13 +47,13 @@ import Testing
         #expect(joins(steps) == [["10.0.0.7:8301", "10.0.0.1:8301", "failed"]])
     }
 
-    @Test func `between counted attempts it knocks in silence`() throws {
+    @Test func `between counted attempts it tries again without a word`() throws {
         var schedule = schedule(["10.0.0.1"])
         var steps: [Step] = []
         schedule.wake(at: start, into: &steps)
         schedule.joined(.failure(Complaint("refused")), at: start, into: &steps)
         #expect(steps.last == .log(.warn, "Join LAN failed, will retry: retry_interval=30s error=refused"))
-        var knocks = 0
+        var attempts = 0
         while let due = schedule.deadline, due < start + .seconds(30) {
             steps = []
             schedule.wake(at: due, into: &steps)
@@ -61,10 +61,10 @@ import Testing
             #expect(joins(steps) == [["10.0.0.1:8301"]])
             schedule.joined(.failure(Complaint("refused")), at: due, into: &steps)
             #expect(steps.count == 1)
-            knocks += 1
+            attempts += 1
         }
         #expect(schedule.deadline == start + .seconds(30))
-        #expect((8...20).contains(knocks))
+        #expect((8...20).contains(attempts))
     }
 
     @Test func `it gives up after retry_max further attempts`() {

@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    @Test func `an empty map`() {
+    @Test func `an empty map holds nothing, and bears every question`() {
         var map = PersistentMap<Int, Int>()
         #expect(map.isEmpty && map[1] == nil && map.first == nil && !map.contains(1))
         #expect(map.removeValue(forKey: 1) == nil)

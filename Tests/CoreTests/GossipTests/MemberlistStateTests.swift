@@ -6,7 +6,7 @@ import Testing
 @Suite struct MemberlistStateTests {
     private let bench = MemberlistBench()
 
-    @Test func `the own node comes first`() {
+    @Test func `this node is the first member`() {
         let bench = MemberlistBench()
         #expect(bench.machine.localNode?.incarnation == 1)
         #expect(bench.machine.members.map(\.name) == ["me"])

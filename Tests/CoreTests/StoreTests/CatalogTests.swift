@@ -207,7 +207,7 @@ import Testing
         #expect(h.instances("web") == ["ext/web"])
     }
 
-    @Test func `a malformed ID`() {
+    @Test func `a malformed ID is refused`() {
         var h = Harness()
         #expect(
             h.register("n1") { $0.id = "x" }

@@ -270,7 +270,7 @@ import Testing
         #expect(h.entry("big")?.value.count == 600_000)
     }
 
-    @Test func `malformed pieces`() {
+    @Test func `malformed pieces of a command are refused`() {
         var h = Harness()
         let bad = ChunkInfo(operation: 1, sequence: 2, count: 2).encoded,
             many = ChunkInfo(operation: 1, sequence: 0, count: 1 << 30).encoded

@@ -80,7 +80,7 @@ import Testing
         #expect(h.entry("k")?.index == RaftIndex(create: 1, modify: 4) && h.entry("k")?.flags == 0)
     }
 
-    @Test func `check-and-set`() {
+    @Test func `check-and-set writes only what is as the client believes`() {
         var h = Harness()
         #expect(h.kv("cas", "k", "1", index: 5) == .bool(false))
         #expect(h.kv("cas", "k", "1", index: 0) == .bool(true))

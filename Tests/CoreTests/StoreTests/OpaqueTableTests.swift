@@ -162,7 +162,7 @@ import Testing
         #expect(h.store.rows(.aclTokens).count == 2)
     }
 
-    @Test func `the certificate authority`() throws {
+    @Test func `commands of the certificate authority are applied`() throws {
         var h = Harness()
         #expect(h.apply(try Self.command("ConnectCA set-config")) == .none)
         #expect(h.apply(try Self.command("ConnectCA set-provider-state")) == .bool(true))

@@ -19,7 +19,7 @@ import Testing
         return found.map(\.value.id)
     }
 
-    @Test func `creating`() {
+    @Test func `a session is created on a node that there is, with checks that do not fail`() {
         var h = Self.withNode()
         #expect(h.session(Self.s1, on: "N1") { $0.nodeChecks = ["serfHealth"] } == .string(Self.s1))
         #expect(h.session("", on: "n1") == .error("Missing session ID"))

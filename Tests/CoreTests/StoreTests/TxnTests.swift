@@ -69,7 +69,7 @@ import Testing
             ])
     }
 
-    @Test func `checks that hold`() {
+    @Test func `checks of keys that hold let a transaction through`() {
         var h = Harness()
         h.set("k", "v")
         let response = h.txn([
@@ -80,7 +80,7 @@ import Testing
         #expect(h.entry("k")?.value == Array("v".utf8))
     }
 
-    @Test func `nodes`() {
+    @Test func `a transaction reads and writes nodes`() {
         var h = Harness()
         var node = Node()
         node.node = "x1"
@@ -106,7 +106,7 @@ import Testing
         #expect(run("set").results == [.node(h.store.node("x1")!.value)])
     }
 
-    @Test func `services`() {
+    @Test func `a transaction reads and writes services`() {
         var h = Harness()
         let service = NodeService(named: "web1")
         #expect(Self.errors(h.txn([.service(verb: .set, node: "x1", service)])) == ["0 Missing node registration"])
@@ -135,7 +135,7 @@ import Testing
         #expect(Self.errors(h.txn([.service(verb: .unknown("zz"), node: "x1", service)])) == ["0 unknown Service verb \"zz\""])
     }
 
-    @Test func `checks`() {
+    @Test func `a transaction reads and writes checks`() {
         var h = Harness()
         var check = HealthCheck(id: "c1", node: "x1", status: "")
         #expect(Self.errors(h.txn([.check(verb: .set, check)])) == ["0 Missing node registration"])
