@@ -63,8 +63,8 @@ import Testing
 
     @Test func `the banner tells who starts`() throws {
         var configuration = Configuration()
-        configuration.agent.nodeName = "n1"
-        configuration.agent.nodeID = "id"
+        configuration.agent.identity.nodeName = "n1"
+        configuration.agent.identity.nodeID = "id"
         configuration.process.clientAddresses = ["127.0.0.1", "::1"]
         let lines = Banner.text(configuration).split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines[0] == "==> Starting Consul agent...")
@@ -106,7 +106,9 @@ import Testing
                 console: console, transport: CommandFixture())
             #expect(code == 7 && errors.isEmpty)
             let agent = try #require(started).configuration.agent
-            #expect(agent.nodeName == "from-file" && agent.httpPort == 99 && agent.nodeID == "deadbeef-0000-4000-8000-00000000c0de")
+            #expect(
+                agent.identity.nodeName == "from-file" && agent.addresses.httpPort == 99
+                    && agent.identity.nodeID == "deadbeef-0000-4000-8000-00000000c0de")
             try write("bogus = 1", path + "/a.hcl")
             guard case .failure(let error) = try #require(started).readConfiguration() else {
                 Issue.record("a broken file was read")

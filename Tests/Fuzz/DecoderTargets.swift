@@ -9,7 +9,7 @@ struct LogTarget: Target {
     /// The segment up to its end, and what the next record follows.
     private let segment: [UInt8]
     private let last: (index: UInt64, term: UInt64, salt: UInt32)
-    private let config: AgentConfig
+    private let settings: AgentSettings
     private let now: Instant
     static var seeds: [[UInt8]] {
         CommandTarget.seeds.map { [0] + $0 } + [[5, 0x81, 0xA7] + "Servers".utf8 + [0x90], [1], [4], [2, 0x91, 0xA1, 0x78]]
@@ -18,7 +18,7 @@ struct LogTarget: Target {
     init() {
         guard let cluster = try? LiveCluster(servers: 1), cluster.serves(0) else { fatalError("no server") }
         template = cluster.members[0].disk
-        config = cluster.members[0].config
+        settings = cluster.members[0].settings
         now = cluster.now
         guard let names = try? template.list(SegmentFormat.folder), let name = names.last, let size = try? template.size(name),
             let bytes = try? template.read(name, offset: 0, count: size)
@@ -48,7 +48,7 @@ struct LogTarget: Target {
                 extensions: Array(message[1..<(1 + extensions)]))
             SegmentFormat.append(entry, salt: last.salt, synced: 0, to: &bytes)
         }
-        start(on: template.copy(with: [file: bytes]), config, now, mustServe: false)
+        start(on: template.copy(with: [file: bytes]), settings, now, mustServe: false)
     }
 }
 
@@ -56,7 +56,7 @@ struct LogTarget: Target {
 struct DiskTarget: Target {
     private let template: TestDisk
     private let names: [String]
-    private let config: AgentConfig
+    private let settings: AgentSettings
     private let now: Instant
     static var seeds: [[UInt8]] { (UInt8(0)..<24).map { [$0, 0, $0 &* 3, 1] } }
 
@@ -71,7 +71,7 @@ struct DiskTarget: Target {
         check(cluster.serves(0), "the server does not serve")
         template = cluster.members[0].disk
         names = (try? template.list("")) ?? []
-        config = cluster.members[0].config
+        settings = cluster.members[0].settings
         now = cluster.now
     }
 
@@ -84,13 +84,13 @@ struct DiskTarget: Target {
             if input[at + 3] == 0 { bytes.removeLast(bytes.count - offset) } else { bytes[offset] ^= input[at + 3] }
             changed[name] = bytes
         }
-        start(on: template.copy(with: changed), config, now, mustServe: false)
+        start(on: template.copy(with: changed), settings, now, mustServe: false)
     }
 }
 
 /// Starts a lone server on the disk and lets time pass. It may refuse to start, with a reason.
-private func start(on disk: TestDisk, _ config: AgentConfig, _ began: Instant, mustServe: Bool) {
-    guard let agent = try? Agent(config: config, disk: disk, archives: PlainArchives(), seed: 9, at: began, md5Hex: { _ in "x" }) else {
+private func start(on disk: TestDisk, _ settings: AgentSettings, _ began: Instant, mustServe: Bool) {
+    guard let agent = try? Agent(settings: settings, disk: disk, archives: PlainArchives(), seed: 9, at: began, md5Hex: { _ in "x" }) else {
         return
     }
     var now = began

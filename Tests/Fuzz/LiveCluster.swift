@@ -7,7 +7,7 @@ final class LiveCluster {
     final class Member {
         let agent: Agent
         let disk = TestDisk()
-        let config: AgentConfig
+        let settings: AgentSettings
         var frontEnd: FrontEnd<NoGzip>
         var published: PublishedState?
         var responses: [RequestID: HTTPResponse] = [:]
@@ -15,10 +15,10 @@ final class LiveCluster {
         var replies: [CallID: [UInt8]] = [:]
         var refused: Set<CallID> = []
 
-        init(_ config: AgentConfig, at now: Instant) throws {
-            self.config = config
-            frontEnd = FrontEnd(config: config, gzip: NoGzip(), seed: 1)
-            agent = try Agent(config: config, disk: disk, archives: PlainArchives(), seed: 5, at: now) { bytes in
+        init(_ settings: AgentSettings, at now: Instant) throws {
+            self.settings = settings
+            frontEnd = FrontEnd(settings: settings, gzip: NoGzip(), seed: 1)
+            agent = try Agent(settings: settings, disk: disk, archives: PlainArchives(), seed: 5, at: now) { bytes in
                 var hash: UInt64 = 0xCBF2_9CE4_8422_2325
                 for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
                 return String(hash, radix: 16)
@@ -54,27 +54,27 @@ final class LiveCluster {
             ServerIdentity(id: "00000000-0000-4000-8000-00000000000\($0)", name: "s\($0)", address: "10.0.0.\($0):8300")
         }
         for number in 1...(servers + clients) {
-            var config = AgentConfig()
-            config.server = number <= servers
-            config.nodeName = (config.server ? "s" : "c") + "\(number)"
-            config.nodeID = "00000000-0000-4000-8000-00000000000\(number)"
+            var settings = AgentSettings()
+            settings.identity.isServer = number <= servers
+            settings.identity.nodeName = (settings.identity.isServer ? "s" : "c") + "\(number)"
+            settings.identity.nodeID = "00000000-0000-4000-8000-00000000000\(number)"
             let host = "10.0.0.\(number)"
-            config.bindAddress = host
-            config.advertiseAddress = host
-            config.advertiseAddressWAN = host
-            config.serfBindAddressLAN = host
-            config.serfBindAddressWAN = host
-            config.bootstrap = config.server && gossips
-            config.raftHeartbeatTimeout = .milliseconds(500)
-            config.raftElectionTimeout = .milliseconds(500)
-            config.raftLeaderLeaseTimeout = .milliseconds(250)
+            settings.addresses.bind = host
+            settings.addresses.advertise = host
+            settings.addresses.advertiseWAN = host
+            settings.gossip.lan.bindAddress = host
+            settings.gossip.wan.bindAddress = host
+            settings.raft.bootstrap = settings.identity.isServer && gossips
+            settings.raft.heartbeatTimeout = .milliseconds(500)
+            settings.raft.electionTimeout = .milliseconds(500)
+            settings.raft.leaderLeaseTimeout = .milliseconds(250)
             if gossips {
-                if number > 1 { config.retryJoinLAN = ["10.0.0.1"] }
+                if number > 1 { settings.gossip.lan.retryJoin = ["10.0.0.1"] }
             } else {
-                config.initialServers = identities
-                config.autopilot.cleanupDeadServers = false
+                settings.raft.initialServers = identities
+                settings.servers.autopilot.cleanupDeadServers = false
             }
-            members.append(try Member(config, at: now))
+            members.append(try Member(settings, at: now))
         }
         for at in members.indices { handle(.wake, at) }
         run(for: .seconds(10))
@@ -177,7 +177,7 @@ final class LiveCluster {
 
     private func member(at address: Address) -> Int? {
         let host = address.split(separator: ":").first.map(String.init)
-        return members.firstIndex { $0.config.advertiseAddress == host }
+        return members.firstIndex { $0.settings.addresses.advertise == host }
     }
 
     private func perform(_ effect: AgentEffect, _ at: Int) {
@@ -195,7 +195,7 @@ final class LiveCluster {
             }
             let incoming = CallID(incoming: takeID())
             callers[incoming] = (at, id)
-            queue.append((callee, .call(incoming, from: member.config.advertiseAddress + ":9000", channel, bytes)))
+            queue.append((callee, .call(incoming, from: member.settings.addresses.advertise + ":9000", channel, bytes)))
         case .reply(let id, let bytes):
             if let caller = callers.removeValue(forKey: id) {
                 queue.append((caller.member, .answered(caller.id, bytes)))
@@ -211,11 +211,11 @@ final class LiveCluster {
         case .packet(let pool, let address, let bytes):
             record?(nil, bytes)
             guard let to = self.member(at: address), to != at else { return }
-            queue.append((to, .packet(pool, from: member.config.advertiseAddress + (pool == .lan ? ":8301" : ":8302"), bytes)))
+            queue.append((to, .packet(pool, from: member.settings.addresses.advertise + (pool == .lan ? ":8301" : ":8302"), bytes)))
         case .resolve(let id, let host):
-            let found = members.first { $0.config.nodeName == host || $0.config.advertiseAddress == host }
+            let found = members.first { $0.settings.identity.nodeName == host || $0.settings.addresses.advertise == host }
             let result: Result<[String], Complaint> =
-                found.map { .success([$0.config.advertiseAddress]) } ?? .failure(Complaint("lookup \(host): no such host"))
+                found.map { .success([$0.settings.addresses.advertise]) } ?? .failure(Complaint("lookup \(host): no such host"))
             queue.append((at, .resolved(id, result)))
         case .exit(let reason): exits.append(reason)
         default: break

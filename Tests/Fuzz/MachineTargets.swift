@@ -257,12 +257,12 @@ struct ClientTarget: Target {
     init() {}
 
     mutating func run(_ input: [UInt8]) {
-        var config = AgentConfig()
-        config.server = false
-        config.nodeName = "c1"
-        config.nodeID = "00000000-0000-4000-8000-000000000009"
-        config.initialServers = [ServerIdentity(id: "00000000-0000-4000-8000-000000000001", name: "s1", address: "10.0.0.1:8300")]
-        guard let agent = try? Agent(config: config, disk: TestDisk(), seed: 3, at: now, md5Hex: { _ in "x" }) else {
+        var settings = AgentSettings()
+        settings.identity.isServer = false
+        settings.identity.nodeName = "c1"
+        settings.identity.nodeID = "00000000-0000-4000-8000-000000000009"
+        settings.raft.initialServers = [ServerIdentity(id: "00000000-0000-4000-8000-000000000001", name: "s1", address: "10.0.0.1:8300")]
+        guard let agent = try? Agent(settings: settings, disk: TestDisk(), seed: 3, at: now, md5Hex: { _ in "x" }) else {
             fatalError("no client")
         }
         var effects: [AgentEffect] = []

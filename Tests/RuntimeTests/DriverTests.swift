@@ -77,9 +77,9 @@ import Testing
     @Test func `configuration files are read again when the machine asks`() throws {
         let running = try RunningDriver { configuration in
             configuration.readConfiguration = {
-                var config = AgentConfig()
-                config.nodeName = "read-again"
-                return .success(config)
+                var new = Reloadable()
+                new.dns.domain = "read-again"
+                return .success(new)
             }
         }
         defer { running.stop() }
@@ -111,10 +111,10 @@ import Testing
     @Test func `a new configuration reaches the front ends and the limit of connections`() throws {
         let running = try RunningDriver()
         defer { running.stop() }
-        var config = AgentConfig()
-        config.httpMaxConnectionsPerClient = 1
-        config.nodeName = "renamed"
-        running.agent.willAsk([.configure(config)])
+        var new = Reloadable()
+        new.httpMaxConnectionsPerClient = 1
+        new.dns.domain = "renamed"
+        running.agent.willAsk([.configure(new)])
         let client = RawClient(port: running.port)
         _ = client.put("/ask")
         #expect(client.get("/here")?.text == "here renamed")

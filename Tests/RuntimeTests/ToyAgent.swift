@@ -168,7 +168,7 @@ struct LongBody: BodySource {
 struct ToyFrontEnd: RequestFrontEnd {
     private var name = ""
 
-    mutating func reload(_ config: AgentConfig) { name = " " + config.nodeName }
+    mutating func reload(_ new: Reloadable) { name = " " + new.dns.domain }
 
     mutating func answer(
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]

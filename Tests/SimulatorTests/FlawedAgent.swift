@@ -28,9 +28,9 @@ final class FlawedAgent: SimulatedMachine {
     private let agent: SimulatedAgent
     private let isClient: Bool
 
-    init(_ config: AgentConfig, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
-        isClient = !config.server
-        agent = try SimulatedAgent(config, disk: disk, seed: seed, now: now)
+    init(_ settings: AgentSettings, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
+        isClient = !settings.identity.isServer
+        agent = try SimulatedAgent(settings, disk: disk, seed: seed, now: now)
     }
 
     func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect]) {
@@ -64,7 +64,7 @@ final class FlawedAgent: SimulatedMachine {
         if Self.flaw != .ignoresMembershipChanges { agent.change(change, at: now) }
     }
 
-    static func frontEnd(_ config: AgentConfig) -> FlawedFrontEnd { FlawedFrontEnd(inner: SimulatedAgent.frontEnd(config)) }
+    static func frontEnd(_ settings: AgentSettings) -> FlawedFrontEnd { FlawedFrontEnd(inner: SimulatedAgent.frontEnd(settings)) }
 }
 
 struct FlawedFrontEnd: RequestFrontEnd {

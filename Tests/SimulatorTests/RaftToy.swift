@@ -37,7 +37,7 @@ final class RaftToy: SimulatedMachine {
     /// Calls of consensus have small numbers.
     private var nextCall: UInt64 = 1 << 60
 
-    init(_ config: AgentConfig, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
+    init(_ settings: AgentSettings, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
         if Self.flaw == .forgetsItsVote, try disk.list("raft").contains("raft/meta") {
             try disk.perform([.remove(file: "raft/meta")])
         }
@@ -50,25 +50,26 @@ final class RaftToy: SimulatedMachine {
             store = ToyStore(encoded: bytes)
         }
         var raft = RaftConfig()
-        raft.heartbeatTimeout = config.raftHeartbeatTimeout
-        raft.electionTimeout = config.raftElectionTimeout
-        raft.leaderLeaseTimeout = config.raftLeaderLeaseTimeout
-        raft.snapshotInterval = config.raftSnapshotInterval
-        raft.snapshotThreshold = config.raftSnapshotThreshold
-        raft.trailingLogs = config.raftTrailingLogs
-        raft.segmentSize = config.raftSegmentSize
+        raft.heartbeatTimeout = settings.raft.heartbeatTimeout
+        raft.electionTimeout = settings.raft.electionTimeout
+        raft.leaderLeaseTimeout = settings.raft.leaderLeaseTimeout
+        raft.snapshotInterval = settings.raft.snapshotInterval
+        raft.snapshotThreshold = settings.raft.snapshotThreshold
+        raft.trailingLogs = settings.raft.trailingLogs
+        raft.segmentSize = settings.raft.segmentSize
         raft.snapshotChunkSize = 200
-        isThird = config.nodeName == "s3"
-        let address = config.initialServers.first { $0.name == config.nodeName }!.address
+        isThird = settings.identity.nodeName == "s3"
+        let address = settings.raft.initialServers.first { $0.name == settings.identity.nodeName }!.address
         node = RaftNode(
-            config: raft, identity: RaftIdentity(id: config.nodeID, address: address), recovered: recovered, seed: seed, now: now)
+            settings: raft, identity: RaftIdentity(id: settings.identity.nodeID, address: address), recovered: recovered, seed: seed,
+            now: now)
         if recovered.isPristine {
-            let servers = config.initialServers.map { RaftServer(id: $0.id, address: $0.address) }
+            let servers = settings.raft.initialServers.map { RaftServer(id: $0.id, address: $0.address) }
             drive(.bootstrap(token: takeToken(), RaftConfiguration(servers: servers)), now)
         }
     }
 
-    static func frontEnd(_ config: AgentConfig) -> ToyFrontEnd { ToyFrontEnd() }
+    static func frontEnd(_ settings: AgentSettings) -> ToyFrontEnd { ToyFrontEnd() }
 
     var raft: RaftToyView? { RaftToyView(toy: self) }
 

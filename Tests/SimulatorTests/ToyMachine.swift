@@ -51,9 +51,9 @@ final class ToyMachine: SimulatedMachine {
 
     var raft: NoConsensus? { nil }
 
-    init(_ config: AgentConfig, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
-        primary = config.initialServers[0].address
-        isPrimary = config.nodeName == config.initialServers[0].name
+    init(_ settings: AgentSettings, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
+        primary = settings.raft.initialServers[0].address
+        isPrimary = settings.identity.nodeName == settings.raft.initialServers[0].name
         guard isPrimary, try disk.list("").contains(Self.file) else { return }
         wasStartedAgain = true
         let bytes = try disk.read(Self.file, offset: 0, count: try disk.size(Self.file))
@@ -67,7 +67,7 @@ final class ToyMachine: SimulatedMachine {
         }
     }
 
-    static func frontEnd(_ config: AgentConfig) -> ToyFrontEnd { ToyFrontEnd() }
+    static func frontEnd(_ settings: AgentSettings) -> ToyFrontEnd { ToyFrontEnd() }
 
     // MARK: - Events
 

@@ -47,7 +47,7 @@ extension AgentCommand {
             file = new
         }
         return Logger(
-            level: configuration.agent.logLevel, isJSON: logging.json, isHeld: true, fd: output, file: file,
+            level: configuration.agent.reloadable.logLevel, isJSON: logging.json, isHeld: true, fd: output, file: file,
             syslog: logging.syslog ? try syslog(logging.syslogFacility) : nil)
     }
 
@@ -73,75 +73,79 @@ extension AgentCommand {
 
     private static func compose(_ start: AgentStart, _ logger: Logger) throws -> Driver<Agent> {
         let process = start.configuration.process
-        let config = completed(start.configuration.agent)
+        let settings = completed(start.configuration.agent)
         let disk: any BatchDisk = process.dataDirectory.isEmpty ? MemoryDisk() : try FileDisk(root: process.dataDirectory)
-        let transport = try transport(config, logger)
-        let agent = try agent(config, disk)
-        var settings = DriverConfiguration()
-        settings.httpAddresses = try addresses(process.listeners, .http)
-        settings.dnsAddresses = try addresses(process.listeners, .dns)
-        settings.limits.connectionsPerClientMax = config.httpMaxConnectionsPerClient
-        settings.signals = SignalBehaviour(leavesOnInterrupt: !config.skipLeaveOnInterrupt, leavesOnTerminate: config.leaveOnTerminate)
-        settings.unixSockets = process.unixSockets
-        settings.readConfiguration = {
+        let transport = try transport(settings, logger)
+        let agent = try agent(settings, disk)
+        var configuration = DriverConfiguration()
+        configuration.httpAddresses = try addresses(process.listeners, .http)
+        configuration.dnsAddresses = try addresses(process.listeners, .dns)
+        configuration.limits.connectionsPerClientMax = settings.reloadable.httpMaxConnectionsPerClient
+        configuration.signals = SignalBehaviour(
+            leavesOnInterrupt: !settings.leaving.skipsOnInterrupt, leavesOnTerminate: settings.leaving.onTerminate)
+        configuration.unixSockets = process.unixSockets
+        configuration.readConfiguration = {
             start.readConfiguration().map { new in
-                var config = completed(new.agent)
+                var reloadable = new.agent.reloadable
                 if new.process.logging.level == nil {
                     logger.log(.warn, "agent", "Invalid log level in new configuration: level=\(new.process.logging.levelName)")
-                    config.logLevel = logger.currentLevel
+                    reloadable.logLevel = logger.currentLevel
                 }
-                return config
+                return reloadable
             }.mapError { ConfigurationFailure($0.text) }
         }
         return try Driver(
-            machine: agent, frontEnd: { FrontEnd(config: config, gzip: GzipEncoder(), seed: SystemRandom.seed()) }, disk: disk,
-            configuration: settings, peers: transport, logger: logger)
+            machine: agent, frontEnd: { FrontEnd(settings: settings, gzip: GzipEncoder(), seed: SystemRandom.seed()) }, disk: disk,
+            configuration: configuration, peers: transport, logger: logger)
     }
 
     /// Binds the ports before anything becomes durable: a second agent on this machine stops here.
-    private static func transport(_ config: AgentConfig, _ logger: Logger) throws(ServerError) -> ClusterTransport {
-        let cluster = try cluster(config)
+    private static func transport(_ settings: AgentSettings, _ logger: Logger) throws(ServerError) -> ClusterTransport {
+        let cluster = try cluster(settings)
         do {
             return try ClusterTransport(cluster, logger: logger)
         } catch {
-            throw ServerError("Failed to start Consul \(config.server ? "server" : "client"): \(error)")
+            throw ServerError("Failed to start Consul \(settings.identity.isServer ? "server" : "client"): \(error)")
         }
     }
 
     /// Opens the existential disk: recovery is generic over it.
-    private static func agent(_ config: AgentConfig, _ disk: some BatchDisk) throws(ServerError) -> Agent {
+    private static func agent(_ settings: AgentSettings, _ disk: some BatchDisk) throws(ServerError) -> Agent {
         try Agent(
-            config: config, disk: disk, cipher: AESGCM(), archives: SystemArchiveTools(), seed: SystemRandom.seed(), at: SystemClock.now(),
+            settings: settings, disk: disk, cipher: AESGCM(), archives: SystemArchiveTools(), seed: SystemRandom.seed(),
+            at: SystemClock.now(),
             md5Hex: { Digest.md5Hex($0) })
     }
 
     /// Where other agents reach this one.
-    private static func cluster(_ config: AgentConfig) throws(ServerError) -> ClusterConfiguration {
+    private static func cluster(_ settings: AgentSettings) throws(ServerError) -> ClusterConfiguration {
         func address(_ host: String, _ port: Int, _ what: String) throws(ServerError) -> SocketAddress {
             guard let address = SocketAddress(ip: host, port: port) else { throw ServerError("invalid address for \(what): \(host)") }
             return address
         }
         var cluster = ClusterConfiguration(
-            origin: try address(config.bindAddress, 0, "bind"), limits: config.server ? .server : .client)
-        if config.server { cluster.server = try address(config.bindAddress, config.serverPort, "server") }
-        cluster.lan = try address(config.serfBindAddressLAN, config.serfLANPort, "serf_lan")
-        if config.server, config.serfWANPort > 0 { cluster.wan = try address(config.serfBindAddressWAN, config.serfWANPort, "serf_wan") }
-        cluster.connectionsPerClientMax = config.rpcMaxConnectionsPerClient
-        cluster.limits.handshakeTimeout = config.rpcHandshakeTimeout
+            origin: try address(settings.addresses.bind, 0, "bind"), limits: settings.identity.isServer ? .server : .client)
+        if settings.identity.isServer { cluster.server = try address(settings.addresses.bind, settings.addresses.serverPort, "server") }
+        cluster.lan = try address(settings.gossip.lan.bindAddress, settings.gossip.lan.port, "serf_lan")
+        if settings.identity.isServer, settings.gossip.wan.port > 0 {
+            cluster.wan = try address(settings.gossip.wan.bindAddress, settings.gossip.wan.port, "serf_wan")
+        }
+        cluster.connectionsPerClientMax = settings.servers.rpcMaxConnectionsPerClient
+        cluster.limits.handshakeTimeout = settings.servers.rpcHandshakeTimeout
         return cluster
     }
 
     /// What only the running process knows.
-    private static func completed(_ config: AgentConfig) -> AgentConfig {
-        var config = config
-        config.wallClockOffset = SystemClock.wallOffset()
-        config.processorCount = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    private static func completed(_ settings: AgentSettings) -> AgentSettings {
+        var settings = settings
+        settings.wallClockOffset = SystemClock.wallOffset()
+        settings.identity.processorCount = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         #if arch(arm64)
-            config.architecture = "arm64"
+            settings.identity.architecture = "arm64"
         #else
-            config.architecture = "amd64"
+            settings.identity.architecture = "amd64"
         #endif
-        return config
+        return settings
     }
 
     private static func addresses(_ listeners: [ListenerConfig], _ service: ListenerConfig.Service) throws(ServerError) -> [SocketAddress] {

@@ -62,11 +62,11 @@ struct AgentCommand: Command {
         }
         if let problem = configuration.startProblem { return context.fail("==> \(problem)") }
         do {
-            configuration.agent.nodeID = try NodeIdentity.resolve(configuration.process)
+            configuration.agent.identity.nodeID = try NodeIdentity.resolve(configuration.process)
         } catch {
             return context.fail("==> failed to setup node ID: \(error.text)")
         }
-        let nodeID = configuration.agent.nodeID
+        let nodeID = configuration.agent.identity.nodeID
         return start(
             AgentStart(
                 configuration: configuration, banner: Banner.text(configuration),
@@ -102,7 +102,7 @@ private struct AgentSources: Sendable {
     func readAgain(_ environment: ConfigEnvironment, nodeID: String) -> Result<Configuration, ConfigError> {
         do throws(ConfigError) {
             var configuration = try read(environment)
-            configuration.agent.nodeID = nodeID
+            configuration.agent.identity.nodeID = nodeID
             return .success(configuration)
         } catch {
             return .failure(error)

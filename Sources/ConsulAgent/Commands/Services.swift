@@ -22,7 +22,7 @@ enum ServicesCommands {
         let configuration = try ConfigBuilder.build(
             files: files.sources, isDev: true, environment: SystemFacts.environment(context.console), warnings: files.warnings)
         for warning in configuration.warnings { context.console.error(warning) }
-        return configuration.agent.services
+        return configuration.agent.reloadable.services
     }
 }
 

@@ -11,11 +11,11 @@ struct Version: Command {
         """
     let flags = [Flag("format", .string, "Either pretty or json.", initial: "pretty")]
 
-    /// This project's version; `AgentConfig.compatibilityVersion` is the reference's.
+    /// This project's version; `AgentSettings.compatibilityVersion` is the reference's.
     static let own = "0.1.0"
 
     func run(_ arguments: Arguments, _ context: CommandContext) -> Int32 {
-        let version = AgentConfig.compatibilityVersion, revision = AgentConfig.revision
+        let version = AgentSettings.compatibilityVersion, revision = AgentSettings.revision
         switch arguments.string("format", default: "pretty") {
         case "pretty":
             context.output(

@@ -25,25 +25,25 @@ public final class APIContext: Sendable {
     /// On every answer of a wrapped endpoint: `Vary`, the configured headers, address translation. Sorted by name, names canonical.
     public let commonHeaders: [(name: String, value: String)]
 
-    public init(from config: AgentConfig = AgentConfig()) {
-        nodeName = config.nodeName
-        isServer = config.server
-        datacenter = config.datacenter
-        devMode = config.devMode
-        kvMaxValueSize = config.kvMaxValueSize
-        txnMaxRequestLength = config.txnMaxRequestLength
-        blockEndpoints = config.blockEndpoints.map { Array($0.utf8) }
-        allowWriteFrom = config.allowWriteHTTPFrom.compactMap { IPNetwork($0) }
-        discoveryMaxStale = config.discoveryMaxStale
-        disableUnprintableFilter = config.disableUnprintableFilter
-        uiEnabled = config.uiEnabled || !config.uiDirectory.isEmpty
-        uiContentPath = config.uiContentPath
-        useCache = config.httpUseCache
-        enableDebug = config.enableDebug
-        access = config.access
-        disableCoordinates = config.disableCoordinates
-        configuredHeaders = config.responseHeaders.map { (name: HeaderName.canonical($0.key), value: $0.value) }
-        commonHeaders = Self.commonHeaders(configuredHeaders, translates: config.translateWANAddresses)
+    public init(from settings: AgentSettings = AgentSettings()) {
+        nodeName = settings.identity.nodeName
+        isServer = settings.identity.isServer
+        datacenter = settings.identity.datacenter
+        devMode = settings.identity.devMode
+        kvMaxValueSize = settings.http.kvMaxValueSize
+        txnMaxRequestLength = settings.http.txnMaxRequestLength
+        blockEndpoints = settings.http.blockEndpoints.map { Array($0.utf8) }
+        allowWriteFrom = settings.http.allowWriteFrom.compactMap { IPNetwork($0) }
+        discoveryMaxStale = settings.http.discoveryMaxStale
+        disableUnprintableFilter = settings.http.disableUnprintableFilter
+        uiEnabled = settings.http.uiEnabled || !settings.http.uiDirectory.isEmpty
+        uiContentPath = settings.http.uiContentPath
+        useCache = settings.http.useCache
+        enableDebug = settings.http.enableDebug
+        access = settings.access
+        disableCoordinates = settings.coordinates.disabled
+        configuredHeaders = settings.http.responseHeaders.map { (name: HeaderName.canonical($0.key), value: $0.value) }
+        commonHeaders = Self.commonHeaders(configuredHeaders, translates: settings.http.translateWANAddresses)
     }
 
     private static func commonHeaders(

@@ -16,12 +16,12 @@ public struct AgentMember: Hashable, Sendable {
     }
 
     /// The agent itself, as it advertises itself. In the WAN pool only servers have a place.
-    public init(of config: AgentConfig, wan: Bool = false) {
+    public init(of settings: AgentSettings, wan: Bool = false) {
         let pool: GossipPool = wan ? .wan : .lan
-        name = PoolNames.memberName(config.nodeName, datacenter: config.datacenter, pool: pool)
-        address = wan ? config.advertiseAddressWAN : config.advertiseAddress
-        port = wan ? config.serfWANPort : config.serfLANPort
-        tags = config.tags(in: pool)
+        name = PoolNames.memberName(settings.identity.nodeName, datacenter: settings.identity.datacenter, pool: pool)
+        address = wan ? settings.addresses.advertiseWAN : settings.addresses.advertise
+        port = wan ? settings.gossip.wan.port : settings.gossip.lan.port
+        tags = settings.tags(in: pool)
         status = .alive
     }
 }
@@ -53,21 +53,21 @@ public enum AgentRenderer {
 
     /// `GET self`. `coordinate` is nil while coordinates are disabled; sections come out sorted by name.
     public static func selfDescription(
-        _ config: AgentConfig, member: AgentMember, statistics: [AgentStatistics], coordinate: Coordinate?, pretty: Bool
+        _ settings: AgentSettings, member: AgentMember, statistics: [AgentStatistics], coordinate: Coordinate?, pretty: Bool
     ) -> HTTPResponse {
         var json = JSONWriter(pretty: pretty, reservingCapacity: 4096)
         json.beginObject()
         json.key("Config")
         json.beginObject()
-        json.member("Datacenter", config.datacenter)
-        json.member("NodeName", config.nodeName)
-        json.member("NodeID", config.nodeID)
-        json.member("Revision", AgentConfig.revision)
-        json.member("Server", config.server)
-        json.member("Version", AgentConfig.compatibilityVersion)
+        json.member("Datacenter", settings.identity.datacenter)
+        json.member("NodeName", settings.identity.nodeName)
+        json.member("NodeID", settings.identity.nodeID)
+        json.member("Revision", AgentSettings.revision)
+        json.member("Server", settings.identity.isServer)
+        json.member("Version", AgentSettings.compatibilityVersion)
         json.endObject()
         json.key("DebugConfig")
-        json.dynamic(config.debugConfig)
+        json.dynamic(settings.debugConfig)
         json.key("Coord")
         if let coordinate { json.coordinate(coordinate) } else { json.null() }
         json.key("Member")
@@ -80,7 +80,7 @@ public enum AgentRenderer {
         }
         json.endObject()
         json.key("Meta")
-        json.stringMap(config.registeredNodeMeta)
+        json.stringMap(settings.registeredNodeMeta)
         json.endObject()
         return AgentJSON.response(json)
     }

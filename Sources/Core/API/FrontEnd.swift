@@ -19,12 +19,12 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     /// Of that answer, until it is taken.
     private var error: String?
 
-    public init(config: AgentConfig, gzip: Gzip, seed: UInt64) {
-        router = Router(APIContext(from: config))
-        datacenter = config.datacenter
-        anybody = config.access.context(token: "", source: "").authorizer
-        dns = DNSResponder(config)
-        wallClockOffset = config.wallClockOffset
+    public init(settings: AgentSettings, gzip: Gzip, seed: UInt64) {
+        router = Router(APIContext(from: settings))
+        datacenter = settings.identity.datacenter
+        anybody = settings.access.context(token: "", source: "").authorizer
+        dns = DNSResponder(settings)
+        wallClockOffset = settings.wallClockOffset
         self.gzip = gzip
         random = Random(seed: seed)
     }
@@ -95,8 +95,8 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         return measures
     }
 
-    public mutating func reload(_ config: AgentConfig) {
-        dns.reload(config.dns)
+    public mutating func reload(_ new: Reloadable) {
+        dns.reload(new.dns)
         prepared.removeAll()
     }
 

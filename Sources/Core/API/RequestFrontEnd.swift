@@ -20,7 +20,7 @@ public protocol RequestFrontEnd {
     ) -> Int?
 
     /// A new configuration holds (config §21).
-    mutating func reload(_ config: AgentConfig)
+    mutating func reload(_ new: Reloadable)
 
     /// What the time of a request that the core loop answers is measured under.
     func subject(of request: borrowing HTTPRequest) -> MeasuredSubject
@@ -37,7 +37,7 @@ extension RequestFrontEnd {
     public mutating func answer(
         datagram: UnsafeRawBufferPointer, state: PublishedState, now: Instant, into out: UnsafeMutableRawBufferPointer
     ) -> Int? { nil }
-    public mutating func reload(_ config: AgentConfig) {}
+    public mutating func reload(_ new: Reloadable) {}
     public func subject(of request: borrowing HTTPRequest) -> MeasuredSubject { .none }
     public mutating func measure(_ subject: MeasuredSubject, nanoseconds: Int64) {}
     public mutating func measureAnswered(nanoseconds: Int64) {}

@@ -22,7 +22,7 @@ extension Agent {
     }
 
     /// Of what the agent asks the servers for itself, with the token of a registration or its own.
-    func ownContext(_ token: String) -> RequestContext { config.access.context(token: token, source: "") }
+    func ownContext(_ token: String) -> RequestContext { settings.access.context(token: token, source: "") }
 
     // MARK: /v1/agent
 
@@ -30,7 +30,7 @@ extension Agent {
         _ request: AgentRequest, _ caller: RequestContext, pretty: Bool, for id: RequestID, at now: Instant,
         into effects: inout [AgentEffect]
     ) {
-        guard caller.authorizer.allows(request.permission(node: config.nodeName)) else {
+        guard caller.authorizer.allows(request.permission(node: settings.identity.nodeName)) else {
             return effects.append(.respond(id, Renderer.error(Denied().text, context: context)))
         }
         switch request {
@@ -45,7 +45,7 @@ extension Agent {
         case .selfDescription, .members: effects.append(.respond(id, describe(request, caller, pretty: pretty, at: now)))
         case .join, .forceLeave, .fireEvent, .events: executeInPools(request, caller, pretty: pretty, for: id, at: now, into: &effects)
         case .metrics(let prometheus):
-            showMetrics(prometheus: prometheus, pretty: pretty || config.devMode, for: id, at: now, into: &effects)
+            showMetrics(prometheus: prometheus, pretty: pretty || settings.identity.devMode, for: id, at: now, into: &effects)
         case .monitor(let level, let json):
             requests.add(id, .log)
             telemetry.followers.add(id, LogStream(level: level, json: json))

@@ -2,13 +2,13 @@
 
 extension Agent {
     /// Definitions of services and checks, metadata, limits and what DNS is told take effect at once; the rest needs a restart.
-    func reload(_ read: AgentConfig, at now: Instant, into effects: inout [AgentEffect]) {
-        let new = config.taking(over: read)
+    func reload(_ new: Reloadable, at now: Instant, into effects: inout [AgentEffect]) {
         backend.reload(new, at: now)
         let complaint = local.reload(new, at: now, into: &localEffects)
         if let complaint {
             effects.append(.log(.error, "agent", "Failed to reload the configuration: error=\(LogText.value(complaint.text))"))
         } else {
+            settings.reloadable = new
             questions.reload(new.dns)
             telemetry.metrics.filter.reload(new.metricsFilter)
             effects.append(.configure(new))

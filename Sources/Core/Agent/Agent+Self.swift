@@ -7,18 +7,18 @@ extension Agent {
             let statistics = AgentStatistics.local(local.statistics) + backend.statistics(at: now) + poolStatistics + [runtimeStatistics]
             return finished(
                 AgentRenderer.selfDescription(
-                    config, member: lan?.serf.localMember.map { AgentMember($0) } ?? AgentMember(of: config), statistics: statistics,
-                    coordinate: config.disableCoordinates ? nil : lan?.serf.coordinate ?? .origin,
-                    pretty: pretty || config.devMode))
+                    settings, member: lan?.serf.localMember.map { AgentMember($0) } ?? AgentMember(of: settings), statistics: statistics,
+                    coordinate: settings.coordinates.disabled ? nil : lan?.serf.coordinate ?? .origin,
+                    pretty: pretty || settings.identity.devMode))
         case .members(let wan):
-            return finished(AgentRenderer.members(members(wan: wan, caller.authorizer), pretty: pretty || config.devMode))
+            return finished(AgentRenderer.members(members(wan: wan, caller.authorizer), pretty: pretty || settings.identity.devMode))
         default: preconditionFailure("answered elsewhere")
         }
     }
 
     /// Without gossip nobody but the agent itself.
     private func members(wan isWAN: Bool, _ authorizer: Authorizer) -> [AgentMember]? {
-        let all = config.gossips ? (isWAN ? wan : lan)?.serf.members.map { AgentMember($0) } : [AgentMember(of: config, wan: isWAN)]
+        let all = settings.gossips ? (isWAN ? wan : lan)?.serf.members.map { AgentMember($0) } : [AgentMember(of: settings, wan: isWAN)]
         guard var all else { return nil }
         authorizer.filter(&all) { authorizer.allows(.nodeRead($0.name)) }
         return all
@@ -29,10 +29,13 @@ extension Agent {
     }
 
     private var runtimeStatistics: AgentStatistics {
-        let cores = String(config.processorCount)
+        let cores = String(settings.identity.processorCount)
         return AgentStatistics(
             "runtime",
-            ["arch": config.architecture, "cpu_count": cores, "goroutines": "0", "max_procs": cores, "os": "linux", "version": "swift6"])
+            [
+                "arch": settings.identity.architecture, "cpu_count": cores, "goroutines": "0", "max_procs": cores, "os": "linux",
+                "version": "swift6",
+            ])
     }
 
     /// Registrations that the data directory and the configuration hold. A broken definition in the configuration stops the start.
@@ -55,7 +58,7 @@ extension Server {
     /// The sections `consul`, `raft`, `serf_lan` and `serf_wan` of `/v1/agent/self`.
     func statistics(at now: Instant) -> [AgentStatistics] {
         let consul: StringMap = [
-            "acl": "disabled", "bootstrap": String(config.bootstrap), "known_datacenters": "1", "leader": String(raft.isLeader),
+            "acl": "disabled", "bootstrap": String(settings.raft.bootstrap), "known_datacenters": "1", "leader": String(raft.isLeader),
             "leader_addr": leaderAddress ?? "", "server": "true",
         ]
         return [
@@ -66,7 +69,7 @@ extension Server {
     private func raftStatistics(at now: Instant) -> StringMap {
         let servers = raft.configuration.servers.map { "{Suffrage:\($0.suffrage.name) ID:\($0.id) Address:\($0.address)}" }
         let contact = raft.isLeader ? "0" : raft.lastContact.map { GoDuration.format(now - $0) } ?? "never"
-        let peers = raft.configuration.voters.count { $0.id != config.raftID }
+        let peers = raft.configuration.voters.count { $0.id != settings.raftID }
         return [
             "applied_index": String(appliedIndex), "commit_index": String(raft.commitIndex), "fsm_pending": "0", "last_contact": contact,
             "last_log_index": String(raft.lastLogIndex), "last_log_term": String(raft.lastLogTerm),
@@ -92,7 +95,7 @@ extension AgentStatistics {
             AgentStatistics(
                 "build",
                 [
-                    "prerelease": "", "revision": String(AgentConfig.revision.prefix(8)), "version": AgentConfig.compatibilityVersion,
+                    "prerelease": "", "revision": String(AgentSettings.revision.prefix(8)), "version": AgentSettings.compatibilityVersion,
                 ]),
         ]
     }

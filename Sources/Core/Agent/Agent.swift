@@ -6,7 +6,7 @@
 /// The agent holds them together, in 16 stored variables, ten of which are these owners and what they are made from: it routes events to them,
 /// and carries to one what another has to say.
 public final class Agent: AgentMachine {
-    public let config: AgentConfig
+    public internal(set) var settings: AgentSettings
     let backend: Backend
     /// nil on client agents.
     public var server: Server? { backend.server }
@@ -32,34 +32,34 @@ public final class Agent: AgentMachine {
 
     /// Recovers from `disk` and starts. `disk` is not used afterwards; without `archives` there are no archives of snapshots; `md5Hex` names the files of registrations.
     public init(
-        config: AgentConfig, disk: some Disk, cipher: (any GossipCipher)? = nil, archives: (any ArchiveTools)? = nil, seed: UInt64,
+        settings: AgentSettings, disk: some Disk, cipher: (any GossipCipher)? = nil, archives: (any ArchiveTools)? = nil, seed: UInt64,
         at now: Instant,
         md5Hex: @escaping @Sendable ([UInt8]) -> String
     ) throws(ServerError) {
         var random = Random(seed: seed)
-        self.config = config
-        wallClockOffset = config.wallClockOffset
-        telemetry = Telemetry(config)
-        context = APIContext(from: config)
+        self.settings = settings
+        wallClockOffset = settings.wallClockOffset
+        telemetry = Telemetry(settings)
+        context = APIContext(from: settings)
         router = Router(context)
         requests = RequestBroker(context)
-        questions = QuestionBroker(config)
-        membership = GossipMembership(config)
+        questions = QuestionBroker(settings)
+        membership = GossipMembership(settings)
         lifecycle = Lifecycle(
-            startJoins: config.gossips ? (config.startJoinLAN.isEmpty ? [] : [.lan]) + (config.startJoinWAN.isEmpty ? [] : [.wan]) : [])
+            startJoins: settings.gossips ? [GossipPool.lan, .wan].filter { !settings.gossip[$0].startJoin.isEmpty } : [])
         backend =
-            config.server
-            ? .server(try Server(config: config, disk: disk, gossip: membership, archives: archives, seed: random.next(), at: now))
-            : .client(Client(config: config, seed: random.next(), at: now))
-        local = LocalState(config: config, random: Random(seed: random.next()), codec: RegistrationJSON(), md5Hex: md5Hex)
+            settings.identity.isServer
+            ? .server(try Server(settings: settings, disk: disk, gossip: membership, archives: archives, seed: random.next(), at: now))
+            : .client(Client(settings: settings, seed: random.next(), at: now))
+        local = LocalState(settings: settings, random: Random(seed: random.next()), codec: RegistrationJSON(), md5Hex: md5Hex)
         self.random = random
         try loadLocalState(from: disk, at: now)
-        if config.gossips {
+        if settings.gossips {
             membership.add(try makePool(.lan, disk, cipher, seed: self.random.next(), at: now), at: now)
-            if config.server, config.serfWANPort > 0 {
+            if settings.identity.isServer, settings.gossip.wan.port > 0 {
                 membership.add(try makePool(.wan, disk, cipher, seed: self.random.next(), at: now), at: now)
             }
-            membership.coordinateUpload = CoordinateUpload(config, members: 1, at: now, &self.random)
+            membership.coordinateUpload = CoordinateUpload(settings, members: 1, at: now, &self.random)
         }
         local.handle(.startSyncing, at: now, into: &localEffects)
         var effects: [AgentEffect] = []
@@ -74,7 +74,7 @@ public final class Agent: AgentMachine {
         case .request(let id, let request): execute(router.route(request), for: id, at: now, into: &effects)
         case .routed(let id, let call): execute(call, for: id, at: now, into: &effects)
         case .question(let id, let packet, let tcp, let remote):
-            let caller = config.access.context(token: "", source: remote), seed = random.next()
+            let caller = settings.access.context(token: "", source: remote), seed = random.next()
             fetch(questions.ask(id, packet, caller, tcp: tcp, seed: seed, unixSeconds: unixSeconds(at: now), into: &effects), at: now)
         case .cancelled(let id): cancel(id, at: now)
         case .call(let id, let from, let channel, let bytes): called(id, from: from, channel, bytes, at: now, into: &effects)
@@ -109,7 +109,7 @@ public final class Agent: AgentMachine {
             for answer in membership.events.expire(at: now) { respond(answer, into: &effects) }
             exitIfDue(at: now, into: &effects)
         case .leave: leave(at: now, into: &effects)
-        case .reload(let config): reload(config, at: now, into: &effects)
+        case .reload(let new): reload(new, at: now, into: &effects)
         case .reloadFailed(let reason): reloaded(reason, into: &effects)
         case .wallClock(let offset): setWallClock(offset, at: now)
         case .logged(let level, let module, let message):

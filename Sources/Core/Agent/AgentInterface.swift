@@ -43,10 +43,10 @@ public enum AgentEvent: Sendable {
     /// Leave gracefully, then `.exit`.
     case leave
     /// SIGHUP, or the answer to `.readConfiguration`: what the configuration files say now.
-    indirect case reload(AgentConfig)
+    indirect case reload(Reloadable)
     /// The configuration files cannot be used, and why. Everything stays as it is.
     case reloadFailed(String)
-    /// The wall clock was set: the new `AgentConfig.wallClockOffset`.
+    /// The wall clock was set: the new `AgentSettings.wallClockOffset`.
     case wallClock(Int64)
     /// A log line of the driver's own, of a level that `.followLog` asked for: level, module, message.
     case logged(LogLevel, String, String)
@@ -91,7 +91,7 @@ public enum AgentEffect: Sendable {
     /// Look at the machine and answer with `.hostExamined` of that token.
     case examineHost(UInt64)
     /// A new configuration holds: what of it concerns the driver and its front ends takes effect.
-    indirect case configure(AgentConfig)
+    indirect case configure(Reloadable)
     /// Read the configuration files again and answer with `.reload` or `.reloadFailed`.
     case readConfiguration
     /// Stop the process; a text means failure and its reason.

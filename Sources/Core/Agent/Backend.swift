@@ -47,7 +47,7 @@ enum Backend {
         }
     }
 
-    func reload(_ new: AgentConfig, at now: Instant) {
+    func reload(_ new: Reloadable, at now: Instant) {
         switch self {
         case .server(let server): server.reload(new, at: now)
         case .client(let client): client.reload(new, at: now)

@@ -8,10 +8,10 @@ struct CoordinateUpload {
     private let intervalMin: Duration
 
     /// Never, where the configuration turns it off. The first one comes an interval after the start.
-    init(_ config: AgentConfig, members: Int, at now: Instant, _ random: inout Random) {
-        rate = config.syncCoordinateRateTarget
-        intervalMin = config.syncCoordinateIntervalMin
-        if !config.disableCoordinates { schedule(members: members, at: now, &random) }
+    init(_ settings: AgentSettings, members: Int, at now: Instant, _ random: inout Random) {
+        rate = settings.coordinates.sendRateTarget
+        intervalMin = settings.coordinates.sendIntervalMin
+        if !settings.coordinates.disabled { schedule(members: members, at: now, &random) }
     }
 
     /// Whether it is time; if so, the next time follows from the number of members now.
@@ -51,8 +51,8 @@ extension Agent {
             CoordinateUpload.isUnderstood(by: lan.serf.members)
         else { return }
         var options = QueryOptions()
-        options.datacenter = config.datacenter
-        let place = NodeCoordinate(node: config.nodeName, segment: "", coordinate: lan.serf.coordinate)
+        options.datacenter = settings.identity.datacenter
+        let place = NodeCoordinate(node: settings.identity.nodeName, segment: "", coordinate: lan.serf.coordinate)
         backend.execute(.operation(.updateCoordinate(place), options), ownContext(options.token), for: .coordinate, at: now)
     }
 }

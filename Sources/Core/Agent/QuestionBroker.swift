@@ -30,9 +30,9 @@ struct QuestionBroker {
         var caller: RequestContext
     }
 
-    init(_ config: AgentConfig) {
-        dns = DNSResponder(config)
-        datacenter = config.datacenter
+    init(_ settings: AgentSettings) {
+        dns = DNSResponder(settings)
+        datacenter = settings.identity.datacenter
     }
 
     var isEmpty: Bool { waiting.isEmpty }

@@ -54,7 +54,7 @@ struct ServerCaller {
         case elsewhere
     }
 
-    private let config: AgentConfig
+    private let settings: AgentSettings
     private var counter: CallCounter
     /// Attempts under way.
     private var calls = LookupTable<CallID, Call>()
@@ -63,8 +63,8 @@ struct ServerCaller {
     private var waiting = WaitingQueue()
 
     /// `owner` is whom the answers are given to.
-    init(_ config: AgentConfig, owner: CallID.Owner) {
-        self.config = config
+    init(_ settings: AgentSettings, owner: CallID.Owner) {
+        self.settings = settings
         counter = CallCounter(owner)
     }
 
@@ -85,9 +85,9 @@ struct ServerCaller {
 
     private func timeout(of call: Call) -> Duration {
         switch call.target {
-        case .leader: call.work.answerTimeout(config, hops: 1)
+        case .leader: call.work.answerTimeout(settings, hops: 1)
         // The server may hold the work, and the leader that it hands it to.
-        case .server: call.work.answerTimeout(config, hops: 2)
+        case .server: call.work.answerTimeout(settings, hops: 2)
         case .once(let time): time
         }
     }
@@ -123,7 +123,7 @@ struct ServerCaller {
         // A write whose answer was lost may have happened: only its caller may decide to repeat it.
         guard ServerError.isUnsent(reason) else { return failed(call, error, call.work.isRepeatable, at: now, &random) }
         switch call.target {
-        case .server(config.datacenter):
+        case .server(settings.identity.datacenter):
             call.unsent += 1
             return .failed(call, error, .elsewhere)
         case .leader, .server, .once: return failed(call, error, !call.work.isSnapshot, at: now, &random)
@@ -140,17 +140,17 @@ struct ServerCaller {
     private mutating func failed(
         _ call: Call, _ error: ServerError, _ isWorthRepeating: Bool, at now: Instant, _ random: inout Random
     ) -> Outcome {
-        let giveUpAt = call.giveUpAt ?? now + config.rpcHoldTimeout
+        let giveUpAt = call.giveUpAt ?? now + settings.servers.rpcHoldTimeout
         guard isWorthRepeating, isRepeated(call.target), now < giveUpAt else { return .failed(call, error, .over) }
         let work = WaitingWork(requester: call.requester, work: call.work, context: call.context, giveUpAt: giveUpAt, error: error)
-        let pause = random.duration(below: .nanoseconds(config.rpcHoldTimeout.nanoseconds / 16))
+        let pause = random.duration(below: .nanoseconds(settings.servers.rpcHoldTimeout.nanoseconds / 16))
         return .failed(call, error, waiting.add(work, until: now + pause) ? .waits : .over)
     }
 
     private func isRepeated(_ target: Target) -> Bool {
         switch target {
         case .leader: true
-        case .server(let datacenter): datacenter == config.datacenter
+        case .server(let datacenter): datacenter == settings.identity.datacenter
         case .once: false
         }
     }

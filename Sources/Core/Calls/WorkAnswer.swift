@@ -32,11 +32,12 @@ extension ServerWork {
     }
 
     /// How long an answer may take: the other side holds the work while it has no leader, and blocking queries for as long as they may wait.
-    func answerTimeout(_ config: AgentConfig, hops: Int) -> Duration {
+    func answerTimeout(_ settings: AgentSettings, hops: Int) -> Duration {
         if isSnapshot { return .minutes(30) }
-        let slack = config.rpcHoldTimeout * hops + .seconds(5)
+        let slack = settings.servers.rpcHoldTimeout * hops + .seconds(5)
         guard case .read(_, let options) = self, options.minQueryIndex > 0 else { return slack }
-        let wait = options.maxQueryTime <= .zero ? config.defaultQueryTime : min(options.maxQueryTime, config.maxQueryTime)
+        let wait =
+            options.maxQueryTime <= .zero ? settings.servers.defaultQueryTime : min(options.maxQueryTime, settings.servers.maxQueryTime)
         return wait + .nanoseconds(wait.nanoseconds / 16) + slack
     }
 }

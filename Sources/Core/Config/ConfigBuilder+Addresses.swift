@@ -18,37 +18,37 @@ extension ConfigBuilder {
         try buildAdvertised(bind)
         let clients = clientAddresses()
         result.process.clientAddresses = clients.map(\.text)
-        result.agent.clientAddress = clients.first?.text ?? ""
-        listen(.dns, "addresses.dns", clients, result.agent.dnsPort)
-        listen(.http, "addresses.http", clients, result.agent.httpPort)
-        listen(.https, "addresses.https", clients, result.agent.httpsPort)
-        listen(.grpc, "addresses.grpc", clients, result.agent.grpcPort)
-        result.agent.serfBindAddressLAN = (single("serf_lan") ?? bind).text
-        result.agent.serfBindAddressWAN = (single("serf_wan") ?? bind).text
+        result.agent.addresses.client = clients.first?.text ?? ""
+        listen(.dns, "addresses.dns", clients, result.agent.addresses.dnsPort)
+        listen(.http, "addresses.http", clients, result.agent.addresses.httpPort)
+        listen(.https, "addresses.https", clients, result.agent.addresses.httpsPort)
+        listen(.grpc, "addresses.grpc", clients, result.agent.addresses.grpcPort)
+        result.agent.gossip.lan.bindAddress = (single("serf_lan") ?? bind).text
+        result.agent.gossip.wan.bindAddress = (single("serf_wan") ?? bind).text
         try buildRecursors()
-        result.agent.startJoinLAN = expandAll("start_join")
-        result.agent.startJoinWAN = expandAll("start_join_wan")
-        result.agent.retryJoinLAN = expandAll("retry_join")
-        result.agent.retryJoinWAN = expandAll("retry_join_wan")
+        result.agent.gossip.lan.startJoin = expandAll("start_join")
+        result.agent.gossip.wan.startJoin = expandAll("start_join_wan")
+        result.agent.gossip.lan.retryJoin = expandAll("retry_join")
+        result.agent.gossip.wan.retryJoin = expandAll("retry_join_wan")
     }
 
     private mutating func buildPorts() throws(ConfigError) {
-        result.agent.dnsPort = reader.port("dns")
-        result.agent.httpPort = reader.port("http")
-        result.agent.httpsPort = reader.port("https")
-        result.agent.grpcPort = reader.port("grpc")
-        result.agent.serverPort = reader.port("server")
-        result.agent.serfLANPort = reader.port("serf_lan")
-        result.agent.serfWANPort = reader.port("serf_wan")
+        result.agent.addresses.dnsPort = reader.port("dns")
+        result.agent.addresses.httpPort = reader.port("http")
+        result.agent.addresses.httpsPort = reader.port("https")
+        result.agent.addresses.grpcPort = reader.port("grpc")
+        result.agent.addresses.serverPort = reader.port("server")
+        result.agent.gossip.lan.port = reader.port("serf_lan")
+        result.agent.gossip.wan.port = reader.port("serf_wan")
         for name in ["proxy", "sidecar", "expose"] {
             let low = reader.port("\(name)_min_port"), high = reader.port("\(name)_max_port")
             if low > high {
                 throw ConfigError("\(name)_min_port must be less than \(name)_max_port. To disable, set both to zero.")
             }
         }
-        result.agent.sidecarMinPort = max(0, reader.port("sidecar_min_port"))
-        result.agent.sidecarMaxPort = max(0, reader.port("sidecar_max_port"))
-        result.process.rpcBindPort = result.agent.serverPort
+        result.agent.addresses.sidecarMinPort = max(0, reader.port("sidecar_min_port"))
+        result.agent.addresses.sidecarMaxPort = max(0, reader.port("sidecar_max_port"))
+        result.process.rpcBindPort = result.agent.addresses.serverPort
     }
 
     private mutating func bindAddress() throws(ConfigError) -> IPAddress {
@@ -58,7 +58,7 @@ extension ConfigBuilder {
             throw ConfigError("bind_addr cannot contain multiple addresses. Use 'addresses.{dns,http,https}' instead.")
         }
         guard case .ip(let ip) = first else { throw ConfigError("bind_addr cannot be a unix socket") }
-        result.agent.bindAddress = ip.text
+        result.agent.addresses.bind = ip.text
         result.process.rpcBindAddress = ip.text
         return ip
     }
@@ -71,8 +71,8 @@ extension ConfigBuilder {
         var lan = single("advertise_addr") ?? bind
         if lan.isAny { lan = try detected(like: lan) }
         let wan = single("advertise_addr_wan") ?? lan
-        result.agent.advertiseAddress = lan.text
-        result.agent.advertiseAddressWAN = wan.text
+        result.agent.addresses.advertise = lan.text
+        result.agent.addresses.advertiseWAN = wan.text
         var tagged = reader.map("tagged_addresses")
         tagged["lan"] = lan.text
         tagged["wan"] = wan.text
@@ -85,7 +85,7 @@ extension ConfigBuilder {
             if let explicit, explicit.isIPv4 != isIPv4 { throw ConfigError("\(key) must be an \(isIPv4 ? "ipv4" : "ipv6") address") }
             if let address = explicit ?? (main.isIPv4 == isIPv4 ? main : nil) { tagged[tag] = address.text }
         }
-        result.agent.taggedAddresses = tagged
+        result.agent.identity.taggedAddresses = tagged
     }
 
     private func refuseAny(_ key: String, _ message: String) throws(ConfigError) {
@@ -139,7 +139,7 @@ extension ConfigBuilder {
             }
             for address in Self.fields(expanded) {
                 if address.hasPrefix("unix://") { throw ConfigError("DNS Recursors cannot be unix sockets: \(address)") }
-                result.agent.dns.recursors.append(address)
+                result.agent.reloadable.dns.recursors.append(address)
             }
         }
     }

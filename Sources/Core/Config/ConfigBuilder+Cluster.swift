@@ -4,23 +4,23 @@ extension ConfigBuilder {
         let agent = result.agent
         // Whether it is base64 is told in its turn, by the validation.
         let key = reader.string("encrypt")
-        result.agent.encryptKey = key.isEmpty ? nil : try? Base64.decode(key)
-        result.agent.encryptVerifyIncoming = reader.bool("encrypt_verify_incoming")
-        result.agent.encryptVerifyOutgoing = reader.bool("encrypt_verify_outgoing")
-        result.agent.disableKeyringFile = reader.bool("disable_keyring_file")
-        result.agent.serfAllowedCIDRsLAN = reader.strings("serf_lan_allowed_cidrs")
-        result.agent.serfAllowedCIDRsWAN = reader.strings("serf_wan_allowed_cidrs")
-        result.agent.gossipLAN = tuning("gossip_lan", agent.gossipLAN)
-        result.agent.gossipWAN = tuning("gossip_wan", agent.gossipWAN)
-        result.agent.reconnectTimeoutLAN = positive("reconnect_timeout", else: agent.reconnectTimeoutLAN)
-        result.agent.reconnectTimeoutWAN = positive("reconnect_timeout_wan", else: agent.reconnectTimeoutWAN)
-        result.agent.protocolVersion = reader.int("protocol")
-        result.agent.disableCoordinates = reader.bool("disable_coordinates")
-        result.agent.coordinateUpdatePeriod = reader.duration("consul.coordinate.update_period")
-        result.agent.coordinateUpdateBatchSize = reader.int("consul.coordinate.update_batch_size")
-        result.agent.coordinateUpdateMaxBatches = reader.int("consul.coordinate.update_max_batches")
-        result.agent.syncCoordinateRateTarget = reader.double("sync_coordinate_rate_target", default: agent.syncCoordinateRateTarget)
-        result.agent.syncCoordinateIntervalMin = reader.duration("sync_coordinate_interval_min")
+        result.agent.gossip.encryptKey = key.isEmpty ? nil : try? Base64.decode(key)
+        result.agent.gossip.verifyIncoming = reader.bool("encrypt_verify_incoming")
+        result.agent.gossip.verifyOutgoing = reader.bool("encrypt_verify_outgoing")
+        result.agent.gossip.disableKeyringFile = reader.bool("disable_keyring_file")
+        result.agent.gossip.lan.allowedCIDRs = reader.strings("serf_lan_allowed_cidrs")
+        result.agent.gossip.wan.allowedCIDRs = reader.strings("serf_wan_allowed_cidrs")
+        result.agent.gossip.lan.tuning = tuning("gossip_lan", agent.gossip.lan.tuning)
+        result.agent.gossip.wan.tuning = tuning("gossip_wan", agent.gossip.wan.tuning)
+        result.agent.gossip.lan.reconnectTimeout = positive("reconnect_timeout", else: agent.gossip.lan.reconnectTimeout)
+        result.agent.gossip.wan.reconnectTimeout = positive("reconnect_timeout_wan", else: agent.gossip.wan.reconnectTimeout)
+        result.agent.gossip.protocolVersion = reader.int("protocol")
+        result.agent.coordinates.disabled = reader.bool("disable_coordinates")
+        result.agent.coordinates.updatePeriod = reader.duration("consul.coordinate.update_period")
+        result.agent.coordinates.updateBatchSize = reader.int("consul.coordinate.update_batch_size")
+        result.agent.coordinates.updateMaxBatches = reader.int("consul.coordinate.update_max_batches")
+        result.agent.coordinates.sendRateTarget = reader.double("sync_coordinate_rate_target", default: agent.coordinates.sendRateTarget)
+        result.agent.coordinates.sendIntervalMin = reader.duration("sync_coordinate_interval_min")
         buildAutopilot()
     }
 
@@ -50,20 +50,20 @@ extension ConfigBuilder {
         autopilot.redundancyZoneTag = reader.string("autopilot.redundancy_zone_tag")
         autopilot.disableUpgradeMigration = reader.bool("autopilot.disable_upgrade_migration")
         autopilot.upgradeVersionTag = reader.string("autopilot.upgrade_version_tag")
-        result.agent.autopilot = autopilot
-        result.agent.serverHealthInterval = reader.duration("consul.server.health_interval")
-        result.agent.nonVotingServer = reader.bool("non_voting_server")
+        result.agent.servers.autopilot = autopilot
+        result.agent.servers.healthInterval = reader.duration("consul.server.health_interval")
+        result.agent.raft.nonVotingServer = reader.bool("non_voting_server")
         let raftProtocol = reader.int("raft_protocol")
-        if raftProtocol != 0 { result.agent.raftProtocol = raftProtocol }
+        if raftProtocol != 0 { result.agent.raft.protocolVersion = raftProtocol }
     }
 
     mutating func buildJoining() {
-        result.agent.retryJoinInterval = reader.duration("retry_interval")
-        result.agent.retryJoinIntervalWAN = reader.duration("retry_interval_wan")
-        result.agent.retryJoinMaxAttempts = max(0, reader.int("retry_max"))
-        result.agent.retryJoinMaxAttemptsWAN = max(0, reader.int("retry_max_wan"))
+        result.agent.gossip.lan.retryJoinInterval = reader.duration("retry_interval")
+        result.agent.gossip.wan.retryJoinInterval = reader.duration("retry_interval_wan")
+        result.agent.gossip.lan.retryJoinMaxAttempts = max(0, reader.int("retry_max"))
+        result.agent.gossip.wan.retryJoinMaxAttempts = max(0, reader.int("retry_max_wan"))
         let rate = reader.double("limits.rpc_rate", default: -1)
-        result.agent.rpcRate = rate > 0 ? rate : nil
-        result.agent.rpcMaxBurst = reader.int("limits.rpc_max_burst")
+        result.agent.reloadable.rpcRate = rate > 0 ? rate : nil
+        result.agent.reloadable.rpcMaxBurst = reader.int("limits.rpc_max_burst")
     }
 }

@@ -1,8 +1,8 @@
 /// Services and checks of configuration files. Spec: config §8, §9.
 extension ConfigBuilder {
     mutating func buildDefinitions() throws(ConfigError) {
-        for check in reader.list("checks") { result.agent.checks.append(checkDefinition(check)) }
-        for service in reader.list("services") { result.agent.services.append(try serviceDefinition(service)) }
+        for check in reader.list("checks") { result.agent.reloadable.checks.append(checkDefinition(check)) }
+        for service in reader.list("services") { result.agent.reloadable.services.append(try serviceDefinition(service)) }
     }
 
     private mutating func checkDefinition(_ value: DynamicValue) -> CheckDefinition {

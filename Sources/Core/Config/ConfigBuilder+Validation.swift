@@ -8,7 +8,7 @@ extension ConfigBuilder {
         try validateFederation()
         try validateUniqueAddresses()
         if !reader.errors.isEmpty { throw ConfigError(MultipleErrors.text(reader.errors)) }
-        for service in result.agent.services {
+        for service in result.agent.reloadable.services {
             let problems = DefinitionRules.structure(service)
             if !problems.isEmpty { throw ConfigError("service \(GoQuote.quote(service.name)): " + MultipleErrors.text(problems)) }
         }
@@ -18,12 +18,12 @@ extension ConfigBuilder {
 
     private func validateGeneral() throws(ConfigError) {
         let agent = result.agent
-        if agent.datacenter.isEmpty { throw ConfigError("datacenter cannot be empty") }
-        if !Self.isDatacenter(agent.datacenter) {
-            throw ConfigError("datacenter cannot be \(GoQuote.quote(agent.datacenter)). Please use only [a-z0-9-_]")
+        if agent.identity.datacenter.isEmpty { throw ConfigError("datacenter cannot be empty") }
+        if !Self.isDatacenter(agent.identity.datacenter) {
+            throw ConfigError("datacenter cannot be \(GoQuote.quote(agent.identity.datacenter)). Please use only [a-z0-9-_]")
         }
         if !isDev, result.process.dataDirectory.isEmpty { throw ConfigError("data_dir cannot be empty") }
-        let path = agent.uiContentPath
+        let path = agent.http.uiContentPath
         if !path.utf8.allSatisfy({ Self.isWordByte($0) || $0 == UInt8(ascii: "/") }) {
             throw ConfigError("ui-content-path can only contain alphanumeric, -, _, or /. received: \(path)")
         }
@@ -38,14 +38,14 @@ extension ConfigBuilder {
             case .missing, .directory: break
             }
         }
-        if agent.nodeName.isEmpty { throw ConfigError("node_name cannot be empty") }
+        if agent.identity.nodeName.isEmpty { throw ConfigError("node_name cannot be empty") }
     }
 
     private func validateNetwork() throws(ConfigError) {
-        if IPAddress(result.agent.advertiseAddress)?.isAny ?? false {
+        if IPAddress(result.agent.addresses.advertise)?.isAny ?? false {
             throw ConfigError("Advertise address cannot be 0.0.0.0, :: or [::]")
         }
-        if IPAddress(result.agent.advertiseAddressWAN)?.isAny ?? false {
+        if IPAddress(result.agent.addresses.advertiseWAN)?.isAny ?? false {
             throw ConfigError("Advertise WAN address cannot be 0.0.0.0, :: or [::]")
         }
         if !reader.string("segment").isEmpty || !reader.list("segments").isEmpty {
@@ -54,49 +54,52 @@ extension ConfigBuilder {
         for listener in result.process.listeners where listener.service == .dns {
             if case .unix = listener.endpoint { throw ConfigError("DNS address cannot be a unix socket") }
         }
-        for recursor in result.agent.dns.recursors where recursor == "[::]" || (IPAddress(recursor)?.isAny ?? false) {
+        for recursor in result.agent.reloadable.dns.recursors where recursor == "[::]" || (IPAddress(recursor)?.isAny ?? false) {
             throw ConfigError("DNS recursor address cannot be 0.0.0.0, :: or [::]")
         }
-        let labels = ["service", "connect", "node", "query", "addr", result.agent.datacenter]
-        if labels.contains(where: { result.agent.dns.altDomain.hasPrefix($0 + ".") }) {
+        let labels = ["service", "connect", "node", "query", "addr", result.agent.identity.datacenter]
+        if labels.contains(where: { result.agent.reloadable.dns.altDomain.hasPrefix($0 + ".") }) {
             throw ConfigError("alt_domain cannot start with {\(labels.joined(separator: ","))}")
         }
     }
 
     private func validateBootstrap() throws(ConfigError) {
         let agent = result.agent, bootstrap = result.process.showsBootstrap
-        if bootstrap, !agent.server { throw ConfigError("'bootstrap = true' requires 'server = true'") }
-        if agent.bootstrapExpect < 0 {
-            throw ConfigError("bootstrap_expect cannot be \(agent.bootstrapExpect). Must be greater than or equal to zero")
+        if bootstrap, !agent.identity.isServer { throw ConfigError("'bootstrap = true' requires 'server = true'") }
+        if agent.raft.bootstrapExpect < 0 {
+            throw ConfigError("bootstrap_expect cannot be \(agent.raft.bootstrapExpect). Must be greater than or equal to zero")
         }
-        guard agent.bootstrapExpect > 0 else { return }
-        if !agent.server { throw ConfigError("'bootstrap_expect > 0' requires 'server = true'") }
+        guard agent.raft.bootstrapExpect > 0 else { return }
+        if !agent.identity.isServer { throw ConfigError("'bootstrap_expect > 0' requires 'server = true'") }
         if isDev { throw ConfigError("'bootstrap_expect > 0' not allowed in dev mode") }
         if bootstrap { throw ConfigError("'bootstrap_expect > 0' and 'bootstrap = true' are mutually exclusive") }
     }
 
     private mutating func validateLimits() throws(ConfigError) {
-        if result.agent.checkOutputMaxSize < 1 {
+        if result.agent.checks.outputMaxSize < 1 {
             throw ConfigError("check_output_max_size must be positive, to discard check output use the discard_check_output flag")
         }
         let trailing = reader.int("autopilot.max_trailing_logs")
         if trailing < 0 {
             throw ConfigError("autopilot.max_trailing_logs cannot be \(trailing). Must be greater than or equal to zero")
         }
-        if !Self.isDatacenter(result.agent.primaryDatacenter) {
-            throw ConfigError("acl_datacenter cannot be \(GoQuote.quote(result.agent.primaryDatacenter)). Please use only [a-z0-9-_]")
+        if !Self.isDatacenter(result.agent.identity.primaryDatacenter) {
+            throw ConfigError(
+                "acl_datacenter cannot be \(GoQuote.quote(result.agent.identity.primaryDatacenter)). Please use only [a-z0-9-_]")
         }
-        if result.agent.uiEnabled, !result.agent.uiDirectory.isEmpty, !isDev {
+        if result.agent.http.uiEnabled, !result.agent.http.uiDirectory.isEmpty, !isDev {
             throw ConfigError(
                 "Both the ui and ui-dir flags were specified, please provide only one.\n"
                     + "If trying to use your own web UI resources, use the ui-dir flag.\n"
                     + "The web UI is included in the binary so use ui to enable it")
         }
-        for (key, limit) in [("udp_answer_limit", result.agent.dns.udpAnswerLimit), ("a_record_limit", result.agent.dns.aRecordLimit)]
+        for (key, limit) in [
+            ("udp_answer_limit", result.agent.reloadable.dns.udpAnswerLimit), ("a_record_limit", result.agent.reloadable.dns.aRecordLimit),
+        ]
         where limit < 0 {
             throw ConfigError("dns_config.\(key) cannot be \(limit). Must be greater than or equal to zero")
         }
-        if let problem = DefinitionRules.metadata(result.agent.nodeMeta) { throw ConfigError("node_meta invalid: \(problem)") }
+        if let problem = DefinitionRules.metadata(result.agent.reloadable.nodeMeta) { throw ConfigError("node_meta invalid: \(problem)") }
         do {
             _ = try Base64.decode(reader.string("encrypt"))
         } catch {
@@ -108,8 +111,8 @@ extension ConfigBuilder {
         let agent = result.agent
         if reader.bool("connect.enable_mesh_gateway_wan_federation") {
             let option = "connect.enable_mesh_gateway_wan_federation = true"
-            if !agent.server { throw ConfigError("'\(option)' requires 'server = true'") }
-            if agent.nodeName.utf8.contains(UInt8(ascii: "/")) {
+            if !agent.identity.isServer { throw ConfigError("'\(option)' requires 'server = true'") }
+            if agent.identity.nodeName.utf8.contains(UInt8(ascii: "/")) {
                 throw ConfigError("'\(option)' requires that 'node_name' not contain '/' characters")
             }
             for key in ["start_join_wan", "retry_join_wan"] where !reader.strings(key).isEmpty {
@@ -117,12 +120,12 @@ extension ConfigBuilder {
             }
         }
         if !reader.strings("primary_gateways").isEmpty {
-            if !agent.server { throw ConfigError("'primary_gateways' requires 'server = true'") }
-            if agent.primaryDatacenter == agent.datacenter {
+            if !agent.identity.isServer { throw ConfigError("'primary_gateways' requires 'server = true'") }
+            if agent.identity.primaryDatacenter == agent.identity.datacenter {
                 throw ConfigError("'primary_gateways' should only be configured in a secondary datacenter")
             }
         }
-        if agent.server, !result.process.dataDirectory.isEmpty {
+        if agent.identity.isServer, !result.process.dataDirectory.isEmpty {
             let old = result.process.dataDirectory + "/mdb"
             if environment.fileStatus(old) == .directory || environment.fileStatus(old) == .file {
                 throw ConfigError(
@@ -130,7 +133,7 @@ extension ConfigBuilder {
                         + "present.\nSee https://www.consul.io/docs/upgrade-specific.html for more information.")
             }
         }
-        for (name, port) in [("server", agent.serverPort), ("serf_lan", agent.serfLANPort)] where port <= 0 {
+        for (name, port) in [("server", agent.addresses.serverPort), ("serf_lan", agent.gossip.lan.port)] where port <= 0 {
             throw ConfigError("ports.\(name) cannot be disabled")
         }
     }
@@ -147,10 +150,10 @@ extension ConfigBuilder {
             for network in networks { try claim(network, listener.address, listener.service.rawValue, &owners) }
         }
         let agent = result.agent
-        try claim("tcp", HostPort.join(agent.advertiseAddress, agent.serverPort), "RPC Advertise", &owners)
-        try claim("tcp", HostPort.join(agent.advertiseAddress, agent.serfLANPort), "Serf Advertise LAN", &owners)
-        if agent.serfWANPort > 0 {
-            try claim("tcp", HostPort.join(agent.advertiseAddressWAN, agent.serfWANPort), "Serf Advertise WAN", &owners)
+        try claim("tcp", HostPort.join(agent.addresses.advertise, agent.addresses.serverPort), "RPC Advertise", &owners)
+        try claim("tcp", HostPort.join(agent.addresses.advertise, agent.gossip.lan.port), "Serf Advertise LAN", &owners)
+        if agent.gossip.wan.port > 0 {
+            try claim("tcp", HostPort.join(agent.addresses.advertiseWAN, agent.gossip.wan.port), "Serf Advertise WAN", &owners)
         }
     }
 
@@ -164,16 +167,18 @@ extension ConfigBuilder {
     private mutating func validateEncryption() throws(ConfigError) {
         let provider = reader.string("connect.ca_provider")
         if !["", "consul", "vault", "aws-pca"].contains(provider) { throw ConfigError("\(provider) is not a valid CA provider") }
-        if reader.bool("auto_encrypt.tls"), result.agent.server { throw ConfigError("auto_encrypt.tls can only be used on a client.") }
+        if reader.bool("auto_encrypt.tls"), result.agent.identity.isServer {
+            throw ConfigError("auto_encrypt.tls can only be used on a client.")
+        }
         if reader.bool("auto_encrypt.allow_tls") {
-            if !result.agent.server { throw ConfigError("auto_encrypt.allow_tls can only be used on a server.") }
+            if !result.agent.identity.isServer { throw ConfigError("auto_encrypt.allow_tls can only be used on a server.") }
             if !reader.bool("verify_incoming"), !reader.bool("verify_incoming_rpc") {
                 warn(
                     "if auto_encrypt.allow_tls is turned on, either verify_incoming or verify_incoming_rpc should be enabled. It is "
                         + "necessary to turn it off during a migration to TLS, but it should definitely be turned on afterwards.")
             }
         }
-        let connections = result.agent.httpMaxConnectionsPerClient
+        let connections = result.agent.reloadable.httpMaxConnectionsPerClient
         if let most = environment.openFilesMax, connections > 0, connections > most - 20 {
             throw ConfigError(
                 "system allows a max of \(most) file descriptors, but limits.http_max_conns_per_client: \(connections) "
@@ -187,7 +192,7 @@ extension ConfigBuilder {
 
     /// Spec: config §18.4.
     private mutating func validateAutoConfig() throws(ConfigError) {
-        let server = result.agent.server
+        let server = result.agent.identity.isServer
         if reader.bool("auto_config.enabled") {
             if !reader.bool("verify_outgoing"), !reader.bool("verify_server_hostname") {
                 throw ConfigError("auto_config.enabled cannot be set without configuring TLS for server communications")
@@ -212,7 +217,7 @@ extension ConfigBuilder {
             }
         }
         guard reader.bool("auto_config.authorization.enabled") else { return }
-        if result.agent.primaryDatacenter != result.agent.datacenter, reader.bool("acl.enabled"),
+        if result.agent.identity.primaryDatacenter != result.agent.identity.datacenter, reader.bool("acl.enabled"),
             !reader.bool("acl.enable_token_replication")
         {
             throw ConfigError(
@@ -228,7 +233,7 @@ extension ConfigBuilder {
     // MARK: Warnings (config §11.4)
 
     private mutating func addWarnings() {
-        let name = result.agent.nodeName
+        let name = result.agent.identity.nodeName
         if !name.utf8.allSatisfy({ Self.isWordByte($0) && $0 != UInt8(ascii: "_") }) {
             warn(
                 "Node name \(GoQuote.quote(name)) will not be discoverable via DNS due to invalid characters. Valid characters include "
@@ -238,7 +243,7 @@ extension ConfigBuilder {
                 "Node name \(GoQuote.quote(name)) will not be discoverable via DNS due to it being too long. Valid lengths are between "
                     + "1 and 63 bytes.")
         }
-        let expect = result.agent.bootstrapExpect
+        let expect = result.agent.raft.bootstrapExpect
         let deploymentTable = "See https://www.consul.io/docs/internals/consensus.html#deployment-table"
         if expect == 2 {
             warn("bootstrap_expect = 2: A cluster with 2 servers will provide no failure tolerance. \(deploymentTable)")
@@ -249,7 +254,7 @@ extension ConfigBuilder {
         }
         if result.process.showsBootstrap { warn("bootstrap = true: do not enable unless necessary") }
         if expect > 0 { warn("bootstrap_expect > 0: expecting \(expect) servers") }
-        if result.agent.enableScriptChecks, !reader.bool("acl.enabled"), result.agent.allowWriteHTTPFrom.isEmpty {
+        if result.agent.checks.enableScripts, !reader.bool("acl.enabled"), result.agent.http.allowWriteFrom.isEmpty {
             warn(
                 "using enable-script-checks without ACLs and without allow_write_http_from is DANGEROUS, use enable-local-script-checks "
                     + "instead, see https://www.hashicorp.com/blog/protecting-consul-from-rce-risk-in-specific-configurations/")
@@ -276,16 +281,18 @@ extension ConfigBuilder {
 
     /// What an agent learns when it starts its server or client.
     var startFailure: String? {
-        let start = "Failed to start Consul \(result.agent.server ? "server" : "client"): "
-        let version = result.agent.protocolVersion
+        let start = "Failed to start Consul \(result.agent.identity.isServer ? "server" : "client"): "
+        let version = result.agent.gossip.protocolVersion
         if !(2...3).contains(version) {
             return start + "Protocol version '\(version)' too \(version < 2 ? "low" : "high"). Must be in range: [2, 3]"
         }
-        let raft = result.agent.raftProtocol
-        if result.agent.server, !(1...3).contains(raft) {
+        let raft = result.agent.raft.protocolVersion
+        if result.agent.identity.isServer, !(1...3).contains(raft) {
             return start + "Failed to start Raft: Protocol version \(raft) must be >= 1 and <= 3"
         }
-        if result.agent.server, raft == 1 { return start + "Failed to start Raft: Protocol version 1 is not supported by this version" }
+        if result.agent.identity.isServer, raft == 1 {
+            return start + "Failed to start Raft: Protocol version 1 is not supported by this version"
+        }
         return nil
     }
 

@@ -54,7 +54,7 @@ public struct ConfigBuilder {
         buildChecks()
         buildProcess()
         try validate()
-        result.agent.logLevel = result.process.logging.level ?? .info
+        result.agent.reloadable.logLevel = result.process.logging.level ?? .info
         result.unsupported = ConfigSupport.notes(on: userTree)
         result.startProblem = startProblem
         result.startFailure = startFailure
@@ -64,8 +64,8 @@ public struct ConfigBuilder {
 
     /// Ports of protocols that this version does not serve count as disabled once they are validated, so that nobody is told otherwise.
     private mutating func disableWhatIsNotServed() {
-        result.agent.httpsPort = -1
-        result.agent.grpcPort = -1
+        result.agent.addresses.httpsPort = -1
+        result.agent.addresses.grpcPort = -1
         result.process.listeners.removeAll { $0.service == .https || $0.service == .grpc }
     }
 
@@ -77,27 +77,27 @@ public struct ConfigBuilder {
         if reader.has("acl_datacenter") {
             warn("The 'acl_datacenter' field is deprecated. Use the 'primary_datacenter' field instead.")
         }
-        result.agent.devMode = isDev
-        result.agent.server = reader.bool("server")
-        result.agent.datacenter = reader.string("datacenter").lowercased()
+        result.agent.identity.devMode = isDev
+        result.agent.identity.isServer = reader.bool("server")
+        result.agent.identity.datacenter = reader.string("datacenter").lowercased()
         let primary = reader.string("primary_datacenter", default: reader.string("acl_datacenter")).lowercased()
-        result.agent.primaryDatacenter = primary.isEmpty ? result.agent.datacenter : primary
+        result.agent.identity.primaryDatacenter = primary.isEmpty ? result.agent.identity.datacenter : primary
         let name = reader.string("node_name")
-        result.agent.nodeName = String(name.isEmpty ? environment.hostName : name).trimmingBlanks
+        result.agent.identity.nodeName = String(name.isEmpty ? environment.hostName : name).trimmingBlanks
         result.process.nodeID = reader.string("node_id").lowercased()
         result.process.disableHostNodeID = reader.bool("disable_host_node_id")
-        result.agent.nodeMeta = reader.map("node_meta")
+        result.agent.reloadable.nodeMeta = reader.map("node_meta")
         result.process.dataDirectory = isDev ? "" : reader.string("data_dir")
-        result.agent.dataDirectory = result.process.dataDirectory
-        result.agent.persistsRegistrations = !result.process.dataDirectory.isEmpty
-        result.agent.leaveOnTerminate = reader.bool("leave_on_terminate", default: !result.agent.server)
-        result.agent.rejoinAfterLeave = reader.bool("rejoin_after_leave")
-        result.agent.disableRemoteExec = reader.bool("disable_remote_exec")
-        result.agent.skipLeaveOnInterrupt = reader.bool("skip_leave_on_interrupt", default: result.agent.server)
-        result.agent.enableDebug = reader.bool("enable_debug")
-        result.agent.metricsPrefix = reader.string("telemetry.metrics_prefix")
-        result.agent.translateWANAddresses = reader.bool("translate_wan_addrs")
-        result.agent.disableUnprintableFilter = reader.bool("disable_http_unprintable_char_filter")
+        result.agent.identity.dataDirectory = result.process.dataDirectory
+        result.agent.checks.persistsRegistrations = !result.process.dataDirectory.isEmpty
+        result.agent.leaving.onTerminate = reader.bool("leave_on_terminate", default: !result.agent.identity.isServer)
+        result.agent.gossip.rejoinAfterLeave = reader.bool("rejoin_after_leave")
+        result.agent.gossip.disableRemoteExec = reader.bool("disable_remote_exec")
+        result.agent.leaving.skipsOnInterrupt = reader.bool("skip_leave_on_interrupt", default: result.agent.identity.isServer)
+        result.agent.http.enableDebug = reader.bool("enable_debug")
+        result.agent.telemetry.prefix = reader.string("telemetry.metrics_prefix")
+        result.agent.http.translateWANAddresses = reader.bool("translate_wan_addrs")
+        result.agent.http.disableUnprintableFilter = reader.bool("disable_http_unprintable_char_filter")
     }
 
     /// Spec: config §25.
@@ -120,17 +120,17 @@ public struct ConfigBuilder {
             expect = 0
             warn("BootstrapExpect is set to 1; this is the same as Bootstrap mode.")
         }
-        result.agent.bootstrap = bootstrap || isDev
-        result.agent.announcesBootstrap = bootstrap
-        result.agent.bootstrapExpect = expect
+        result.agent.raft.bootstrap = bootstrap || isDev
+        result.agent.raft.announcesBootstrap = bootstrap
+        result.agent.raft.bootstrapExpect = expect
         result.process.showsBootstrap = bootstrap
         let multiplier = reader.int("performance.raft_multiplier")
         guard (1...10).contains(multiplier) else {
             throw ConfigError("performance.raft_multiplier cannot be \(multiplier). Must be between 1 and 10")
         }
-        result.agent.raftElectionTimeout = reader.duration("consul.raft.election_timeout") * multiplier
-        result.agent.raftHeartbeatTimeout = reader.duration("consul.raft.heartbeat_timeout") * multiplier
-        result.agent.raftLeaderLeaseTimeout = reader.duration("consul.raft.leader_lease_timeout") * multiplier
+        result.agent.raft.electionTimeout = reader.duration("consul.raft.election_timeout") * multiplier
+        result.agent.raft.heartbeatTimeout = reader.duration("consul.raft.heartbeat_timeout") * multiplier
+        result.agent.raft.leaderLeaseTimeout = reader.duration("consul.raft.leader_lease_timeout") * multiplier
         if reader.bool("connect.enable_mesh_gateway_wan_federation"), !reader.bool("connect.enabled") {
             throw ConfigError("'connect.enable_mesh_gateway_wan_federation=true' requires 'connect.enabled=true'")
         }
@@ -162,29 +162,29 @@ public struct ConfigBuilder {
     // MARK: Timings and sizes
 
     private mutating func buildTimings() {
-        result.agent.rpcHoldTimeout = reader.duration("performance.rpc_hold_timeout")
-        result.agent.leaveDrainTime = reader.duration("performance.leave_drain_time")
-        result.agent.defaultQueryTime = reader.duration("default_query_time")
-        result.agent.maxQueryTime = reader.duration("max_query_time")
-        result.agent.discoveryMaxStale = reader.duration("discovery_max_stale")
+        result.agent.servers.rpcHoldTimeout = reader.duration("performance.rpc_hold_timeout")
+        result.agent.leaving.drainTime = reader.duration("performance.leave_drain_time")
+        result.agent.servers.defaultQueryTime = reader.duration("default_query_time")
+        result.agent.servers.maxQueryTime = reader.duration("max_query_time")
+        result.agent.http.discoveryMaxStale = reader.duration("discovery_max_stale")
         let sessionTTLMin = reader.duration("session_ttl_min")
-        if sessionTTLMin > .zero { result.agent.sessionTTLMin = sessionTTLMin }
+        if sessionTTLMin > .zero { result.agent.servers.sessionTTLMin = sessionTTLMin }
         let snapshotInterval = reader.duration("raft_snapshot_interval")
-        if snapshotInterval > .zero { result.agent.raftSnapshotInterval = snapshotInterval }
+        if snapshotInterval > .zero { result.agent.raft.snapshotInterval = snapshotInterval }
         let threshold = reader.int("raft_snapshot_threshold")
-        if threshold > 0 { result.agent.raftSnapshotThreshold = UInt64(threshold) }
+        if threshold > 0 { result.agent.raft.snapshotThreshold = UInt64(threshold) }
         let trailing = reader.int("raft_trailing_logs")
-        if trailing > 0 { result.agent.raftTrailingLogs = UInt64(trailing) }
-        result.agent.kvMaxValueSize = reader.int("limits.kv_max_value_size")
-        result.agent.txnMaxRequestLength = reader.int("limits.txn_max_req_len")
-        result.agent.httpMaxConnectionsPerClient = reader.int("limits.http_max_conns_per_client")
-        result.agent.rpcMaxConnectionsPerClient = reader.int("limits.rpc_max_conns_per_client")
-        result.agent.rpcHandshakeTimeout = reader.duration("limits.rpc_handshake_timeout")
-        result.agent.antiEntropyInterval = reader.duration("ae_interval")
-        result.agent.checkReapInterval = reader.duration("check_reap_interval")
-        result.agent.prometheusRetention = reader.duration("telemetry.prometheus_retention_time")
+        if trailing > 0 { result.agent.raft.trailingLogs = UInt64(trailing) }
+        result.agent.http.kvMaxValueSize = reader.int("limits.kv_max_value_size")
+        result.agent.http.txnMaxRequestLength = reader.int("limits.txn_max_req_len")
+        result.agent.reloadable.httpMaxConnectionsPerClient = reader.int("limits.http_max_conns_per_client")
+        result.agent.servers.rpcMaxConnectionsPerClient = reader.int("limits.rpc_max_conns_per_client")
+        result.agent.servers.rpcHandshakeTimeout = reader.duration("limits.rpc_handshake_timeout")
+        result.agent.checks.antiEntropyInterval = reader.duration("ae_interval")
+        result.agent.checks.reapInterval = reader.duration("check_reap_interval")
+        result.agent.telemetry.prometheusRetention = reader.duration("telemetry.prometheus_retention_time")
         if !reader.bool("telemetry.disable_hostname"), hasMetricsSink() {
-            result.agent.metricsHostName = environment.hostName.trimmingBlanks
+            result.agent.telemetry.hostName = environment.hostName.trimmingBlanks
         }
         // Only read so that what cannot be read is reported.
         let others = [
@@ -195,7 +195,7 @@ public struct ConfigBuilder {
 
     /// Whether metrics are for anybody but those who ask the agent for them (config §24).
     private mutating func hasMetricsSink() -> Bool {
-        if result.agent.prometheusRetention > .zero { return true }
+        if result.agent.telemetry.prometheusRetention > .zero { return true }
         for name in ["statsite_address", "statsd_address", "dogstatsd_addr", "circonus_api_token", "circonus_submission_url"]
         where !reader.string("telemetry.\(name)").isEmpty {
             return true
@@ -223,7 +223,7 @@ public struct ConfigBuilder {
         dns.aRecordLimit = reader.int("dns_config.a_record_limit")
         dns.nodeMetaTXT = reader.bool("dns_config.enable_additional_node_meta_txt")
         dns.disableCompression = reader.bool("dns_config.disable_compression")
-        dns.recursors = result.agent.dns.recursors
+        dns.recursors = result.agent.reloadable.dns.recursors
         dns.recursorTimeout = reader.duration("dns_config.recursor_timeout")
         dns.soaRefresh = UInt32(clamping: reader.int("dns_config.soa.refresh"))
         dns.soaRetry = UInt32(clamping: reader.int("dns_config.soa.retry"))
@@ -231,7 +231,7 @@ public struct ConfigBuilder {
         dns.soaMinTTL = UInt32(clamping: reader.int("dns_config.soa.min_ttl"))
         dns.useCache = reader.bool("dns_config.use_cache")
         dns.cacheMaxAge = reader.duration("dns_config.cache_max_age")
-        result.agent.dns = dns
+        result.agent.reloadable.dns = dns
     }
 
     private static func zone(_ name: String) -> String {
@@ -242,27 +242,27 @@ public struct ConfigBuilder {
     // MARK: HTTP (config §7.5)
 
     private mutating func buildHTTP() {
-        result.agent.responseHeaders = reader.map("http_config.response_headers")
-        result.agent.blockEndpoints = reader.strings("http_config.block_endpoints")
-        result.agent.httpUseCache = reader.bool("http_config.use_cache")
+        result.agent.http.responseHeaders = reader.map("http_config.response_headers")
+        result.agent.http.blockEndpoints = reader.strings("http_config.block_endpoints")
+        result.agent.http.useCache = reader.bool("http_config.use_cache")
         for network in reader.strings("http_config.allow_write_http_from") {
             if IPNetwork(network) == nil { reader.errors.append("allow_write_http_from: invalid cidr: \(network)") }
-            result.agent.allowWriteHTTPFrom.append(network)
+            result.agent.http.allowWriteFrom.append(network)
         }
-        result.agent.uiEnabled = reader.bool("ui")
-        result.agent.uiDirectory = reader.string("ui_dir")
+        result.agent.http.uiEnabled = reader.bool("ui")
+        result.agent.http.uiDirectory = reader.string("ui_dir")
         let path = reader.string("ui_content_path").utf8[...].trimmingSlashes
-        result.agent.uiContentPath = path.isEmpty ? "/" : "/\(path)/"
+        result.agent.http.uiContentPath = path.isEmpty ? "/" : "/\(path)/"
     }
 
     // MARK: Checks (config §7.15)
 
     private mutating func buildChecks() {
-        result.agent.enableScriptChecks = reader.bool("enable_script_checks")
-        result.agent.enableLocalScriptChecks = reader.bool("enable_local_script_checks", default: result.agent.enableScriptChecks)
-        result.agent.checkUpdateInterval = reader.duration("check_update_interval")
-        result.agent.checkOutputMaxSize = reader.int("check_output_max_size")
-        result.agent.discardCheckOutput = reader.bool("discard_check_output")
+        result.agent.checks.enableScripts = reader.bool("enable_script_checks")
+        result.agent.checks.enableLocalScripts = reader.bool("enable_local_script_checks", default: result.agent.checks.enableScripts)
+        result.agent.checks.updateInterval = reader.duration("check_update_interval")
+        result.agent.checks.outputMaxSize = reader.int("check_output_max_size")
+        result.agent.reloadable.discardCheckOutput = reader.bool("discard_check_output")
     }
 
     // MARK: Process
@@ -282,7 +282,7 @@ public struct ConfigBuilder {
         result.process.unixSockets.mode = reader.string("unix_sockets.mode")
         result.process.watches = reader.list("watches")
         let rules = reader.strings("telemetry.prefix_filter")
-        result.agent.metricsFilter = MetricFilter(rules, allowsOthers: reader.bool("telemetry.filter_default"))
+        result.agent.reloadable.metricsFilter = MetricFilter(rules, allowsOthers: reader.bool("telemetry.filter_default"))
         for rule in rules {
             if rule.isEmpty {
                 warn("Cannot have empty filter rule in prefix_filter")

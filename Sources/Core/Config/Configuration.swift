@@ -1,6 +1,6 @@
 /// What all sources of configuration came to.
 public struct Configuration: Sendable {
-    public var agent = AgentConfig()
+    public var agent = AgentSettings()
     public var process = ProcessConfig()
     /// The reference's warnings, in its order.
     public var warnings: [String] = []

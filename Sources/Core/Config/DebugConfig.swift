@@ -19,50 +19,52 @@ extension ConfigBuilder {
     private func addAgent(_ add: Add) {
         let agent = result.agent
         for (name, flag) in [
-            ("Bootstrap", result.process.showsBootstrap), ("ServerMode", agent.server), ("DevMode", agent.devMode),
-            ("EnableDebug", agent.enableDebug), ("EnableUI", agent.uiEnabled), ("EnableRemoteScriptChecks", agent.enableScriptChecks),
-            ("EnableLocalScriptChecks", agent.enableLocalScriptChecks), ("DiscardCheckOutput", agent.discardCheckOutput),
-            ("LeaveOnTerm", agent.leaveOnTerminate), ("SkipLeaveOnInt", agent.skipLeaveOnInterrupt),
-            ("TranslateWANAddrs", agent.translateWANAddresses), ("HTTPUseCache", agent.httpUseCache),
-            ("DisableHTTPUnprintableCharFilter", agent.disableUnprintableFilter),
-            ("ACLsEnabled", false), ("ConnectEnabled", false), ("DisableRemoteExec", agent.disableRemoteExec),
-            ("DisableCoordinates", agent.disableCoordinates), ("DisableUpdateCheck", true),
-            ("DisableHostNodeID", result.process.disableHostNodeID), ("DisableKeyringFile", agent.disableKeyringFile),
-            ("RejoinAfterLeave", agent.rejoinAfterLeave), ("VerifyIncoming", false), ("VerifyOutgoing", false),
+            ("Bootstrap", result.process.showsBootstrap), ("ServerMode", agent.identity.isServer), ("DevMode", agent.identity.devMode),
+            ("EnableDebug", agent.http.enableDebug), ("EnableUI", agent.http.uiEnabled),
+            ("EnableRemoteScriptChecks", agent.checks.enableScripts),
+            ("EnableLocalScriptChecks", agent.checks.enableLocalScripts), ("DiscardCheckOutput", agent.reloadable.discardCheckOutput),
+            ("LeaveOnTerm", agent.leaving.onTerminate), ("SkipLeaveOnInt", agent.leaving.skipsOnInterrupt),
+            ("TranslateWANAddrs", agent.http.translateWANAddresses), ("HTTPUseCache", agent.http.useCache),
+            ("DisableHTTPUnprintableCharFilter", agent.http.disableUnprintableFilter),
+            ("ACLsEnabled", false), ("ConnectEnabled", false), ("DisableRemoteExec", agent.gossip.disableRemoteExec),
+            ("DisableCoordinates", agent.coordinates.disabled), ("DisableUpdateCheck", true),
+            ("DisableHostNodeID", result.process.disableHostNodeID), ("DisableKeyringFile", agent.gossip.disableKeyringFile),
+            ("RejoinAfterLeave", agent.gossip.rejoinAfterLeave), ("VerifyIncoming", false), ("VerifyOutgoing", false),
             ("VerifyServerHostname", false),
         ] { add(name, .bool(flag)) }
         for (name, text) in [
-            ("Datacenter", agent.datacenter), ("PrimaryDatacenter", agent.primaryDatacenter), ("NodeName", agent.nodeName),
-            ("NodeID", result.process.nodeID), ("UIContentPath", agent.uiContentPath), ("UIDir", agent.uiDirectory),
-            ("Version", AgentConfig.compatibilityVersion), ("VersionPrerelease", ""), ("Revision", AgentConfig.revision),
+            ("Datacenter", agent.identity.datacenter), ("PrimaryDatacenter", agent.identity.primaryDatacenter),
+            ("NodeName", agent.identity.nodeName),
+            ("NodeID", result.process.nodeID), ("UIContentPath", agent.http.uiContentPath), ("UIDir", agent.http.uiDirectory),
+            ("Version", AgentSettings.compatibilityVersion), ("VersionPrerelease", ""), ("Revision", AgentSettings.revision),
             ("DataDir", result.process.dataDirectory), ("PidFile", result.process.pidFile),
         ] { add(name, .string(text)) }
         for (name, duration) in [
-            ("AEInterval", agent.antiEntropyInterval), ("CheckReapInterval", agent.checkReapInterval),
-            ("CheckUpdateInterval", agent.checkUpdateInterval), ("ConsulRaftElectionTimeout", agent.raftElectionTimeout),
-            ("ConsulRaftHeartbeatTimeout", agent.raftHeartbeatTimeout), ("ConsulRaftLeaderLeaseTimeout", agent.raftLeaderLeaseTimeout),
-            ("DefaultQueryTime", agent.defaultQueryTime), ("MaxQueryTime", agent.maxQueryTime),
-            ("DiscoveryMaxStale", agent.discoveryMaxStale), ("LeaveDrainTime", agent.leaveDrainTime),
-            ("RPCHoldTimeout", agent.rpcHoldTimeout), ("RaftSnapshotInterval", agent.raftSnapshotInterval),
+            ("AEInterval", agent.checks.antiEntropyInterval), ("CheckReapInterval", agent.checks.reapInterval),
+            ("CheckUpdateInterval", agent.checks.updateInterval), ("ConsulRaftElectionTimeout", agent.raft.electionTimeout),
+            ("ConsulRaftHeartbeatTimeout", agent.raft.heartbeatTimeout), ("ConsulRaftLeaderLeaseTimeout", agent.raft.leaderLeaseTimeout),
+            ("DefaultQueryTime", agent.servers.defaultQueryTime), ("MaxQueryTime", agent.servers.maxQueryTime),
+            ("DiscoveryMaxStale", agent.http.discoveryMaxStale), ("LeaveDrainTime", agent.leaving.drainTime),
+            ("RPCHoldTimeout", agent.servers.rpcHoldTimeout), ("RaftSnapshotInterval", agent.raft.snapshotInterval),
         ] { add(name, .string(GoDuration.format(duration))) }
         for (name, number) in [
-            ("BootstrapExpect", agent.bootstrapExpect), ("CheckOutputMaxSize", agent.checkOutputMaxSize),
-            ("HTTPMaxConnsPerClient", agent.httpMaxConnectionsPerClient), ("KVMaxValueSize", agent.kvMaxValueSize),
-            ("TxnMaxReqLen", agent.txnMaxRequestLength), ("RPCMaxConnsPerClient", agent.rpcMaxConnectionsPerClient),
+            ("BootstrapExpect", agent.raft.bootstrapExpect), ("CheckOutputMaxSize", agent.checks.outputMaxSize),
+            ("HTTPMaxConnsPerClient", agent.reloadable.httpMaxConnectionsPerClient), ("KVMaxValueSize", agent.http.kvMaxValueSize),
+            ("TxnMaxReqLen", agent.http.txnMaxRequestLength), ("RPCMaxConnsPerClient", agent.servers.rpcMaxConnectionsPerClient),
             ("RPCProtocol", reader.int("protocol")), ("RaftProtocol", reader.int("raft_protocol")),
-            ("RaftSnapshotThreshold", Int(agent.raftSnapshotThreshold)), ("RaftTrailingLogs", Int(agent.raftTrailingLogs)),
-            ("ConnectSidecarMinPort", agent.sidecarMinPort), ("ConnectSidecarMaxPort", agent.sidecarMaxPort),
+            ("RaftSnapshotThreshold", Int(agent.raft.snapshotThreshold)), ("RaftTrailingLogs", Int(agent.raft.trailingLogs)),
+            ("ConnectSidecarMinPort", agent.addresses.sidecarMinPort), ("ConnectSidecarMaxPort", agent.addresses.sidecarMaxPort),
         ] { add(name, .int(Int64(number))) }
         add("SessionTTLMin", .string(reader.string("session_ttl_min", default: "0s")))
-        add("NodeMeta", Self.map(agent.nodeMeta))
-        add("TaggedAddresses", Self.map(agent.taggedAddresses))
-        add("HTTPResponseHeaders", Self.map(agent.responseHeaders))
-        add("HTTPBlockEndpoints", Self.list(agent.blockEndpoints))
-        add("AllowWriteHTTPFrom", Self.list(agent.allowWriteHTTPFrom))
+        add("NodeMeta", Self.map(agent.reloadable.nodeMeta))
+        add("TaggedAddresses", Self.map(agent.identity.taggedAddresses))
+        add("HTTPResponseHeaders", Self.map(agent.http.responseHeaders))
+        add("HTTPBlockEndpoints", Self.list(agent.http.blockEndpoints))
+        add("AllowWriteHTTPFrom", Self.list(agent.http.allowWriteFrom))
     }
 
     private func addDNS(_ add: Add) {
-        let dns = result.agent.dns
+        let dns = result.agent.reloadable.dns
         add("DNSARecordLimit", .int(Int64(dns.aRecordLimit)))
         add("DNSAllowStale", .bool(dns.allowStale))
         add("DNSAltDomain", .string(reader.string("alt_domain")))
@@ -86,24 +88,25 @@ extension ConfigBuilder {
     private func addAddresses(_ add: Add) {
         let agent = result.agent
         for (name, port) in [
-            ("DNSPort", agent.dnsPort), ("HTTPPort", agent.httpPort), ("HTTPSPort", agent.httpsPort), ("GRPCPort", agent.grpcPort),
-            ("ServerPort", agent.serverPort), ("SerfPortLAN", agent.serfLANPort), ("SerfPortWAN", agent.serfWANPort),
+            ("DNSPort", agent.addresses.dnsPort), ("HTTPPort", agent.addresses.httpPort), ("HTTPSPort", agent.addresses.httpsPort),
+            ("GRPCPort", agent.addresses.grpcPort),
+            ("ServerPort", agent.addresses.serverPort), ("SerfPortLAN", agent.gossip.lan.port), ("SerfPortWAN", agent.gossip.wan.port),
         ] { add(name, .int(Int64(port))) }
-        add("AdvertiseAddrLAN", .string(agent.advertiseAddress))
-        add("AdvertiseAddrWAN", .string(agent.advertiseAddressWAN))
-        add("BindAddr", .string(agent.bindAddress))
+        add("AdvertiseAddrLAN", .string(agent.addresses.advertise))
+        add("AdvertiseAddrWAN", .string(agent.addresses.advertiseWAN))
+        add("BindAddr", .string(agent.addresses.bind))
         add("ClientAddrs", Self.list(result.process.clientAddresses))
         add("DNSAddrs", Self.list(urls(.dns, "tcp") + urls(.dns, "udp")))
         add("HTTPAddrs", Self.list(urls(.http, "tcp")))
         add("HTTPSAddrs", Self.list(urls(.https, "tcp")))
         add("GRPCAddrs", Self.list(urls(.grpc, "tcp")))
-        add("RPCAdvertiseAddr", .string("tcp://\(HostPort.join(agent.advertiseAddress, agent.serverPort))"))
-        add("RPCBindAddr", .string("tcp://\(HostPort.join(agent.bindAddress, agent.serverPort))"))
-        add("SerfAdvertiseAddrLAN", .string("tcp://\(HostPort.join(agent.advertiseAddress, agent.serfLANPort))"))
-        add("SerfBindAddrLAN", .string("tcp://\(HostPort.join(agent.serfBindAddressLAN, agent.serfLANPort))"))
-        guard agent.serfWANPort > 0 else { return }
-        add("SerfAdvertiseAddrWAN", .string("tcp://\(HostPort.join(agent.advertiseAddressWAN, agent.serfWANPort))"))
-        add("SerfBindAddrWAN", .string("tcp://\(HostPort.join(agent.serfBindAddressWAN, agent.serfWANPort))"))
+        add("RPCAdvertiseAddr", .string("tcp://\(HostPort.join(agent.addresses.advertise, agent.addresses.serverPort))"))
+        add("RPCBindAddr", .string("tcp://\(HostPort.join(agent.addresses.bind, agent.addresses.serverPort))"))
+        add("SerfAdvertiseAddrLAN", .string("tcp://\(HostPort.join(agent.addresses.advertise, agent.gossip.lan.port))"))
+        add("SerfBindAddrLAN", .string("tcp://\(HostPort.join(agent.gossip.lan.bindAddress, agent.gossip.lan.port))"))
+        guard agent.gossip.wan.port > 0 else { return }
+        add("SerfAdvertiseAddrWAN", .string("tcp://\(HostPort.join(agent.addresses.advertiseWAN, agent.gossip.wan.port))"))
+        add("SerfBindAddrWAN", .string("tcp://\(HostPort.join(agent.gossip.wan.bindAddress, agent.gossip.wan.port))"))
     }
 
     private func urls(_ service: ListenerConfig.Service, _ network: String) -> [String] {

@@ -13,16 +13,16 @@ extension CatalogSync {
     func startComparison(_ effects: inout [LocalEffect]) {
         let comparison = Comparison(servicesToken: context.makeToken(), checksToken: context.makeToken())
         activity = .comparing(comparison)
-        let config = context.config
+        let settings = context.settings
         var options = QueryOptions()
-        options.datacenter = config.datacenter
+        options.datacenter = settings.identity.datacenter
         // A server that has just started may not have caught up: what it says of checks that take their status from it would be old.
         if !registry.checks.all.contains(where: { $0.value.awaitsCatalog }) {
             options.allowStale = true
             options.maxStaleDuration = .seconds(2)
         }
-        effects.append(.read(comparison.servicesToken, .catalog(.nodeServiceList(node: config.nodeName)), options))
-        effects.append(.read(comparison.checksToken, .health(.nodeChecks(node: config.nodeName)), options))
+        effects.append(.read(comparison.servicesToken, .catalog(.nodeServiceList(node: settings.identity.nodeName)), options))
+        effects.append(.read(comparison.checksToken, .health(.nodeChecks(node: settings.identity.nodeName)), options))
     }
 
     func finishedRead(
@@ -52,11 +52,13 @@ extension CatalogSync {
     }
 
     private func compareNode(_ node: Node?) {
-        guard let node, sameBytes(node.id, context.config.nodeID) else {
+        guard let node, sameBytes(node.id, context.settings.identity.nodeID) else {
             registry.nodeInfoInSync = false
             return
         }
-        if (node.taggedAddresses ?? [:]) != context.config.nodeTaggedAddresses || (node.meta ?? [:]) != context.config.registeredNodeMeta {
+        if (node.taggedAddresses ?? [:]) != context.settings.nodeTaggedAddresses
+            || (node.meta ?? [:]) != context.settings.registeredNodeMeta
+        {
             registry.nodeInfoInSync = false
         }
     }
@@ -112,7 +114,7 @@ extension CatalogSync {
                 continue
             }
             if entry.awaitsCatalog { adopt(row.value, entry) }
-            let ignoresOutput = context.config.checkUpdateInterval > .zero && deferrals[id] != nil
+            let ignoresOutput = context.settings.checks.updateInterval > .zero && deferrals[id] != nil
             registry.setCheckInSync(id, entry.check.isSame(as: row.value, ignoringOutput: ignoresOutput))
         }
         for (id, entry) in registry.checks.all {
@@ -130,7 +132,7 @@ extension CatalogSync {
         entry.awaitsCatalog = false
         guard DefinitionRules.isStatus(row.status) else { return }
         entry.check.status = row.status
-        entry.check.output = context.config.discardCheckOutput ? "" : row.output
+        entry.check.output = context.settings.reloadable.discardCheckOutput ? "" : row.output
         registry.markAliases(ofService: entry.check.serviceID)
     }
 }

@@ -28,7 +28,7 @@ final class CatalogSync {
 
     init(_ context: LocalContext, _ registry: Registry, _ watches: ServiceWatches) {
         (self.context, self.registry, self.watches) = (context, registry, watches)
-        schedule = AntiEntropySchedule(interval: context.config.antiEntropyInterval)
+        schedule = AntiEntropySchedule(interval: context.settings.checks.antiEntropyInterval)
     }
 
     var deadline: Instant? {
@@ -71,7 +71,7 @@ final class CatalogSync {
 
     func deferOutput(of id: ByteString, _ now: Instant) {
         guard deferrals[id] == nil else { return }
-        let interval = context.config.checkUpdateInterval
+        let interval = context.settings.checks.updateInterval
         deferrals[id] = now + interval / 2 + context.random.duration(below: interval)
     }
 

@@ -64,7 +64,7 @@ extension CheckRunner {
             updateStatus(id, CheckStatus.critical, output: output, now)
         } else {
             // Aliases of aliases quote each other's outputs.
-            let output = CheckRunner.limited(health.output, to: max(0, context.config.checkOutputMaxSize))
+            let output = CheckRunner.limited(health.output, to: max(0, context.settings.checks.outputMaxSize))
             updateStatus(id, health.status, output: output, now)
         }
     }
@@ -89,7 +89,7 @@ extension CheckRunner {
         entry.runner = .alias(runner)
         aliasReads[token] = id
         var options = QueryOptions()
-        options.datacenter = context.config.datacenter
+        options.datacenter = context.settings.identity.datacenter
         options.token = entry.token
         options.allowStale = true
         options.maxStaleDuration = CheckRunner.remoteMaxStale

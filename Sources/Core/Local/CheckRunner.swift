@@ -41,7 +41,7 @@ final class CheckRunner {
                 .warn, "check has deregister interval below minimum",
                 [("check", id.string), ("minimum_interval", GoDuration.format(CheckRunner.deregisterMinimum))], &effects)
         }
-        var limit = max(0, context.config.checkOutputMaxSize)
+        var limit = max(0, context.settings.checks.outputMaxSize)
         if definition.outputMaxSize > 0 { limit = min(limit, definition.outputMaxSize) }
         switch definition.kindToRun {
         case .ttl:
@@ -144,7 +144,7 @@ final class CheckRunner {
     /// Records a result; tells the catalog at once when the status changes, later when only the output does (behaviour §6.5).
     func updateStatus(_ id: ByteString, _ status: String, output: String, _ now: Instant) {
         guard let entry = registry.liveCheck(id) else { return }
-        let output = context.config.discardCheckOutput ? "" : output
+        let output = context.settings.reloadable.discardCheckOutput ? "" : output
         if status == CheckStatus.critical {
             if entry.criticalSince == nil { entry.criticalSince = now }
             if entry.deregistersAfter != nil { armReaper(now) }
@@ -157,7 +157,7 @@ final class CheckRunner {
         if sameStatus && sameBytes(entry.check.output, output) { return }
         entry.check.output = output
         // An answer under way carries the old output, which is fine until the deferral ends.
-        if sameStatus && context.config.checkUpdateInterval > .zero { return sync.deferOutput(of: id, now) }
+        if sameStatus && context.settings.checks.updateInterval > .zero { return sync.deferOutput(of: id, now) }
         entry.check.status = status
         registry.checkChanged(id)
         sync.trigger()
@@ -181,7 +181,7 @@ final class CheckRunner {
 
     /// Keeps the status of a TTL check over a restart. Spec: behaviour §6.7.
     private func keepState(_ id: ByteString, _ entry: LocalCheck, until end: Instant) {
-        guard context.config.persistsRegistrations else { return }
+        guard context.settings.checks.persistsRegistrations else { return }
         let state = PersistedFile.State(
             checkID: entry.check.checkID, output: entry.check.output, status: entry.check.status, expires: context.unixSeconds(end))
         if entry.keptState == state { return }
@@ -216,7 +216,7 @@ final class CheckRunner {
     /// The reaper sleeps while no check that it could act on is critical.
     func armReaper(_ now: Instant) {
         guard reapAt == nil else { return }
-        let interval = max(1, context.config.checkReapInterval.nanoseconds)
+        let interval = max(1, context.settings.checks.reapInterval.nanoseconds)
         let elapsed = (now - (startedAt ?? now)).nanoseconds
         reapAt = (startedAt ?? now) + .nanoseconds((elapsed / interval + 1) * interval)
     }

@@ -1,14 +1,14 @@
 /// What the parts of the local state share: the configuration, chance, tokens and the form of log lines.
 final class LocalContext {
-    var config: AgentConfig
+    var settings: AgentSettings
     var random: Random
     /// Names the files of registrations: 32 lower-case hexadecimal digits (config §20).
     let md5Hex: @Sendable ([UInt8]) -> String
     let codec: any RegistrationCodec
     private var nextToken: UInt64 = 1
 
-    init(config: AgentConfig, random: Random, codec: any RegistrationCodec, md5Hex: @escaping @Sendable ([UInt8]) -> String) {
-        self.config = config
+    init(settings: AgentSettings, random: Random, codec: any RegistrationCodec, md5Hex: @escaping @Sendable ([UInt8]) -> String) {
+        self.settings = settings
         self.random = random
         self.codec = codec
         self.md5Hex = md5Hex
@@ -21,13 +21,13 @@ final class LocalContext {
     }
 
     /// Seconds since 1970.
-    func unixSeconds(_ now: Instant) -> Int64 { (now.nanoseconds &+ config.wallClockOffset) / 1_000_000_000 }
+    func unixSeconds(_ now: Instant) -> Int64 { (now.nanoseconds &+ settings.wallClockOffset) / 1_000_000_000 }
 
     /// A line in the reference's form: `Synced service: service=web`.
     func log(
         _ level: LogLevel, _ text: String, _ pairs: [(String, String)] = [], subsystem: String = "agent", _ effects: inout [LocalEffect]
     ) {
-        guard level >= config.logLevel else { return }
+        guard level >= settings.reloadable.logLevel else { return }
         var line = text
         for (at, pair) in pairs.enumerated() {
             line += at == 0 ? ": " : " "
@@ -40,19 +40,19 @@ final class LocalContext {
 
     func nodeRequest() -> RegisterRequest {
         var request = RegisterRequest()
-        request.datacenter = config.datacenter
-        request.id = config.nodeID
-        request.node = config.nodeName
-        request.address = config.advertiseAddress
-        request.taggedAddresses = config.nodeTaggedAddresses
-        request.nodeMeta = config.registeredNodeMeta
+        request.datacenter = settings.identity.datacenter
+        request.id = settings.identity.nodeID
+        request.node = settings.identity.nodeName
+        request.address = settings.addresses.advertise
+        request.taggedAddresses = settings.nodeTaggedAddresses
+        request.nodeMeta = settings.registeredNodeMeta
         return request
     }
 
     func deregisterRequest(token: String) -> DeregisterRequest {
         var request = DeregisterRequest()
-        request.datacenter = config.datacenter
-        request.node = config.nodeName
+        request.datacenter = settings.identity.datacenter
+        request.node = settings.identity.nodeName
         request.token = token
         return request
     }

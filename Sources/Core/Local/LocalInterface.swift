@@ -21,7 +21,7 @@ public enum LocalEvent: Sendable {
     /// Suppresses scheduled syncs, and the answers to hash queries, until as many `resume` have come.
     case pause
     case resume
-    /// `AgentConfig.wallClockOffset` has changed.
+    /// `AgentSettings.wallClockOffset` has changed.
     case wallClock(offset: Int64)
     /// The deadline has come.
     case wake

@@ -16,8 +16,8 @@ public final class LocalState {
     private let loader: RegistrationLoader
 
     /// `random` is this machine's own; `md5Hex` serves to name files only.
-    public init(config: AgentConfig, random: Random, codec: any RegistrationCodec, md5Hex: @escaping @Sendable ([UInt8]) -> String) {
-        context = LocalContext(config: config, random: random, codec: codec, md5Hex: md5Hex)
+    public init(settings: AgentSettings, random: Random, codec: any RegistrationCodec, md5Hex: @escaping @Sendable ([UInt8]) -> String) {
+        context = LocalContext(settings: settings, random: random, codec: codec, md5Hex: md5Hex)
         watches = ServiceWatches(context, registry)
         sync = CatalogSync(context, registry, watches)
         unsyncedFiles = UnsyncedFiles(context)
@@ -54,7 +54,7 @@ public final class LocalState {
         case .members(let count): sync.schedule.members = count
         case .pause: sync.pause()
         case .resume: if sync.resume() { watches.resume(&effects) }
-        case .wallClock(let offset): context.config.wallClockOffset = offset
+        case .wallClock(let offset): context.settings.wallClockOffset = offset
         case .wake: break
         case .shutDown: unsyncedFiles.flush(all: true, &effects)
         }
@@ -91,7 +91,7 @@ public final class LocalState {
     /// Takes the services, checks and metadata of a new configuration; what was registered over HTTP stays, and so do all statuses.
     ///
     /// What is wrong with the new definitions is returned; then nothing has changed, unless sidecars have run out of ports.
-    public func reload(_ new: AgentConfig, at now: Instant, into effects: inout [LocalEffect]) -> Complaint? {
+    public func reload(_ new: Reloadable, at now: Instant, into effects: inout [LocalEffect]) -> Complaint? {
         sync.pause()
         var complaint: Complaint?
         do throws(Complaint) {
@@ -140,7 +140,7 @@ public final class LocalState {
         case .checks(let filter, let complaint):
             let found = registry.liveChecks
             if let complaint, !found.isEmpty { return .refused(.failed(complaint)) }
-            let node = context.config.nodeName
+            let node = context.settings.identity.nodeName
             return .checks(
                 found.filter { check in
                     let permission = check.serviceName.isEmpty ? Permission.nodeRead(node) : .serviceRead(check.serviceName)
@@ -165,6 +165,6 @@ public final class LocalState {
 
     /// Whether a user event is meant for this node and its services.
     func concerns(_ event: EventMessage) -> Bool {
-        event.concerns(node: context.config.nodeName, services: registry.liveServices)
+        event.concerns(node: context.settings.identity.nodeName, services: registry.liveServices)
     }
 }

@@ -32,35 +32,33 @@ final class RegistrationLoader {
     }
 
     /// See `LocalState.reload`. Sync is paused meanwhile.
-    func reload(_ new: AgentConfig, at now: Instant, into effects: inout [LocalEffect]) throws(Complaint) {
+    func reload(_ new: Reloadable, at now: Instant, into effects: inout [LocalEffect]) throws(Complaint) {
         let keptServices = registry.services.all.filter { !$0.value.sync.deleted && $0.value.persisted }.map(\.value)
         let keptChecks = registry.checks.all.filter { !$0.value.sync.deleted && $0.value.persisted }.map(\.value)
         let previous = registry.checks.all.filter { !$0.value.sync.deleted }
-        try examine(new, keeping: new.persistsRegistrations ? keptServices.map(\.service.id) : [])
-        let config = context.config
-        if config.registeredNodeMeta != new.registeredNodeMeta || config.nodeTaggedAddresses != new.nodeTaggedAddresses {
-            registry.nodeInfoInSync = false
-        }
+        let persists = context.settings.checks.persistsRegistrations
+        try examine(new, keeping: persists ? keptServices.map(\.service.id) : [])
+        if context.settings.reloadable.nodeMeta != new.nodeMeta { registry.nodeInfoInSync = false }
         unload(&effects)
-        context.config = new
+        context.settings.reloadable = new
         try loadServices(now, &effects)
-        if new.persistsRegistrations { restore(keptServices, now, &effects) }
+        if persists { restore(keptServices, now, &effects) }
         try loadChecks(now, &effects)
-        if new.persistsRegistrations { restore(keptChecks, now, &effects) }
+        if persists { restore(keptChecks, now, &effects) }
         for (id, old) in previous { keepState(of: old, id, now) }
     }
 
     /// Refuses a configuration before anything of the old one is gone.
-    private func examine(_ new: AgentConfig, keeping kept: [String]) throws(Complaint) {
-        let running = context.config
-        context.config = new
-        defer { context.config = running }
+    private func examine(_ new: Reloadable, keeping kept: [String]) throws(Complaint) {
+        let running = context.settings.reloadable, node = context.settings.identity.nodeName
+        context.settings.reloadable = new
+        defer { context.settings.reloadable = running }
         var ids = LookupSet<ByteString>()
         for id in kept { ids.insert(ByteString(id)) }
         for definition in new.services {
             let service = definition.nodeService()
             let registration = ServiceRegistration(
-                service: service, checks: service.registrations(of: definition.allChecks, node: new.nodeName), token: "")
+                service: service, checks: service.registrations(of: definition.allChecks, node: node), token: "")
             try examine(registration, ofConfiguration: definition.name)
             ids.insert(ByteString(service.id))
             if definition.sidecar != nil { ids.insert(ByteString(service.sidecarID)) }
@@ -69,7 +67,7 @@ final class RegistrationLoader {
             if !definition.serviceID.isEmpty && !ids.contains(ByteString(definition.serviceID)) {
                 throw RegistrationLoader.failed(check: definition, "ServiceID \(GoQuote.quote(definition.serviceID)) does not exist")
             }
-            try examine(definition.registration(node: new.nodeName, service: nil), ofConfiguration: definition)
+            try examine(definition.registration(node: node, service: nil), ofConfiguration: definition)
         }
     }
 
@@ -89,7 +87,7 @@ final class RegistrationLoader {
     private func keepState(of old: LocalCheck, _ id: ByteString, _ now: Instant) {
         guard let entry = registry.liveCheck(id), entry !== old else { return }
         entry.check.status = old.check.status
-        entry.check.output = context.config.discardCheckOutput ? "" : old.check.output
+        entry.check.output = context.settings.reloadable.discardCheckOutput ? "" : old.check.output
         entry.criticalSince = old.criticalSince
         entry.awaitsCatalog = old.awaitsCatalog
         entry.keptState = old.keptState
@@ -101,7 +99,7 @@ final class RegistrationLoader {
     // MARK: Configuration
 
     private func loadServices(_ now: Instant, _ effects: inout [LocalEffect]) throws(Complaint) {
-        for definition in context.config.services {
+        for definition in context.settings.reloadable.services {
             let prefix = "Failed to validate sidecar for service \(GoQuote.quote(definition.name)): "
             for registration in try registrations.registrations(of: definition, token: definition.token, sidecarError: prefix) {
                 try examine(registration, ofConfiguration: definition.name)
@@ -111,12 +109,12 @@ final class RegistrationLoader {
     }
 
     private func loadChecks(_ now: Instant, _ effects: inout [LocalEffect]) throws(Complaint) {
-        for definition in context.config.checks {
+        for definition in context.settings.reloadable.checks {
             let service = definition.serviceID.isEmpty ? nil : registry.liveService(ByteString(definition.serviceID))?.service
             if !definition.serviceID.isEmpty && service == nil {
                 throw RegistrationLoader.failed(check: definition, "ServiceID \(GoQuote.quote(definition.serviceID)) does not exist")
             }
-            var registration = definition.registration(node: context.config.nodeName, service: service)
+            var registration = definition.registration(node: context.settings.identity.nodeName, service: service)
             // The reference shows no type for these.
             registration.check.type = ""
             try examine(registration, ofConfiguration: definition)
@@ -218,7 +216,7 @@ final class RegistrationLoader {
 
     private func restore(_ found: PersistedFile.Check, file: String, _ now: Instant, _ effects: inout [LocalEffect]) {
         var registration = found.registration
-        registration.check.node = context.config.nodeName
+        registration.check.node = context.settings.identity.nodeName
         // Unless its state was kept, nobody knows how it is.
         registration.check.status = CheckStatus.critical
         registration.check.output = ""
@@ -267,7 +265,7 @@ final class RegistrationLoader {
                 continue
             }
             entry.check.status = state.status
-            entry.check.output = context.config.discardCheckOutput ? "" : state.output
+            entry.check.output = context.settings.reloadable.discardCheckOutput ? "" : state.output
             entry.awaitsCatalog = false
             entry.keptState = state
             registry.markAliases(ofService: entry.check.serviceID)

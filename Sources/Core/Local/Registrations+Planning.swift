@@ -66,7 +66,7 @@ extension Registrations {
         of definition: CheckDefinition, _ token: String, for requester: RequestID?, _ authorizer: Authorizer
     ) throws(LocalRefusal) -> PlannedChange {
         let service = definition.serviceID.isEmpty ? nil : registry.liveService(ByteString(definition.serviceID))?.service
-        let registration = definition.registration(node: context.config.nodeName, service: service)
+        let registration = definition.registration(node: context.settings.identity.nodeName, service: service)
         let id = ByteString(registration.check.checkID)
         try permit(registration.check, authorizer)
         if let existing = registry.liveCheck(id) { try permit(existing.check, authorizer) }
@@ -128,7 +128,7 @@ extension Registrations {
     private func planMaintenance(
         of service: NodeService?, enable: Bool, reason: String, token: String, for requester: RequestID?
     ) -> PlannedChange {
-        let registration = MaintenanceCheck.registration(of: service, reason: reason, node: context.config.nodeName)
+        let registration = MaintenanceCheck.registration(of: service, reason: reason, node: context.settings.identity.nodeName)
         let id = ByteString(registration.check.checkID)
         let services = service.map { [ByteString($0.id)] } ?? []
         if enable == (registry.liveCheck(id) != nil) {
@@ -153,7 +153,7 @@ extension Registrations {
 
     /// A service, or the node for nil. Whoever registers a proxy takes part in the service behind it.
     private func permit(_ service: NodeService?, _ authorizer: Authorizer) throws(LocalRefusal) {
-        guard let service else { return try permit(change: .nodeWrite(context.config.nodeName), authorizer) }
+        guard let service else { return try permit(change: .nodeWrite(context.settings.identity.nodeName), authorizer) }
         try permit(change: .serviceWrite(service.service), authorizer)
         if service.kind == ServiceKind.connectProxy {
             try permit(change: .serviceWrite(service.proxy.destinationServiceName), authorizer)
@@ -161,22 +161,22 @@ extension Registrations {
     }
 
     func permit(_ check: HealthCheck, _ authorizer: Authorizer) throws(LocalRefusal) {
-        let node = context.config.nodeName
+        let node = context.settings.identity.nodeName
         try permit(change: check.serviceName.isEmpty ? .nodeWrite(node) : .serviceWrite(check.serviceName), authorizer)
     }
 
     // MARK: Files
 
-    private func isKept(_ persisted: Bool) -> Bool { persisted && context.config.persistsRegistrations }
+    private func isKept(_ persisted: Bool) -> Bool { persisted && context.settings.checks.persistsRegistrations }
 
     private func write(_ service: NodeService, token: String, source: RegistrationSource) -> [FileChange] {
-        guard context.config.persistsRegistrations else { return [] }
+        guard context.settings.checks.persistsRegistrations else { return [] }
         let file = PersistedFile.Service(service: service, token: token, source: source)
         return [.write(file: PersistedFile.service(ByteString(service.id), context.md5Hex), bytes: context.codec.encode(file))]
     }
 
     private func write(_ check: CheckRegistration, token: String, source: RegistrationSource) -> [FileChange] {
-        guard context.config.persistsRegistrations else { return [] }
+        guard context.settings.checks.persistsRegistrations else { return [] }
         let file = PersistedFile.Check(taking(over: check), token: token, source: source)
         return [.write(file: PersistedFile.check(ByteString(check.check.checkID), context.md5Hex), bytes: context.codec.encode(file))]
     }

@@ -25,17 +25,17 @@ final class Registrations {
     func registrations(
         of definition: ServiceDefinition, token: String, sidecarError: String
     ) throws(Complaint) -> [ServiceRegistration] {
-        let config = context.config
+        let settings = context.settings
         let service = definition.nodeService()
-        let checks = service.registrations(of: definition.allChecks, node: config.nodeName)
+        let checks = service.registrations(of: definition.allChecks, node: settings.identity.nodeName)
         var found = [ServiceRegistration(service: service, checks: checks, token: token)]
         if let sidecar = definition.sidecar?.definition {
-            let ports = SidecarPorts(first: config.sidecarMinPort, last: config.sidecarMaxPort)
+            let ports = SidecarPorts(first: settings.addresses.sidecarMinPort, last: settings.addresses.sidecarMaxPort)
             do throws(Complaint) {
                 if let problem = sidecar.allChecks.lazy.compactMap(DefinitionRules.check).first { throw Complaint(problem) }
                 found.append(
                     try sidecar.sidecarRegistration(
-                        of: service, token: token, node: config.nodeName, ports: ports, among: registry.liveServices))
+                        of: service, token: token, node: settings.identity.nodeName, ports: ports, among: registry.liveServices))
             } catch {
                 throw Complaint(sidecarError + error.text)
             }
@@ -56,13 +56,13 @@ final class Registrations {
         guard let definition = registration.definition else { return }
         if let problem = DefinitionRules.check(definition) { throw Complaint("Check is not valid: " + problem) }
         if definition.isScript {
-            let config = context.config
-            if source == .local && !config.enableLocalScriptChecks && !config.enableScriptChecks {
+            let settings = context.settings
+            if source == .local && !settings.checks.enableLocalScripts && !settings.checks.enableScripts {
                 throw Complaint(
                     "Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or "
                         + "'enable_local_script_checks' to true")
             }
-            if source == .remote && !config.enableScriptChecks {
+            if source == .remote && !settings.checks.enableScripts {
                 throw Complaint(
                     "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true")
             }
@@ -154,7 +154,7 @@ final class Registrations {
             result.check.status = old.check.status
             result.check.output = old.check.output
         }
-        if context.config.discardCheckOutput { result.check.output = "" }
+        if context.settings.reloadable.discardCheckOutput { result.check.output = "" }
         return result
     }
 

@@ -36,9 +36,9 @@ struct CallRouter {
         return String(address[..<colon])
     }
 
-    init(_ config: AgentConfig, at now: Instant) {
-        limiter = RateLimiter(config, at: now)
-        caller = ServerCaller(config, owner: .server)
+    init(_ settings: AgentSettings, at now: Instant) {
+        limiter = RateLimiter(settings.reloadable, at: now)
+        caller = ServerCaller(settings, owner: .server)
     }
 
     var deadline: Instant? {
@@ -54,7 +54,7 @@ struct CallRouter {
     /// Whether this agent may ask for something more, for itself or its clients.
     mutating func allows(at now: Instant) -> Bool { limiter?.allows(at: now) ?? true }
 
-    mutating func reload(_ config: AgentConfig, at now: Instant) { limiter = RateLimiter(config, at: now) }
+    mutating func reload(_ settings: Reloadable, at now: Instant) { limiter = RateLimiter(settings, at: now) }
 
     // MARK: From others
 

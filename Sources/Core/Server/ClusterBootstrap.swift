@@ -46,9 +46,9 @@ struct ClusterBootstrap {
     /// How long after the failure of that attempt the next one comes; after the last one, the next round.
     private static func pause(after attempt: Int) -> Duration { .seconds(1 << (attempt - 1)) }
 
-    init(_ config: AgentConfig) {
-        nodeName = config.nodeName
-        expected = config.initialServers.isEmpty && !config.bootstrap ? config.bootstrapExpect : 0
+    init(_ settings: AgentSettings) {
+        nodeName = settings.identity.nodeName
+        expected = settings.raft.initialServers.isEmpty && !settings.raft.bootstrap ? settings.raft.bootstrapExpect : 0
     }
 
     var deadline: Instant? { round?.questions.first ?? againAt }

@@ -79,8 +79,9 @@ struct ReadService {
     mutating func endVerification(_ token: UInt64) -> [VerifiedRead] { verifications.removeValue(forKey: token) ?? [] }
 
     /// How long a blocking query waits (behaviour §2.1).
-    static func waitTime(_ options: QueryOptions, _ config: AgentConfig, random: inout Random) -> Duration {
-        var time = options.maxQueryTime <= .zero ? config.defaultQueryTime : min(options.maxQueryTime, config.maxQueryTime)
+    static func waitTime(_ options: QueryOptions, _ settings: AgentSettings, random: inout Random) -> Duration {
+        var time =
+            options.maxQueryTime <= .zero ? settings.servers.defaultQueryTime : min(options.maxQueryTime, settings.servers.maxQueryTime)
         time += random.duration(below: .nanoseconds(time.nanoseconds / 16))
         return time
     }

@@ -13,7 +13,7 @@ extension Server {
             case .log(let level, let text): log(level, text)
             case .ask(let question, let address):
                 var options = QueryOptions()
-                options.datacenter = config.datacenter
+                options.datacenter = settings.identity.datacenter
                 ask(.peers(question), .peers, options, of: address, timeout: .seconds(5))
             case .begin(let configuration):
                 let token = consensus.makeToken(for: .duty("Failed to bootstrap cluster"))

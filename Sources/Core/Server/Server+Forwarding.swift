@@ -58,7 +58,9 @@ extension Server {
 
     /// Why a call is refused whatever the state is. No other datacenter can be reached, and a call that names none is for another one.
     private func problem(with work: ServerWork) -> String? {
-        if work.datacenter != config.datacenter, !(work.datacenter.isEmpty && work.needsNoDatacenter) { return ServerError.noPath.text }
+        if work.datacenter != settings.identity.datacenter, !(work.datacenter.isEmpty && work.needsNoDatacenter) {
+            return ServerError.noPath.text
+        }
         if case .read(let query, _) = work { return query.problem }
         return nil
     }
@@ -75,7 +77,7 @@ extension Server {
             work = work.withoutWaiting
         }
         guard calls.arrived(id, call) else { return reply(id, request, error: ServerError.rateLimited.text) }
-        route(work, config.access.context(token: work.token, source: address), for: .peer(id), giveUpAt: nil, at: now)
+        route(work, settings.access.context(token: work.token, source: address), for: .peer(id), giveUpAt: nil, at: now)
     }
 
     /// Nobody waits for the answers to these calls any more: what waits for a change, for a leader or for another server is dropped. What is

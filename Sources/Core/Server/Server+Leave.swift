@@ -11,7 +11,7 @@ extension Server {
         if pool.hasGossip {
             drive(.transferLeadership(token: token, to: nil), at: now)
         } else {
-            drive(.changeMembership(token: token, .removeServer(id: config.raftID)), at: now)
+            drive(.changeMembership(token: token, .removeServer(id: settings.raftID)), at: now)
         }
     }
 
@@ -19,11 +19,11 @@ extension Server {
     public func stopServing() { calls.isClosed = true }
 
     /// Whether this server has no part in its cluster any more, or is all there is of it.
-    public var isRemoved: Bool { raft.configuration[config.raftID] == nil || raft.isSoleVoter }
+    public var isRemoved: Bool { raft.configuration[settings.raftID] == nil || raft.isSoleVoter }
 
     func leadershipHandedOver(_ result: Result<Void, RaftError>, at now: Instant) {
         guard case .failure(let error) = result, raft.isLeader, !raft.isSoleVoter else { return }
         log(.warn, "failed to transfer leadership, removing this server instead: error=\(LogText.value(error.text))")
-        change(.removeServer(id: config.raftID), "failed to remove ourself as raft peer", at: now)
+        change(.removeServer(id: settings.raftID), "failed to remove ourself as raft peer", at: now)
     }
 }

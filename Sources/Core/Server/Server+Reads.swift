@@ -4,14 +4,14 @@ extension Server {
     /// Carries out what this agent wants, here, at the leader, or once there is one. Ends in exactly one answer for `requester`.
     public func execute(_ work: ServerWork, _ context: RequestContext, for requester: Requester, at now: Instant) {
         guard calls.allows(at: now) else { return fail(work, requester, .rateLimited, at: now) }
-        route(work.addressed(to: config.datacenter), context, for: requester, giveUpAt: nil, at: now)
+        route(work.addressed(to: settings.identity.datacenter), context, for: requester, giveUpAt: nil, at: now)
     }
 
     /// `giveUpAt` is set once a first attempt has failed for want of a leader.
     func route(_ work: ServerWork, _ context: RequestContext, for requester: Requester, giveUpAt: Instant?, at now: Instant) {
         let datacenter = work.datacenter
-        if !datacenter.isEmpty && datacenter != config.datacenter { return fail(work, requester, .noPath, at: now) }
-        let work = work.localized(config.datacenter)
+        if !datacenter.isEmpty && datacenter != settings.identity.datacenter { return fail(work, requester, .noPath, at: now) }
+        let work = work.localized(settings.identity.datacenter)
         if case .read(let query, let options) = work, options.allowStale, state.isReadable, raft.isLeader || raft.lastContact != nil {
             evaluate(query, options, context, for: requester, deadline: nil, at: now)
             return
@@ -34,7 +34,7 @@ extension Server {
         }
         hold(
             work, context, for: requester, error: raft.isLeader && work.requiresConsistency ? .notReady : .noLeader,
-            until: giveUpAt ?? now + config.rpcHoldTimeout, at: now)
+            until: giveUpAt ?? now + settings.servers.rpcHoldTimeout, at: now)
     }
 
     /// This server leads and may answer.
@@ -138,7 +138,7 @@ extension Server {
         switch reads.outcome(of: query, options, context, in: store, deadline: deadline, at: now) {
         case .failed(let error): finishRead(requester, .failure(error))
         case .waits:
-            let until = deadline ?? now + ReadService.waitTime(options, config, random: &random)
+            let until = deadline ?? now + ReadService.waitTime(options, settings, random: &random)
             reads.block(requester, query, options, context, topics: store.topics(of: query, options: options), until: until)
         case .answer(let result, let index):
             if let lookup = query.measuredLookup(result) { measures.count(lookup) }

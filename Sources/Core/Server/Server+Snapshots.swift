@@ -130,7 +130,7 @@ extension Server {
         var reader = MessagePackReader(bytes)
         guard let request = try? SnapshotRequest(from: &reader) else { return effects.append(.refuse(id)) }
         func refuse(_ text: String) { effects.append(.reply(id, SnapshotResponse(error: text).encoded)) }
-        if request.datacenter != config.datacenter { return refuse(ServerError.noPath.text) }
+        if request.datacenter != settings.identity.datacenter { return refuse(ServerError.noPath.text) }
         var options = QueryOptions()
         options.datacenter = request.datacenter
         options.allowStale = request.allowStale
@@ -144,7 +144,7 @@ extension Server {
         let work = ServerWork.operation(operation, options)
         let call = CallRouter.Incoming(sequence: 0, method: "", work: work, source: CallRouter.source(of: address))
         guard calls.arrived(id, call) else { return refuse(ServerError.rateLimited.text) }
-        route(work, config.access.context(token: request.token, source: address), for: .peer(id), giveUpAt: nil, at: now)
+        route(work, settings.access.context(token: request.token, source: address), for: .peer(id), giveUpAt: nil, at: now)
     }
 
     func replyToSnapshot(_ id: CallID, _ result: Result<ServerOperationResult, ServerError>) {

@@ -29,11 +29,11 @@ extension Server {
 
     /// Writes the configuration that a new cluster begins with; every one of its servers writes the same.
     func beginCluster(at now: Instant) {
-        guard config.bootstrap || config.initialServers.contains(where: { $0.id == config.nodeID }) else { return }
+        guard settings.raft.bootstrap || settings.raft.initialServers.contains(where: { $0.id == settings.identity.nodeID }) else { return }
         let servers =
-            config.initialServers.isEmpty
-            ? [RaftServer(id: config.raftID, address: config.raftAddress)]
-            : config.initialServers.map { RaftServer(id: $0.id, address: $0.address) }
+            settings.raft.initialServers.isEmpty
+            ? [RaftServer(id: settings.raftID, address: settings.raftAddress)]
+            : settings.raft.initialServers.map { RaftServer(id: $0.id, address: $0.address) }
         drive(.bootstrap(token: takeToken(), RaftConfiguration(servers: servers)), at: now)
     }
 }
@@ -46,17 +46,17 @@ extension Server {
 }
 
 extension RaftConfig {
-    init(_ config: AgentConfig) {
+    init(_ settings: AgentSettings) {
         self.init()
-        heartbeatTimeout = config.raftHeartbeatTimeout
-        electionTimeout = config.raftElectionTimeout
-        leaderLeaseTimeout = config.raftLeaderLeaseTimeout
-        commitTimeout = config.raftCommitTimeout
-        snapshotInterval = config.raftSnapshotInterval
-        snapshotThreshold = config.raftSnapshotThreshold
-        trailingLogs = config.raftTrailingLogs
-        segmentSize = config.raftSegmentSize
-        wallClockOffset = config.wallClockOffset
+        heartbeatTimeout = settings.raft.heartbeatTimeout
+        electionTimeout = settings.raft.electionTimeout
+        leaderLeaseTimeout = settings.raft.leaderLeaseTimeout
+        commitTimeout = settings.raft.commitTimeout
+        snapshotInterval = settings.raft.snapshotInterval
+        snapshotThreshold = settings.raft.snapshotThreshold
+        trailingLogs = settings.raft.trailingLogs
+        segmentSize = settings.raft.segmentSize
+        wallClockOffset = settings.wallClockOffset
     }
 }
 

@@ -4,7 +4,7 @@ extension Server {
     func propose(_ request: WriteRequest, _ context: RequestContext, for requester: Requester, at now: Instant) {
         var request = request
         let refusal = writes.prepare(
-            &request, context, in: store, sessionTTLMin: config.sessionTTLMin, random: &random, at: now)
+            &request, context, in: store, sessionTTLMin: settings.servers.sessionTTLMin, random: &random, at: now)
         if let refusal {
             if let warning = refusal.warning { log(.warn, warning) }
             return finish(requester, refusal.result, at: now)

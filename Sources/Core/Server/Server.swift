@@ -5,7 +5,7 @@
 /// server. What is left here, over 500 lines in extensions by subject and 17 stored variables, of which eleven are the parts, is the way of
 /// events and work between them: what one of them comes to is an effect, an answer, or work for another. Spec: behaviour §1-5.
 public final class Server {
-    let config: AgentConfig
+    private(set) var settings: AgentSettings
     var random: Random
 
     var consensus: ConsensusPort
@@ -31,22 +31,23 @@ public final class Server {
 
     /// Recovers what the disk holds; the state machine catches up as committed entries are delivered.
     init(
-        config: AgentConfig, disk: some Disk, gossip: any PoolOperations, archives: (any ArchiveTools)? = nil, seed: UInt64,
+        settings: AgentSettings, disk: some Disk, gossip: any PoolOperations, archives: (any ArchiveTools)? = nil, seed: UInt64,
         at now: Instant
     ) throws(ServerError) {
-        self.config = config
+        self.settings = settings
         self.gossip = gossip
         snapshots = SnapshotWork(archives)
-        calls = CallRouter(config, at: now)
+        calls = CallRouter(settings, at: now)
         var random = Random(seed: seed)
-        duties = LeaderDuties(config)
-        pool = ServerPool(config)
-        let (recovered, store) = try Server.recover(disk, milliseconds: (now.nanoseconds &+ config.wallClockOffset) / 1_000_000)
+        duties = LeaderDuties(settings)
+        pool = ServerPool(settings)
+        let (recovered, store) = try Server.recover(disk, milliseconds: (now.nanoseconds &+ settings.wallClockOffset) / 1_000_000)
         state = StateKeeper(store, of: recovered.snapshot)
-        bootstrap = ClusterBootstrap(config)
+        bootstrap = ClusterBootstrap(settings)
         consensus = ConsensusPort(
             RaftNode(
-                config: RaftConfig(config), identity: RaftIdentity(id: config.raftID, address: config.raftAddress), recovered: recovered,
+                config: RaftConfig(settings), identity: RaftIdentity(id: settings.raftID, address: settings.raftAddress),
+                recovered: recovered,
                 seed: random.next(), now: now))
         self.random = random
         for note in recovered.notes { log(.warn, note) }
@@ -85,7 +86,8 @@ public final class Server {
     }
 
     /// Limits that a reload may change.
-    public func reload(_ new: AgentConfig, at now: Instant) {
+    public func reload(_ new: Reloadable, at now: Instant) {
+        settings.reloadable = new
         calls.reload(new, at: now)
         publishes = true
     }
@@ -156,7 +158,7 @@ public final class Server {
     public func followerContacts(at now: Instant) -> [Duration] {
         guard raft.isLeader else { return [] }
         return raft.configuration.voters.compactMap { server in
-            server.id == config.raftID ? nil : raft.lastContact(with: server.id).map { max(.zero, now - $0) }
+            server.id == settings.raftID ? nil : raft.lastContact(with: server.id).map { max(.zero, now - $0) }
         }
     }
 

@@ -11,10 +11,10 @@ struct ServerPool {
     /// Whether gossip has told of the pool.
     private(set) var hasGossip = false
 
-    init(_ config: AgentConfig) {
-        datacenter = config.datacenter
-        ownRaftProtocol = config.raftProtocol
-        members = Self.configuredMembers(config)
+    init(_ settings: AgentSettings) {
+        datacenter = settings.identity.datacenter
+        ownRaftProtocol = settings.raft.protocolVersion
+        members = Self.configuredMembers(settings)
         servers = Self.servers(of: members, datacenter: datacenter)
     }
 
@@ -38,16 +38,19 @@ struct ServerPool {
     }
 
     /// The pool of an agent without gossip: the servers that it was configured with.
-    private static func configuredMembers(_ config: AgentConfig) -> [Member] {
+    private static func configuredMembers(_ settings: AgentSettings) -> [Member] {
         let servers =
-            config.initialServers.isEmpty
-            ? [ServerIdentity(id: config.nodeID, name: config.nodeName, address: config.raftAddress)] : config.initialServers
+            settings.raft.initialServers.isEmpty
+            ? [ServerIdentity(id: settings.identity.nodeID, name: settings.identity.nodeName, address: settings.raftAddress)]
+            : settings.raft.initialServers
         let members = servers.compactMap { server -> Member? in
             guard let address = NodeAddress(server.address) else { return nil }
             var tags = AgentTags(
-                datacenter: config.datacenter, nodeID: server.id, build: AgentConfig.compatibilityVersion + ":" + AgentConfig.revision)
+                datacenter: settings.identity.datacenter, nodeID: server.id,
+                build: AgentSettings.compatibilityVersion + ":" + AgentSettings.revision)
             tags.server = AgentTags.Server(port: Int(address.port), wanJoinPort: nil)
-            return Member(name: server.name, address: address.bytes, port: UInt16(clamping: config.serfLANPort), tags: tags.tags(in: .lan))
+            return Member(
+                name: server.name, address: address.bytes, port: UInt16(clamping: settings.gossip.lan.port), tags: tags.tags(in: .lan))
         }
         return members.sorted { $0.name < $1.name }
     }

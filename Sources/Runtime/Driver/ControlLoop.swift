@@ -138,7 +138,7 @@ final class ControlLoop: @unchecked Sendable {
 
     private func reload() {
         switch readConfiguration?() ?? .failure(ConfigurationFailure("there is no configuration to read again")) {
-        case .success(let config): outgoing.append(.reload(config))
+        case .success(let new): outgoing.append(.reload(new))
         case .failure(let failure):
             logger.log(.error, "agent", "Reload config failed: error=\(LogText.value(failure.description))")
             outgoing.append(.reloadFailed(failure.description))
@@ -188,7 +188,7 @@ public struct SignalBehaviour: Sendable {
 }
 
 /// What the configuration files came to.
-public typealias ConfigurationReading = Result<AgentConfig, ConfigurationFailure>
+public typealias ConfigurationReading = Result<Reloadable, ConfigurationFailure>
 
 public struct ConfigurationFailure: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String

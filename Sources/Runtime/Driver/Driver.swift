@@ -229,7 +229,7 @@ final class Effects: EffectSink, @unchecked Sendable {
             case .show(let text): logger.show("==> " + text)
             case .report(let text): logger.report(text)
             case .examineHost(let token): controls.append(.examineHost(token))
-            case .configure(let config): configure(config)
+            case .configure(let new): configure(new)
             }
         }
         effects.removeAll(keepingCapacity: effects.count <= 1024)
@@ -240,10 +240,10 @@ final class Effects: EffectSink, @unchecked Sendable {
         }
     }
 
-    private func configure(_ config: AgentConfig) {
-        logger.setLevel(config.logLevel)
-        shared.clients.setMax(config.httpMaxConnectionsPerClient)
-        for index in loops.indices { messages[index].append(.configure(config)) }
+    private func configure(_ new: Reloadable) {
+        logger.setLevel(new.logLevel)
+        shared.clients.setMax(new.httpMaxConnectionsPerClient)
+        for index in loops.indices { messages[index].append(.configure(new)) }
     }
 
     private func post(_ message: LoopMessage, to id: RequestID) {

@@ -13,7 +13,7 @@ enum LoopMessage {
     case adopt(AcceptedConnection)
     /// A connection whose answer is held for too long while memory is short.
     case close(EventLoop.Key)
-    indirect case configure(AgentConfig)
+    indirect case configure(Reloadable)
     /// Close the listeners and everything that waits for nothing.
     case shutDown
 }
@@ -231,7 +231,7 @@ final class IOLoop: ServedLoop, @unchecked Sendable {
             case .piece(let id, let bytes): events.source(at: id.place)?.piece(bytes, of: id)
             case .adopt(let accepted): HTTPConnection.adopt(accepted, by: self)
             case .close(let key): close(key)
-            case .configure(let config): frontEnd.reload(config)
+            case .configure(let new): frontEnd.reload(new)
             case .shutDown: for source in events.sources { source.shutDown() }
             }
         }

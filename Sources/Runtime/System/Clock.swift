@@ -10,7 +10,7 @@ public enum SystemClock {
     /// Nanoseconds since 1970.
     public static func wall() -> Int64 { read(CLOCK_REALTIME) }
 
-    /// What to add to an `Instant` to get nanoseconds since 1970 (`AgentConfig.wallClockOffset`).
+    /// What to add to an `Instant` to get nanoseconds since 1970 (`AgentSettings.wallClockOffset`).
     public static func wallOffset() -> Int64 { wall() - read(CLOCK_MONOTONIC) }
 
     @inline(__always)

@@ -4,16 +4,16 @@ import Core
 final class SimulatedAgent: SimulatedMachine {
     private let agent: Agent
 
-    init(_ config: AgentConfig, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
-        agent = try Agent(config: config, disk: disk, archives: PlainArchives(), seed: seed, at: now, md5Hex: Self.fileName)
+    init(_ settings: AgentSettings, disk: VirtualDisk, seed: UInt64, now: Instant) throws {
+        agent = try Agent(settings: settings, disk: disk, archives: PlainArchives(), seed: seed, at: now, md5Hex: Self.fileName)
     }
 
     func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect]) { agent.handle(event, at: now, into: &effects) }
     func flush(at now: Instant, into effects: inout [AgentEffect]) { agent.flush(at: now, into: &effects) }
     var deadline: Instant? { agent.deadline }
 
-    static func frontEnd(_ config: AgentConfig) -> Core.FrontEnd<NoCompression> {
-        Core.FrontEnd(config: config, gzip: NoCompression(), seed: 1)
+    static func frontEnd(_ settings: AgentSettings) -> Core.FrontEnd<NoCompression> {
+        Core.FrontEnd(settings: settings, gzip: NoCompression(), seed: 1)
     }
 
     var settledVoters: [String]? {

@@ -6,8 +6,8 @@ protocol SimulatedMachine: AgentMachine {
     associatedtype View: RaftView
 
     /// Starts with what is on the disk; throws if that cannot be recovered.
-    init(_ config: AgentConfig, disk: VirtualDisk, seed: UInt64, now: Instant) throws
-    static func frontEnd(_ config: AgentConfig) -> FrontEnd
+    init(_ settings: AgentSettings, disk: VirtualDisk, seed: UInt64, now: Instant) throws
+    static func frontEnd(_ settings: AgentSettings) -> FrontEnd
     /// What the checkers look at; nil for a machine without consensus.
     var raft: View? { get }
     /// The ids of the voters, if this machine leads and no change of them is under way.
@@ -38,7 +38,7 @@ final class Server<Machine: SimulatedMachine> {
     let index: Int
     let name: String
     let identity: ServerIdentity
-    var config: AgentConfig
+    var settings: AgentSettings
     var clock: ServerClock
     let disk = VirtualDisk()
     var diskQueue = DiskQueue()
@@ -78,12 +78,12 @@ final class Server<Machine: SimulatedMachine> {
     var lifeID: LifeID { LifeID(server: index, life: life) }
     var isRunning: Bool { machine != nil }
 
-    init(index: Int, identity: ServerIdentity, config: AgentConfig, clock: ServerClock) {
+    init(index: Int, identity: ServerIdentity, settings: AgentSettings, clock: ServerClock) {
         self.index = index
         name = identity.name
         self.identity = identity
-        self.config = config
+        self.settings = settings
         self.clock = clock
-        frontEnd = Machine.frontEnd(config)
+        frontEnd = Machine.frontEnd(settings)
     }
 }

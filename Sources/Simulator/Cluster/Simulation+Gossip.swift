@@ -13,8 +13,8 @@ extension Happening {
 // Datagrams between agents, slow agents, and what must be true of the gossip pool.
 extension Simulation {
     func packetAddress(of place: Int, _ pool: GossipPool) -> Address {
-        let config = servers[place].config
-        return "\(config.bindAddress):\(pool == .lan ? config.serfLANPort : config.serfWANPort)"
+        let settings = servers[place].settings
+        return "\(settings.addresses.bind):\(pool == .lan ? settings.gossip.lan.port : settings.gossip.wan.port)"
     }
 
     func send(_ pool: GossipPool, _ bytes: [UInt8], from server: Server<Machine>, to address: Address) {
@@ -28,9 +28,9 @@ extension Simulation {
 
     /// A host name is an agent's, or an address already.
     func resolve(_ id: ResolutionID, _ host: String, for server: Server<Machine>) {
-        let found = servers.first { $0.name == host || $0.config.bindAddress == host }
+        let found = servers.first { $0.name == host || $0.settings.addresses.bind == host }
         let result: Result<[String], Complaint> =
-            found.map { .success([$0.config.bindAddress]) } ?? .failure(Complaint("lookup \(host): no such host"))
+            found.map { .success([$0.settings.addresses.bind]) } ?? .failure(Complaint("lookup \(host): no such host"))
         world.schedule(.resolved(server.lifeID, id, result), after: .milliseconds(1))
     }
 

@@ -16,14 +16,14 @@ extension Simulation {
         let now = server.clock.local(at: world.now)
         if server.life > 1 { restarts += 1 }
         if server.life > 1, crashRandom.chance(options.crashDuringStart) { server.disk.operationsUntilCrash = crashRandom.int(in: 0...6) }
-        server.config.wallClockOffset = server.clock.wallOffset
+        server.settings.wallClockOffset = server.clock.wallOffset
         let seed = world.seed &* 31 &+ UInt64(server.index) << 32 &+ UInt64(server.life)
         do {
-            server.machine = try Machine(server.config, disk: server.disk, seed: seed, now: now)
+            server.machine = try Machine(server.settings, disk: server.disk, seed: seed, now: now)
             // A loss of power that recovery did not get far enough to meet does not happen.
             server.disk.operationsUntilCrash = nil
             server.disk.hasFailed = false
-            server.frontEnd = Machine.frontEnd(server.config)
+            server.frontEnd = Machine.frontEnd(server.settings)
             world.trace { "\(server.name) starts, life \(server.life)" }
             process(nil, server)
             // It may have been down when the leader was to take it in.
@@ -155,7 +155,7 @@ extension Simulation {
             machine.handle(.cancelled(RequestID(handle.raw)), at: now, into: &effects)
         case .reload:
             world.count(kind: 18, place: server.index)
-            machine.handle(.reload(server.config), at: now, into: &effects)
+            machine.handle(.reload(server.settings.reloadable), at: now, into: &effects)
         case .leave:
             world.count(kind: 19, place: server.index)
             machine.handle(.leave, at: now, into: &effects)

@@ -53,7 +53,7 @@ extension Simulation {
     private func feed(
         requests bytes: [UInt8], to server: Server<Machine>, _ machine: Machine, _ now: Instant, _ effects: inout [AgentEffect]
     ) {
-        var parser = HTTPParser(remoteAddress: "10.255.255.1", bodyLimit: server.config.kvMaxValueSize + 4_096)
+        var parser = HTTPParser(remoteAddress: "10.255.255.1", bodyLimit: server.settings.http.kvMaxValueSize + 4_096)
         var at = 0
         while case .request(let request, let framing) = parser.parse(bytes, at: &at) {
             if let state = server.published {

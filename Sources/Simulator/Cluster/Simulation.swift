@@ -75,8 +75,8 @@ final class Simulation<Machine: SimulatedMachine> {
             let range = options.clockOffset
             let drift = options.driftPPM > 0 ? Int64(clockRandom.int(in: -options.driftPPM...options.driftPPM)) : 0
             let clock = ServerClock(offset: .seconds(1) + clockRandom.duration(below: range + .nanoseconds(1)), driftPPM: drift)
-            let config = ServerConfig.make(identity, at: index, among: identities, options)
-            let server = Server<Machine>(index: index, identity: identity, config: config, clock: clock)
+            let settings = ServerConfig.make(identity, at: index, among: identities, options)
+            let server = Server<Machine>(index: index, identity: identity, settings: settings, clock: clock)
             if index >= options.servers && index < options.serverPlaces { server.standing = .spare }
             servers.append(server)
         }

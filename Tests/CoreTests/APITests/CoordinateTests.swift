@@ -37,9 +37,9 @@ import Testing
     }
 
     @Test func `a disabled feature says so before anything else`() throws {
-        var config = AgentConfig()
-        config.disableCoordinates = true
-        let router = Router(APIContext(from: config))
+        var settings = AgentSettings()
+        settings.coordinates.disabled = true
+        let router = Router(APIContext(from: settings))
         for line in [
             "GET /v1/coordinate/datacenters", "GET /v1/coordinate/nodes?index=x", "GET /v1/coordinate/node/", "PUT /v1/coordinate/update",
         ] {

@@ -18,7 +18,7 @@ import Testing
     }
 
     private func answer(_ line: String, after silence: Duration = .zero) throws -> Outcome {
-        var frontEnd = FrontEnd(config: cluster.server(follower).config, gzip: AgentCluster.NoGzip(), seed: 1)
+        var frontEnd = FrontEnd(settings: cluster.server(follower).settings, gzip: AgentCluster.NoGzip(), seed: 1)
         let state = try #require(cluster.published[follower])
         var out: [UInt8] = []
         var answer = frontEnd.answer(
@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test func `what the log says of an answer is told once`() throws {
-        var frontEnd = FrontEnd(config: cluster.server(follower).config, gzip: AgentCluster.NoGzip(), seed: 1)
+        var frontEnd = FrontEnd(settings: cluster.server(follower).settings, gzip: AgentCluster.NoGzip(), seed: 1)
         let state = try #require(cluster.published[follower])
         func error(_ line: String) -> String? {
             var out: [UInt8] = []

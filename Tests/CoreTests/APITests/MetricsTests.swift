@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test func `a front end measures what it answers`() throws {
-        var frontEnd = FrontEnd(config: AgentConfig(), gzip: AgentCluster.NoGzip(), seed: 1)
+        var frontEnd = FrontEnd(settings: AgentSettings(), gzip: AgentCluster.NoGzip(), seed: 1)
         let state = PublishedState(
             store: Store(), isLeader: true, leaseExpiry: .distantFuture, isSoleVoter: true, knowsLeader: true, lastLeaderContact: nil)
         var taken = frontEnd.takeMeasures()

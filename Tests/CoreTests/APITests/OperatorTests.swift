@@ -88,10 +88,10 @@ import Testing
     }
 
     @Test func `the configuration is shown without metadata`() {
-        var config = AutopilotConfiguration()
-        config.index = RaftIndex(create: 4, modify: 5)
+        var settings = AutopilotConfiguration()
+        settings.index = RaftIndex(create: 4, modify: 5)
         let answer = Renderer.render(
-            .autopilot(config), meta: QueryMeta(), options: QueryOptions(), shape: ReadShape(.autopilotConfiguration), context: context)
+            .autopilot(settings), meta: QueryMeta(), options: QueryOptions(), shape: ReadShape(.autopilotConfiguration), context: context)
         #expect(
             answer.text == #"{"CleanupDeadServers":true,"LastContactThreshold":"200ms","MaxTrailingLogs":250,"MinQuorum":0,"#
                 + #""ServerStabilizationTime":"10s","RedundancyZoneTag":"","DisableUpgradeMigration":false,"UpgradeVersionTag":"","#
@@ -163,9 +163,9 @@ import Testing
     }
 
     @Test func `keys are no business of a client`() throws {
-        var config = AgentConfig()
-        config.server = false
-        let answer = try #require(Router(APIContext(from: config)).answer("GET /v1/operator/keyring"))
+        var settings = AgentSettings()
+        settings.identity.isServer = false
+        let answer = try #require(Router(APIContext(from: settings)).answer("GET /v1/operator/keyring"))
         #expect(answer.status == 500 && answer.text == "keyring operations must run against a server node")
     }
 

@@ -5,10 +5,10 @@ import Testing
 @Suite struct RouterTests {
     private let router = Router(APIContext())
 
-    private func context(_ change: (inout AgentConfig) -> Void) -> Router {
-        var config = AgentConfig()
-        change(&config)
-        return Router(APIContext(from: config))
+    private func context(_ change: (inout AgentSettings) -> Void) -> Router {
+        var settings = AgentSettings()
+        change(&settings)
+        return Router(APIContext(from: settings))
     }
 
     @Test(arguments: [
@@ -69,18 +69,18 @@ import Testing
 
     @Test func `the root shows what this is or leads to the web page`() throws {
         #expect(router.answer("POST /")?.text == "Consul Agent")
-        let answer = try #require(context { $0.uiEnabled = true }.answer("GET /"))
+        let answer = try #require(context { $0.http.uiEnabled = true }.answer("GET /"))
         #expect(answer.status == 301 && answer["Location"] == "/ui/")
         #expect(answer.text == "<a href=\"/ui/\">Moved Permanently</a>.\n\n")
-        #expect(context { $0.uiEnabled = true }.answer("GET /ui")?["Location"] == "/ui/")
-        #expect(context { $0.uiEnabled = true }.answer("GET /uj")?.status == 404)
+        #expect(context { $0.http.uiEnabled = true }.answer("GET /ui")?["Location"] == "/ui/")
+        #expect(context { $0.http.uiEnabled = true }.answer("GET /uj")?.status == 404)
     }
 
     @Test func `no file of the web page is there`() throws {
         let router = context {
-            $0.uiDirectory = "/srv/ui"
-            $0.uiContentPath = "/page/"
-            $0.responseHeaders = ["x-foo": "bar", "content-type": "text/html"]
+            $0.http.uiDirectory = "/srv/ui"
+            $0.http.uiContentPath = "/page/"
+            $0.http.responseHeaders = ["x-foo": "bar", "content-type": "text/html"]
         }
         for line in ["GET /page/", "GET /page/services/web", "POST /page/", "GET /robots.txt"] {
             let answer = try #require(router.answer(line))
@@ -90,7 +90,7 @@ import Testing
         }
         #expect(router.answer("GET /")?["Location"] == "/page/" && router.answer("GET /page")?["Location"] == "/page/")
         #expect(router.answer("GET /ui/")?.body.isEmpty == true)
-        let off = try #require(context { $0.uiContentPath = "/page/" }.answer("GET /page/"))
+        let off = try #require(context { $0.http.uiContentPath = "/page/" }.answer("GET /page/"))
         #expect(off.status == 404 && off.body.isEmpty && off.headers.isEmpty)
     }
 
@@ -98,7 +98,7 @@ import Testing
     func `unprintable paths are refused`(line: String) throws {
         let answer = try #require(router.answer(line))
         #expect(answer.status == 400 && answer.body.isEmpty && answer.headers.isEmpty)
-        #expect(context { $0.disableUnprintableFilter = true }.answer(line)?.status != 400)
+        #expect(context { $0.http.disableUnprintableFilter = true }.answer(line)?.status != 400)
     }
 
     @Test func `broken escapes in the path end the connection`() throws {
@@ -131,14 +131,14 @@ import Testing
     }
 
     @Test func `blocked endpoints are refused before anything else`() throws {
-        let router = context { $0.blockEndpoints = ["/v1/catalog/no"] }
+        let router = context { $0.http.blockEndpoints = ["/v1/catalog/no"] }
         #expect(router.answer("OPTIONS /v1/catalog/nodes")?.text == "Endpoint is blocked by agent configuration")
         #expect(router.answer("PUT /v1/catalog/node/x")?.status == 403)
         #expect(router.answer("GET /v1/catalog/nodes?%zz")?.status == 500)
     }
 
     @Test func `writes are accepted from some networks only`() throws {
-        let router = context { $0.allowWriteHTTPFrom = ["10.0.0.0/8", "fd00::/16"] }
+        let router = context { $0.http.allowWriteFrom = ["10.0.0.0/8", "fd00::/16"] }
         func status(_ from: String, _ method: String = "PUT") -> Int {
             var incoming = request("\(method) /v1/kv/a", body: "x")
             incoming.remoteAddress = from
@@ -155,8 +155,8 @@ import Testing
 
     @Test func `configured headers are on every answer of an endpoint`() throws {
         let router = context {
-            $0.responseHeaders = ["x-foo": "bar", "ACCESS-control-allow-ORIGIN": "*"]
-            $0.translateWANAddresses = true
+            $0.http.responseHeaders = ["x-foo": "bar", "ACCESS-control-allow-ORIGIN": "*"]
+            $0.http.translateWANAddresses = true
         }
         let answer = try #require(router.answer("POST /v1/kv/a"))
         #expect(
@@ -167,7 +167,7 @@ import Testing
     }
 
     @Test func `a configured Vary takes the place of the usual one`() throws {
-        let router = context { $0.responseHeaders = ["vary": "Origin"] }
+        let router = context { $0.http.responseHeaders = ["vary": "Origin"] }
         #expect(try #require(router.answer("POST /v1/kv/a"))["Vary"] == "Origin")
     }
 
@@ -231,7 +231,7 @@ import Testing
     }
 
     @Test func `discovery reads may be stale by default`() throws {
-        let router = context { $0.discoveryMaxStale = .seconds(5) }
+        let router = context { $0.http.discoveryMaxStale = .seconds(5) }
         let plain = try readOptions("GET /v1/catalog/nodes", by: router)
         #expect(plain.allowStale && plain.maxStaleDuration == .seconds(5))
         #expect(try !readOptions("GET /v1/catalog/nodes?leader", by: router).allowStale)
@@ -275,7 +275,7 @@ import Testing
     }
 
     @Test func `announced values above the limit are refused`() throws {
-        let router = context { $0.kvMaxValueSize = 10 }
+        let router = context { $0.http.kvMaxValueSize = 10 }
         let answer = try #require(router.answer("PUT /v1/kv/a", body: "12345678901"))
         #expect(answer.status == 413 && answer.close)
         #expect(

@@ -158,7 +158,7 @@ import Testing
             for denies in [true, false, true] {
                 rules.denies = denies
                 // A front end of its own: what it keeps belongs to one set of rules.
-                var frontEnd = FrontEnd(config: cluster.members[0].config, gzip: AgentCluster.NoGzip(), seed: 1)
+                var frontEnd = FrontEnd(settings: cluster.members[0].settings, gzip: AgentCluster.NoGzip(), seed: 1)
                 var out: [UInt8] = []
                 let answer = frontEnd.answer(
                     request(line), framing: HTTPFraming(), state: state, now: cluster.now, date: [], into: &out)

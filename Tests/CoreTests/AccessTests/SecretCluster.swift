@@ -7,7 +7,7 @@ enum SecretCluster {
     /// may have rules of its own.
     static func make(_ rules: RecordingRules, server: RecordingRules? = nil) throws -> (AgentCluster, session: String) {
         let cluster = try AgentCluster(clients: 1) {
-            $0.access = ($0.server ? server ?? rules : rules).access
+            $0.access = ($0.identity.isServer ? server ?? rules : rules).access
         }
         func set(_ line: String, _ body: String = "", at member: Int = 0) throws -> String {
             let answer = try #require(cluster.ask(member, line, body: body))

@@ -6,7 +6,7 @@ final class AgentCluster {
     final class Member {
         let agent: Agent
         let disk = TestDisk()
-        let config: AgentConfig
+        let settings: AgentSettings
         var frontEnd: FrontEnd<NoGzip>
         var published: PublishedState?
         var responses: [RequestID: HTTPResponse] = [:]
@@ -17,10 +17,10 @@ final class AgentCluster {
         var refused: Set<CallID> = []
         var isDown = false
 
-        init(_ config: AgentConfig, at now: Instant) throws {
-            self.config = config
-            frontEnd = FrontEnd(config: config, gzip: NoGzip(), seed: 1)
-            agent = try Agent(config: config, disk: disk, archives: PlainArchives(), seed: 5, at: now) { bytes in
+        init(_ settings: AgentSettings, at now: Instant) throws {
+            self.settings = settings
+            frontEnd = FrontEnd(settings: settings, gzip: NoGzip(), seed: 1)
+            agent = try Agent(settings: settings, disk: disk, archives: PlainArchives(), seed: 5, at: now) { bytes in
                 var hash: UInt64 = 0xCBF2_9CE4_8422_2325
                 for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
                 return String(hash, radix: 16)
@@ -52,35 +52,35 @@ final class AgentCluster {
 
     /// Without gossip all agents know the servers from their configuration. With it, one server starts a pool, which the others join.
     init(
-        servers: Int = 1, clients: Int = 0, gossips: Bool = false, _ change: (inout AgentConfig) -> Void = { _ in },
+        servers: Int = 1, clients: Int = 0, gossips: Bool = false, _ change: (inout AgentSettings) -> Void = { _ in },
         record: ((Channel?, [UInt8]) -> Void)? = nil
     ) throws {
         self.record = record
-        let configs = (1...(servers + clients)).map { number -> AgentConfig in
+        let all = (1...(servers + clients)).map { number -> AgentSettings in
             let isServer = number <= servers, place = isServer ? number : number - servers
-            var config = AgentConfig()
-            config.server = isServer
-            config.nodeName = "\(isServer ? "s" : "c")\(place)"
-            config.nodeID = "00000000-0000-4000-8000-0000000000\(isServer ? "0" : "c")\(place)"
+            var settings = AgentSettings()
+            settings.identity.isServer = isServer
+            settings.identity.nodeName = "\(isServer ? "s" : "c")\(place)"
+            settings.identity.nodeID = "00000000-0000-4000-8000-0000000000\(isServer ? "0" : "c")\(place)"
             let host = "10.0.\(isServer ? 0 : 1).\(place)"
-            (config.bindAddress, config.advertiseAddress, config.advertiseAddressWAN) = (host, host, host)
-            (config.serfBindAddressLAN, config.serfBindAddressWAN) = (host, host)
-            config.raftHeartbeatTimeout = .milliseconds(500)
-            config.raftElectionTimeout = .milliseconds(500)
-            config.raftLeaderLeaseTimeout = .milliseconds(250)
-            config.bootstrap = gossips && number == 1
-            if gossips, number > 1 { config.retryJoinLAN = ["10.0.0.1"] }
-            return config
+            (settings.addresses.bind, settings.addresses.advertise, settings.addresses.advertiseWAN) = (host, host, host)
+            (settings.gossip.lan.bindAddress, settings.gossip.wan.bindAddress) = (host, host)
+            settings.raft.heartbeatTimeout = .milliseconds(500)
+            settings.raft.electionTimeout = .milliseconds(500)
+            settings.raft.leaderLeaseTimeout = .milliseconds(250)
+            settings.raft.bootstrap = gossips && number == 1
+            if gossips, number > 1 { settings.gossip.lan.retryJoin = ["10.0.0.1"] }
+            return settings
         }
-        let identities = configs.prefix(servers).map { ServerIdentity(id: $0.nodeID, name: $0.nodeName, address: $0.raftAddress) }
-        for var config in configs {
+        let identities = all.prefix(servers).map { ServerIdentity(id: $0.identity.nodeID, name: $0.identity.nodeName, address: $0.raftAddress) }
+        for var settings in all {
             if !gossips {
-                config.initialServers = identities
+                settings.raft.initialServers = identities
                 // Nobody says that a server lives.
-                config.autopilot.cleanupDeadServers = false
+                settings.servers.autopilot.cleanupDeadServers = false
             }
-            change(&config)
-            members.append(try Member(config, at: now))
+            change(&settings)
+            members.append(try Member(settings, at: now))
         }
         // As every driver begins.
         for at in members.indices { handle(.wake, at) }
@@ -187,11 +187,11 @@ final class AgentCluster {
 
     private func member(at address: Address) -> Int? {
         let host = address.split(separator: ":").first.map(String.init)
-        return members.firstIndex { $0.config.advertiseAddress == host && !$0.isDown }
+        return members.firstIndex { $0.settings.addresses.advertise == host && !$0.isDown }
     }
 
     private func perform(_ effect: AgentEffect, _ at: Int) {
-        let member = members[at], host = member.config.advertiseAddress
+        let member = members[at], host = member.settings.addresses.advertise
         switch effect {
         case .respond(let id, let response): member.responses[id] = response
         case .answer(let id, let bytes): member.answers[id] = bytes
@@ -223,9 +223,9 @@ final class AgentCluster {
             guard let to = self.member(at: address), to != at else { return }
             queue.append((to, .packet(pool, from: host + (pool == .lan ? ":8301" : ":8302"), bytes)))
         case .resolve(let id, let name):
-            let found = members.first { $0.config.nodeName == name || $0.config.advertiseAddress == name }
+            let found = members.first { $0.settings.identity.nodeName == name || $0.settings.addresses.advertise == name }
             let result: Result<[String], Complaint> =
-                found.map { .success([$0.config.advertiseAddress]) } ?? .failure(Complaint("lookup \(name): no such host"))
+                found.map { .success([$0.settings.addresses.advertise]) } ?? .failure(Complaint("lookup \(name): no such host"))
             queue.append((at, .resolved(id, result)))
         case .exit(let reason): exits.append(reason)
         case .log, .probe, .cancelProbe, .respondInPieces, .piece, .readConfiguration, .followLog, .show, .report, .examineHost, .configure:

@@ -4,11 +4,11 @@ import Testing
 
 @Suite struct AgentFlushTests {
     /// Runs a lone agent with nothing but its own deadlines and its disk until it logs a text; how long that took.
-    private func time(until text: String, _ config: AgentConfig) throws -> Duration? {
+    private func time(until text: String, _ settings: AgentSettings) throws -> Duration? {
         let disk = TestDisk()
         let start = Instant(nanoseconds: 1_000_000_000)
         var now = start
-        let agent = try Agent(config: config, disk: disk, seed: 1, at: now, md5Hex: { _ in "0" })
+        let agent = try Agent(settings: settings, disk: disk, seed: 1, at: now, md5Hex: { _ in "0" })
         var effects: [AgentEffect] = []
         while now - start < .minutes(2) {
             agent.flush(at: now, into: &effects)
@@ -33,15 +33,15 @@ import Testing
     }
 
     @Test func `a write that follows another one does not wait for somebody to wake the agent`() throws {
-        var config = AgentConfig()
-        config.nodeID = "0523314f-0000-4000-8000-000000000001"
-        config.raftElectionTimeout = .milliseconds(50)
-        config.raftHeartbeatTimeout = .milliseconds(50)
+        var settings = AgentSettings()
+        settings.identity.nodeID = "0523314f-0000-4000-8000-000000000001"
+        settings.raft.electionTimeout = .milliseconds(50)
+        settings.raft.heartbeatTimeout = .milliseconds(50)
         var service = ServiceDefinition()
         service.name = "web"
-        config.services = [service]
-        let node = try #require(try time(until: "Synced node info", config))
-        let service1 = try #require(try time(until: "Synced service: service=web", config))
+        settings.reloadable.services = [service]
+        let node = try #require(try time(until: "Synced node info", settings))
+        let service1 = try #require(try time(until: "Synced service: service=web", settings))
         #expect(service1 - node < .milliseconds(100))
     }
 }

@@ -9,12 +9,12 @@ import Testing
         var now = Instant(nanoseconds: 1_000_000_000)
         private(set) var effects: [AgentEffect] = []
 
-        init(_ change: (inout AgentConfig) -> Void = { _ in }, disk: TestDisk = TestDisk()) throws {
-            var config = AgentConfig()
-            config.nodeName = "s1"
-            config.nodeID = "00000000-0000-4000-8000-000000000001"
-            change(&config)
-            agent = try Agent(config: config, disk: disk, seed: 5, at: now) { _ in "0" }
+        init(_ change: (inout AgentSettings) -> Void = { _ in }, disk: TestDisk = TestDisk()) throws {
+            var settings = AgentSettings()
+            settings.identity.nodeName = "s1"
+            settings.identity.nodeID = "00000000-0000-4000-8000-000000000001"
+            change(&settings)
+            agent = try Agent(settings: settings, disk: disk, seed: 5, at: now) { _ in "0" }
             send(.wake)
         }
 
@@ -76,7 +76,7 @@ import Testing
                 "warn agent.server.serf.wan serf: Shutdown without a Leave", "info agent consul server down",
                 "info agent shutdown complete",
             ])
-        let client = try Fixture { $0.server = false }
+        let client = try Fixture { $0.identity.isServer = false }
         client.send(.leave)
         client.send(.wake)
         #expect(client.exits == [nil])
@@ -89,12 +89,12 @@ import Testing
     @Test func `an empty keyring is told with its path`() throws {
         let disk = TestDisk()
         try disk.perform([.write(file: "serf/local.keyring", offset: 0, bytes: Array("[]".utf8))])
-        let error = #expect(throws: ServerError.self) { _ = try Fixture({ $0.dataDirectory = "/var/consul" }, disk: disk) }
+        let error = #expect(throws: ServerError.self) { _ = try Fixture({ $0.identity.dataDirectory = "/var/consul" }, disk: disk) }
         #expect(error?.text == "Failed to configure keyring: no keys present in keyring: /var/consul/serf/local.keyring")
     }
 
     @Test func `an agent that cannot join what start_join names ends before it is up`() throws {
-        let fixture = try Fixture { $0.startJoinLAN = ["10.0.0.9"] }
+        let fixture = try Fixture { $0.gossip.lan.startJoin = ["10.0.0.9"] }
         #expect(fixture.shown == ["Joining cluster..."])
         fixture.send(.callFailed(try #require(fixture.streams.first), "dial tcp 10.0.0.9:8301: connect: connection refused"))
         #expect(fixture.shown == ["Joining cluster..."])
@@ -104,8 +104,8 @@ import Testing
 
     @Test func `a client has no WAN pool to join`() throws {
         let fixture = try Fixture {
-            $0.server = false
-            $0.startJoinWAN = ["10.0.0.9"]
+            $0.identity.isServer = false
+            $0.gossip.wan.startJoin = ["10.0.0.9"]
         }
         #expect(fixture.shown == ["Joining -wan cluster..."])
         #expect(fixture.exits == ["Must be a server to join WAN cluster"])
@@ -146,7 +146,7 @@ import Testing
 
     @Test func `a coordinate is shown unless there are none`() throws {
         for isDisabled in [false, true] {
-            let fixture = try Fixture { $0.disableCoordinates = isDisabled }
+            let fixture = try Fixture { $0.coordinates.disabled = isDisabled }
             #expect(try fixture.text("GET /v1/agent/self").contains(#""Coord":null"#) == isDisabled)
         }
     }
@@ -206,12 +206,12 @@ import Testing
 
     @Test func `a reload changes what DNS is told, but not the domain`() throws {
         let fixture = try Fixture()
-        var config = fixture.agent.config
-        config.dns.onlyPassing = true
-        config.dns.recursors = ["10.0.0.53"]
-        config.dns.domain = "other."
-        var frontEnd = FrontEnd(config: fixture.agent.config, gzip: AgentCluster.NoGzip(), seed: 1)
-        fixture.send(.reload(config))
+        var new = fixture.agent.settings.reloadable
+        new.dns.onlyPassing = true
+        new.dns.recursors = ["10.0.0.53"]
+        new.dns.domain = "other."
+        var frontEnd = FrontEnd(settings: fixture.agent.settings, gzip: AgentCluster.NoGzip(), seed: 1)
+        fixture.send(.reload(new))
         for case .configure(let new) in fixture.effects { frontEnd.reload(new) }
         #expect(fixture.agent.questions.dns.zone.config.onlyPassing)
         #expect(fixture.agent.questions.dns.zone.config.domain == "consul.")
@@ -229,14 +229,14 @@ import Testing
     @Test func `a reload that is refused changes nothing for the driver`() throws {
         let fixture = try Fixture()
         _ = fixture.taken()
-        var config = fixture.agent.config
-        config.services = [ServiceDefinition()]
-        fixture.send(.reload(config))
+        var new = fixture.agent.settings.reloadable
+        new.services = [ServiceDefinition()]
+        fixture.send(.reload(new))
         #expect(!fixture.effects.contains { if case .configure = $0 { true } else { false } })
     }
 
     @Test func `Prometheus gets what the driver knows of the process, too`() throws {
-        let fixture = try Fixture { $0.prometheusRetention = .minutes(1) }
+        let fixture = try Fixture { $0.telemetry.prometheusRetention = .minutes(1) }
         _ = fixture.taken()
         let id = fixture.request("GET /v1/agent/metrics?format=prometheus")
         #expect(fixture.taken().contains { if case .examineHost(id.raw) = $0 { true } else { false } })

@@ -5,7 +5,7 @@ import Testing
 /// The parts that an agent is composed of, each without an agent.
 @Suite struct AgentPartsTests {
     private let start = Instant(nanoseconds: 1_000_000_000)
-    private static let caller = AgentConfig().access.context(token: "", source: "10.0.0.9")
+    private static let caller = AgentSettings().access.context(token: "", source: "10.0.0.9")
 
     // MARK: Lifecycle
 
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func `questions follow the DNS configuration of the last reload`() throws {
-        var broker = QuestionBroker(AgentConfig())
+        var broker = QuestionBroker(AgentSettings())
         var effects: [AgentEffect] = []
         let question = try packet("web.service.consul")
         let fetch = broker.ask(RequestID(1), question, Self.caller, tcp: false, seed: 1, unixSeconds: 0, into: &effects)
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test func `a question fails when no server can be asked, and is forgotten when its client goes`() throws {
-        var broker = QuestionBroker(AgentConfig())
+        var broker = QuestionBroker(AgentSettings())
         var effects: [AgentEffect] = []
         _ = broker.ask(RequestID(1), try packet("web.service.consul"), Self.caller, tcp: false, seed: 1, unixSeconds: 0, into: &effects)
         let next = broker.fetched(.failure(.noServers), for: RequestID(1), unixSeconds: 0, into: &effects)
@@ -133,7 +133,7 @@ import Testing
     }
 
     @Test func `what goes out in a batch is measured, and its log goes to those who follow`() {
-        var telemetry = Telemetry(AgentConfig())
+        var telemetry = Telemetry(AgentSettings())
         telemetry.followers.add(RequestID(1), LogStream(level: .info, json: false))
         var effects: [AgentEffect] = [
             .packet(.lan, to: "10.0.0.2:8301", [1, 2, 3]), .packet(.wan, to: "10.0.0.2:8302", [1]), .log(.info, "agent", "hello"),
@@ -154,7 +154,7 @@ import Testing
     private static let keyRequester = Requester.client(RequestID(7))
 
     @Test func `an agent without pools knows its own datacenter and node, and has no keys`() {
-        let membership = GossipMembership(AgentConfig())
+        let membership = GossipMembership(AgentSettings())
         #expect(membership.datacenters == ["dc1"] && membership.datacenterCoordinates.isEmpty)
         #expect(membership.knows("node") && !membership.knows("other"))
         #expect(membership.deadline == nil && membership[.lan] == nil)
@@ -167,11 +167,11 @@ import Testing
     }
 
     @Test func `an operation on keys ends when all pools have answered, the WAN pool's answer first`() throws {
-        let config = AgentConfig()
-        let membership = GossipMembership(config)
+        let settings = AgentSettings()
+        let membership = GossipMembership(settings)
         for kind in [GossipPool.lan, .wan] {
-            let serf = Serf(config: try config.serfConfig(kind), seed: 1, at: start)
-            membership.add(Pool(kind, serf: serf, config: config), at: start)
+            let serf = Serf(config: try settings.serfConfig(kind), seed: 1, at: start)
+            membership.add(Pool(kind, serf: serf, settings: settings), at: start)
         }
         #expect(membership.floodAt == start + GossipMembership.floodInterval)
         let problem = membership.manageKeys(KeyringRequest(), for: Self.keyRequester, at: start)
@@ -188,7 +188,7 @@ import Testing
     }
 
     @Test func `members are kept by name until they are reaped`() {
-        let membership = GossipMembership(AgentConfig())
+        let membership = GossipMembership(AgentSettings())
         let a = Member(name: "a", address: [10, 0, 0, 1], port: 8301), b = Member(name: "b", address: [10, 0, 0, 2], port: 8301)
         let joined = membership.changed(.joined, [b, a])
         #expect(joined == [a, b])
@@ -219,7 +219,7 @@ import Testing
     // MARK: Requests
 
     @Test func `a request is answered once`() {
-        var requests = RequestBroker(APIContext(from: AgentConfig()))
+        var requests = RequestBroker(APIContext(from: AgentSettings()))
         requests.add(RequestID(1), .write(WriteShape(.outcome)))
         let first = requests.answer(write: .success(.bool(true)), for: RequestID(1))
         let second = requests.answer(write: .success(.bool(true)), for: RequestID(1))
@@ -231,7 +231,7 @@ import Testing
     }
 
     @Test func `a summary that no leader can give is asked for once more, of any server`() throws {
-        var requests = RequestBroker(APIContext(from: AgentConfig()))
+        var requests = RequestBroker(APIContext(from: AgentSettings()))
         requests.addRead(RequestID(1), .catalog(.nodes), QueryOptions(), ReadShape(.serviceSummaries), Self.caller)
         let again = requests.answer(read: .failure(.noLeader), for: RequestID(1))
         guard case .again(.catalog(.nodes), let options, _)? = again else { return #expect(Bool(false), "it is asked for again") }

@@ -121,8 +121,8 @@ import Testing
 
     @Test func `limited agents answer 429`() throws {
         let cluster = try AgentCluster(clients: 1) {
-            $0.rpcRate = 0
-            $0.rpcMaxBurst = 0
+            $0.reloadable.rpcRate = 0
+            $0.reloadable.rpcMaxBurst = 0
         }
         let answer = cluster.ask(1, "GET /v1/kv/a")
         #expect(answer?.status == 429 && answer?.body.isEmpty == true)
@@ -138,8 +138,8 @@ import Testing
         #expect(cluster.response(0, first)?.status == 500 && cluster.response(0, first)?.text == "no such file")
         #expect(cluster.response(0, second)?.text == "no such file" && cluster.response(0, gone) == nil)
         let third = cluster.start(0, "PUT /v1/agent/reload")
-        var config = cluster.members[0].config
-        cluster.tell(0, .reload(config))
+        var new = cluster.members[0].settings.reloadable
+        cluster.tell(0, .reload(new))
         #expect(cluster.response(0, third)?.status == 200 && cluster.response(0, third)?.body.isEmpty == true)
         let fourth = cluster.start(0, "PUT /v1/agent/reload")
         var service = ServiceDefinition()
@@ -148,9 +148,24 @@ import Testing
         check.scriptArgs = ["true"]
         check.interval = .seconds(10)
         service.checks = [check]
-        config.services = [service]
-        cluster.tell(0, .reload(config))
+        new.services = [service]
+        cluster.tell(0, .reload(new))
         #expect(cluster.response(0, fourth)?.status == 500)
+    }
+
+    @Test func `a client agent answers DNS as its last configuration says`() throws {
+        let cluster = try AgentCluster(clients: 1)
+        cluster.run(for: .seconds(10))
+        let packet = try question("c1.node.consul", DNSType.a)
+        func ttl() throws -> UInt32? {
+            try DNSMessage(decoding: try #require(cluster.ask(1, question: packet))).answers.first?.ttl
+        }
+        #expect(try ttl() == 0)
+        var new = cluster.members[1].agent.settings.reloadable
+        new.dns.nodeTTL = .seconds(9)
+        cluster.tell(1, .reload(new))
+        #expect(try ttl() == 9)
+        #expect(cluster.members[1].agent.settings.reloadable.dns == new.dns)
     }
 
     @Test func `a clock that was set shows in the serial numbers of answers`() throws {

@@ -7,7 +7,7 @@ import Testing
 
     @Test func `an agent of a small cluster tells its place every 15 to 30 seconds`() {
         var random = Random(seed: 1), now = start
-        var upload = CoordinateUpload(AgentConfig(), members: 3, at: now, &random)
+        var upload = CoordinateUpload(AgentSettings(), members: 3, at: now, &random)
         for _ in 0..<200 {
             let due = upload.deadline!
             #expect(due >= now + .seconds(15) && due < now + .seconds(30))
@@ -19,14 +19,14 @@ import Testing
 
     @Test func `in a large one it does so more rarely`() {
         var random = Random(seed: 1)
-        let upload = CoordinateUpload(AgentConfig(), members: 6400, at: start, &random)
+        let upload = CoordinateUpload(AgentSettings(), members: 6400, at: start, &random)
         #expect(upload.deadline! >= start + .seconds(100) && upload.deadline! < start + .seconds(200))
     }
 
     @Test func `the configuration may turn it off`() {
-        var random = Random(seed: 1), config = AgentConfig()
-        config.disableCoordinates = true
-        var upload = CoordinateUpload(config, members: 3, at: start, &random)
+        var random = Random(seed: 1), settings = AgentSettings()
+        settings.coordinates.disabled = true
+        var upload = CoordinateUpload(settings, members: 3, at: start, &random)
         let isDue = upload.isDue(at: .distantFuture, members: 3, &random)
         #expect(upload.deadline == nil && !isDue)
     }

@@ -11,11 +11,11 @@ private final class ClientHarness {
     var answers: [ServerAnswer] = []
     var logs: [String] = []
 
-    init(servers: [String] = ["s1"], _ change: (inout AgentConfig) -> Void = { _ in }) {
-        var config = AgentConfig()
-        config.server = false
-        change(&config)
-        client = Client(config: config, seed: 3, at: now)
+    init(servers: [String] = ["s1"], _ change: (inout AgentSettings) -> Void = { _ in }) {
+        var settings = AgentSettings()
+        settings.identity.isServer = false
+        change(&settings)
+        client = Client(settings: settings, seed: 3, at: now)
         for name in servers { client.servers.add(Self.entry(name)) }
     }
 
@@ -187,12 +187,12 @@ private final class ClientHarness {
     }
 
     @Test func `calls may take as long as their query waits`() {
-        let h = ClientHarness { $0.rpcHoldTimeout = .seconds(7) }
+        let h = ClientHarness { $0.servers.rpcHoldTimeout = .seconds(7) }
         h.read()
         h.read { $0.minQueryIndex = 1 }
         h.read {
             $0.minQueryIndex = 1
-            $0.maxQueryTime = .hours(1)
+            $0.servers.maxQueryTime = .hours(1)
         }
         #expect(h.calls[0].timeout == .seconds(19))
         #expect(h.calls[1].timeout > .seconds(318) && h.calls[1].timeout < .seconds(345))
@@ -215,8 +215,8 @@ private final class ClientHarness {
 
     @Test func `calls beyond the limit are refused`() {
         let h = ClientHarness {
-            $0.rpcRate = 2
-            $0.rpcMaxBurst = 3
+            $0.reloadable.rpcRate = 2
+            $0.reloadable.rpcMaxBurst = 3
         }
         for id in 1...3 { h.read(for: UInt64(id)) }
         #expect(h.calls.count == 3 && h.answers.isEmpty)
@@ -225,9 +225,9 @@ private final class ClientHarness {
         h.now += .milliseconds(500)
         h.read(for: 5)
         #expect(h.calls.count == 4)
-        var config = AgentConfig()
-        config.server = false
-        h.client.reload(config, at: h.now)
+        var settings = AgentSettings()
+        settings.identity.isServer = false
+        h.client.reload(settings.reloadable, at: h.now)
         h.read(for: 6)
         #expect(h.calls.count == 5)
     }

@@ -7,13 +7,13 @@ private struct CallerHarness {
     var caller: ServerCaller
     var random = Random(seed: 5)
     var now = Instant(nanoseconds: 1_000_000_000)
-    let config: AgentConfig
+    let settings: AgentSettings
     private(set) var last: ServerCaller.Outgoing?
     private var requests: UInt64 = 0
 
-    init(_ config: AgentConfig = AgentConfig()) {
-        self.config = config
-        caller = ServerCaller(config, owner: .server)
+    init(_ settings: AgentSettings = AgentSettings()) {
+        self.settings = settings
+        caller = ServerCaller(settings, owner: .server)
     }
 
     static let read = ServerWork.read(.kv(.get(key: "a")), QueryOptions())
@@ -153,19 +153,19 @@ private struct CallerHarness {
     @Test func `attempts end with the hold time, which a follower counts from the first failure`() throws {
         var h = CallerHarness()
         let start = h.now
-        h.ask(CallerHarness.read, own, giveUpAt: start + h.config.rpcHoldTimeout)
-        h.now = start + h.config.rpcHoldTimeout
+        h.ask(CallerHarness.read, own, giveUpAt: start + h.settings.servers.rpcHoldTimeout)
+        h.now = start + h.settings.servers.rpcHoldTimeout
         let tooLate = h.refuse("No cluster leader")
         #expect(next(tooLate) == .over)
         h.ask(CallerHarness.read, leader)
         let first = h.refuse("No cluster leader")
         #expect(next(first) == .waits)
         let deadline = try #require(h.caller.deadline)
-        #expect(deadline >= h.now && deadline < h.now + .nanoseconds(h.config.rpcHoldTimeout.nanoseconds / 16))
+        #expect(deadline >= h.now && deadline < h.now + .nanoseconds(h.settings.servers.rpcHoldTimeout.nanoseconds / 16))
         let early = deadline > h.now ? h.caller.popDue(at: deadline - .nanoseconds(1)) : nil
         let due = h.caller.popDue(at: deadline)
         #expect(
-            early == nil && due?.giveUpAt == h.now + h.config.rpcHoldTimeout
+            early == nil && due?.giveUpAt == h.now + h.settings.servers.rpcHoldTimeout
                 && due?.error.text == "rpc error making call: No cluster leader")
         #expect(h.caller.isIdle)
     }
@@ -207,7 +207,7 @@ private struct CallerHarness {
 
     @Test func `an attempt may take as long as everybody on its way holds it`() {
         var h = CallerHarness()
-        let slack = Duration.seconds(5), hold = h.config.rpcHoldTimeout
+        let slack = Duration.seconds(5), hold = h.settings.servers.rpcHoldTimeout
         h.ask(CallerHarness.read, leader)
         #expect(h.last?.timeout == hold + slack)
         for target in [own, other] {

@@ -5,33 +5,33 @@ import Testing
 @Suite struct ClusterConfigTests {
     @Test func `an agent without settings has the reference's timing`() throws {
         let agent = try ConfigFixture.build("").agent
-        #expect(agent.gossipLAN == .lan)
-        #expect(agent.gossipWAN == .wan)
-        #expect(agent.gossipWAN.gossipNodes == 3)
-        #expect(agent.autopilot == AutopilotConfiguration())
-        #expect(agent.reconnectTimeoutLAN == .hours(72))
-        #expect(agent.retryJoinInterval == .seconds(30))
-        #expect(agent.retryJoinMaxAttempts == 0)
-        #expect(agent.encryptKey == nil)
-        #expect(agent.encryptVerifyIncoming && agent.encryptVerifyOutgoing)
-        #expect(agent.serfBindAddressLAN == "127.0.0.1")
-        #expect(agent.raftProtocol == 3 && agent.protocolVersion == 2)
-        #expect(agent.coordinateUpdatePeriod == .seconds(5))
-        #expect(agent.serverHealthInterval == .seconds(2))
-        #expect(agent.rpcRate == nil)
-        #expect(agent.disableRemoteExec)
-        #expect(!agent.announcesBootstrap)
+        #expect(agent.gossip.lan.tuning == .lan)
+        #expect(agent.gossip.wan.tuning == .wan)
+        #expect(agent.gossip.wan.tuning.gossipNodes == 3)
+        #expect(agent.servers.autopilot == AutopilotConfiguration())
+        #expect(agent.gossip.lan.reconnectTimeout == .hours(72))
+        #expect(agent.gossip.lan.retryJoinInterval == .seconds(30))
+        #expect(agent.gossip.lan.retryJoinMaxAttempts == 0)
+        #expect(agent.gossip.encryptKey == nil)
+        #expect(agent.gossip.verifyIncoming && agent.gossip.verifyOutgoing)
+        #expect(agent.gossip.lan.bindAddress == "127.0.0.1")
+        #expect(agent.raft.protocolVersion == 3 && agent.gossip.protocolVersion == 2)
+        #expect(agent.coordinates.updatePeriod == .seconds(5))
+        #expect(agent.servers.healthInterval == .seconds(2))
+        #expect(agent.reloadable.rpcRate == nil)
+        #expect(agent.gossip.disableRemoteExec)
+        #expect(!agent.raft.announcesBootstrap)
     }
 
     @Test func `development mode gossips fast and keeps no keyring`() throws {
         let agent = try ConfigFixture.build([], isDev: true).agent
         let hasty = GossipTuning(
             gossipInterval: .milliseconds(100), probeInterval: .milliseconds(100), probeTimeout: .milliseconds(100), suspicionMult: 3)
-        #expect(agent.gossipLAN == hasty && agent.gossipWAN == hasty)
-        #expect(agent.disableKeyringFile)
-        #expect(agent.bootstrap && !agent.announcesBootstrap)
-        #expect(agent.coordinateUpdatePeriod == .milliseconds(100))
-        #expect(agent.serverHealthInterval == .milliseconds(10))
+        #expect(agent.gossip.lan.tuning == hasty && agent.gossip.wan.tuning == hasty)
+        #expect(agent.gossip.disableKeyringFile)
+        #expect(agent.raft.bootstrap && !agent.raft.announcesBootstrap)
+        #expect(agent.coordinates.updatePeriod == .milliseconds(100))
+        #expect(agent.servers.healthInterval == .milliseconds(10))
     }
 
     @Test func `settings of gossip, autopilot and joining are taken over`() throws {
@@ -55,22 +55,24 @@ import Testing
             limits { rpc_rate = 5.5 rpc_max_burst = 10 }
             """
         ).agent
-        #expect(agent.encryptKey?.count == 32)
-        #expect(!agent.encryptVerifyIncoming && agent.encryptVerifyOutgoing)
-        #expect(agent.serfBindAddressLAN == "10.1.2.3" && agent.serfBindAddressWAN == "127.0.0.1")
-        #expect(agent.serfAllowedCIDRsLAN == ["10.0.0.0/8"])
-        #expect(agent.gossipLAN.gossipNodes == 5 && agent.gossipLAN.probeInterval == .seconds(2) && agent.gossipLAN.suspicionMult == 9)
-        #expect(agent.gossipLAN.gossipInterval == .milliseconds(200))
-        #expect(agent.reconnectTimeoutLAN == .hours(9))
-        #expect(!agent.autopilot.cleanupDeadServers)
-        #expect(agent.autopilot.maxTrailingLogs == 7 && agent.autopilot.minQuorum == 3)
-        #expect(agent.autopilot.lastContactThreshold == .seconds(1))
-        #expect(agent.retryJoinLAN == ["10.0.0.2:9000", "provider=aws tag_key=a tag_value=b"])
-        #expect(agent.retryJoinInterval == .seconds(3) && agent.retryJoinMaxAttempts == 4)
-        #expect(agent.startJoinWAN == ["10.9.0.1"])
-        #expect(agent.rejoinAfterLeave && agent.nonVotingServer)
-        #expect(agent.raftProtocol == 2)
-        #expect(agent.rpcRate == 5.5 && agent.rpcMaxBurst == 10)
+        #expect(agent.gossip.encryptKey?.count == 32)
+        #expect(!agent.gossip.verifyIncoming && agent.gossip.verifyOutgoing)
+        #expect(agent.gossip.lan.bindAddress == "10.1.2.3" && agent.gossip.wan.bindAddress == "127.0.0.1")
+        #expect(agent.gossip.lan.allowedCIDRs == ["10.0.0.0/8"])
+        #expect(
+            agent.gossip.lan.tuning.gossipNodes == 5 && agent.gossip.lan.tuning.probeInterval == .seconds(2)
+                && agent.gossip.lan.tuning.suspicionMult == 9)
+        #expect(agent.gossip.lan.tuning.gossipInterval == .milliseconds(200))
+        #expect(agent.gossip.lan.reconnectTimeout == .hours(9))
+        #expect(!agent.servers.autopilot.cleanupDeadServers)
+        #expect(agent.servers.autopilot.maxTrailingLogs == 7 && agent.servers.autopilot.minQuorum == 3)
+        #expect(agent.servers.autopilot.lastContactThreshold == .seconds(1))
+        #expect(agent.gossip.lan.retryJoin == ["10.0.0.2:9000", "provider=aws tag_key=a tag_value=b"])
+        #expect(agent.gossip.lan.retryJoinInterval == .seconds(3) && agent.gossip.lan.retryJoinMaxAttempts == 4)
+        #expect(agent.gossip.wan.startJoin == ["10.9.0.1"])
+        #expect(agent.gossip.rejoinAfterLeave && agent.raft.nonVotingServer)
+        #expect(agent.raft.protocolVersion == 2)
+        #expect(agent.reloadable.rpcRate == 5.5 && agent.reloadable.rpcMaxBurst == 10)
     }
 
     @Test func `one expected server is bootstrapping, more are expected`() throws {

@@ -65,27 +65,27 @@ enum ConfigFixture {
             [ConfigFixture.minimal + a, b],
             flags: [("node-meta", "flag:yes"), ("datacenter", "East"), ("retry-join", "10.0.0.1"), ("node-meta", "bare")],
             fragments: ["node_meta { inline = \"1\" }", "service { name = \"three\" }\nretry_join = [\"10.0.0.4\"]"])
-        #expect(config.agent.datacenter == "east")
-        #expect(config.agent.nodeMeta == ["zone": "b", "keep": "k", "flag": "yes", "inline": "1", "bare": ""])
-        #expect(config.agent.services.map(\.name) == ["one", "two", "three"])
-        #expect(config.agent.checks.map(\.name) == ["c"])
-        #expect(config.agent.retryJoinLAN == ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"])
-        #expect(config.agent.dns.nodeTTL == .seconds(5))
-        #expect(config.agent.dns.soaMinTTL == 9)
-        #expect(config.agent.dns.serviceTTL["*"] == .seconds(7))
+        #expect(config.agent.identity.datacenter == "east")
+        #expect(config.agent.reloadable.nodeMeta == ["zone": "b", "keep": "k", "flag": "yes", "inline": "1", "bare": ""])
+        #expect(config.agent.reloadable.services.map(\.name) == ["one", "two", "three"])
+        #expect(config.agent.reloadable.checks.map(\.name) == ["c"])
+        #expect(config.agent.gossip.lan.retryJoin == ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"])
+        #expect(config.agent.reloadable.dns.nodeTTL == .seconds(5))
+        #expect(config.agent.reloadable.dns.soaMinTTL == 9)
+        #expect(config.agent.reloadable.dns.serviceTTL["*"] == .seconds(7))
     }
 
     @Test func `lists inside blocks that flags give follow those of files`() throws {
         let config = try ConfigFixture.build(
             [ConfigFixture.minimal + "http_config { allow_write_http_from = [\"10.0.0.0/8\"] }"],
             flags: [("allow-write-http-from", "127.0.0.0/8")])
-        #expect(config.agent.allowWriteHTTPFrom == ["10.0.0.0/8", "127.0.0.0/8"])
+        #expect(config.agent.http.allowWriteFrom == ["10.0.0.0/8", "127.0.0.0/8"])
     }
 
     @Test func `internal settings cannot be changed`() throws {
         let config = try ConfigFixture.build("ae_interval = \"1s\" check_reap_interval = \"5h\"")
-        #expect(config.agent.antiEntropyInterval == .minutes(1))
-        #expect(config.agent.checkReapInterval == .seconds(30))
+        #expect(config.agent.checks.antiEntropyInterval == .minutes(1))
+        #expect(config.agent.checks.reapInterval == .seconds(30))
     }
 
     @Test func `JSON and HCL mean the same`() throws {
@@ -95,9 +95,9 @@ enum ConfigFixture {
                     + #""node_meta":{"a":"b"},"server":null}"#
             ], json: true)
         let hcl = try ConfigFixture.build("ports { http = 1 }\nservices { name = \"a\" checks { ttl = \"5s\" } }\nnode_meta { a = \"b\" }")
-        #expect(json.agent.httpPort == 1)
-        #expect(json.agent.services == hcl.agent.services)
-        #expect(json.agent.nodeMeta == hcl.agent.nodeMeta)
+        #expect(json.agent.addresses.httpPort == 1)
+        #expect(json.agent.reloadable.services == hcl.agent.reloadable.services)
+        #expect(json.agent.reloadable.nodeMeta == hcl.agent.reloadable.nodeMeta)
     }
 }
 
@@ -105,37 +105,42 @@ enum ConfigFixture {
     @Test func `a server without settings`() throws {
         let config = try ConfigFixture.build("server = true bootstrap = true")
         let agent = config.agent
-        #expect(agent.nodeName == "host1")
-        #expect(agent.datacenter == "dc1" && agent.primaryDatacenter == "dc1")
-        #expect(agent.server && !agent.leaveOnTerminate && agent.skipLeaveOnInterrupt)
-        #expect((agent.httpPort, agent.httpsPort, agent.dnsPort, agent.grpcPort) == (8500, -1, 8600, -1))
-        #expect((agent.serverPort, agent.serfLANPort, agent.serfWANPort) == (8300, 8301, 8302))
-        #expect(agent.raftElectionTimeout == .seconds(5) && agent.raftLeaderLeaseTimeout == .milliseconds(2500))
-        #expect(agent.sessionTTLMin == .seconds(10) && agent.rpcHoldTimeout == .seconds(7))
-        #expect(agent.defaultQueryTime == .seconds(300) && agent.maxQueryTime == .seconds(600))
-        #expect(agent.dns == DNSConfig())
-        #expect(agent.kvMaxValueSize == 524288 && agent.checkOutputMaxSize == 4096)
-        #expect(!agent.enableScriptChecks && !agent.enableLocalScriptChecks && !agent.uiEnabled)
+        #expect(agent.identity.nodeName == "host1")
+        #expect(agent.identity.datacenter == "dc1" && agent.identity.primaryDatacenter == "dc1")
+        #expect(agent.identity.isServer && !agent.leaving.onTerminate && agent.leaving.skipsOnInterrupt)
+        #expect(
+            (agent.addresses.httpPort, agent.addresses.httpsPort, agent.addresses.dnsPort, agent.addresses.grpcPort) == (8500, -1, 8600, -1)
+        )
+        #expect((agent.addresses.serverPort, agent.gossip.lan.port, agent.gossip.wan.port) == (8300, 8301, 8302))
+        #expect(agent.raft.electionTimeout == .seconds(5) && agent.raft.leaderLeaseTimeout == .milliseconds(2500))
+        #expect(agent.servers.sessionTTLMin == .seconds(10) && agent.servers.rpcHoldTimeout == .seconds(7))
+        #expect(agent.servers.defaultQueryTime == .seconds(300) && agent.servers.maxQueryTime == .seconds(600))
+        #expect(agent.reloadable.dns == DNSConfig())
+        #expect(agent.http.kvMaxValueSize == 524288 && agent.checks.outputMaxSize == 4096)
+        #expect(!agent.checks.enableScripts && !agent.checks.enableLocalScripts && !agent.http.uiEnabled)
         let addresses = config.process.listeners.map { "\($0.service.rawValue) \($0.address)" }
         #expect(addresses == ["DNS 127.0.0.1:8600", "HTTP 127.0.0.1:8500"])
-        #expect(agent.taggedAddresses == ["lan": "127.0.0.1", "lan_ipv4": "127.0.0.1", "wan": "127.0.0.1", "wan_ipv4": "127.0.0.1"])
+        #expect(
+            agent.identity.taggedAddresses == ["lan": "127.0.0.1", "lan_ipv4": "127.0.0.1", "wan": "127.0.0.1", "wan_ipv4": "127.0.0.1"])
         #expect(config.warnings == ["bootstrap = true: do not enable unless necessary"])
         #expect(config.unsupported.isEmpty && config.startProblem == nil)
     }
 
     @Test func `a client leaves by default`() throws {
         let agent = try ConfigFixture.build("").agent
-        #expect(!agent.server && agent.leaveOnTerminate && !agent.skipLeaveOnInterrupt)
+        #expect(!agent.identity.isServer && agent.leaving.onTerminate && !agent.leaving.skipsOnInterrupt)
     }
 
     @Test func `development mode needs nothing and can be overridden`() throws {
         let dev = try ConfigFixture.build([], isDev: true)
-        #expect(dev.agent.server && dev.agent.devMode && dev.agent.bootstrap && dev.agent.uiEnabled && dev.agent.enableDebug)
-        #expect(!dev.process.showsBootstrap && dev.process.dataDirectory.isEmpty && !dev.agent.persistsRegistrations)
-        #expect(dev.agent.raftElectionTimeout == .milliseconds(52) && dev.agent.logLevel == .debug)
-        #expect(dev.agent.bindAddress == "127.0.0.1")
+        #expect(
+            dev.agent.identity.isServer && dev.agent.identity.devMode && dev.agent.raft.bootstrap && dev.agent.http.uiEnabled
+                && dev.agent.http.enableDebug)
+        #expect(!dev.process.showsBootstrap && dev.process.dataDirectory.isEmpty && !dev.agent.checks.persistsRegistrations)
+        #expect(dev.agent.raft.electionTimeout == .milliseconds(52) && dev.agent.reloadable.logLevel == .debug)
+        #expect(dev.agent.addresses.bind == "127.0.0.1")
         let other = try ConfigFixture.build([], flags: [("log-level", "err"), ("ui", "false"), ("http-port", "7")], isDev: true)
-        #expect(other.agent.logLevel == .error && !other.agent.uiEnabled && other.agent.httpPort == 7)
+        #expect(other.agent.reloadable.logLevel == .error && !other.agent.http.uiEnabled && other.agent.addresses.httpPort == 7)
     }
 
     @Test func `gauges name the host where metrics have a sink`() throws {
@@ -147,12 +152,12 @@ enum ConfigFixture {
 
     @Test func `a directory of its own turns the web page on, too`() throws {
         let agent = try ConfigFixture.build("ui_dir = \"/srv/ui\"").agent
-        #expect(!agent.uiEnabled && agent.uiDirectory == "/srv/ui" && APIContext(from: agent).uiEnabled)
+        #expect(!agent.http.uiEnabled && agent.http.uiDirectory == "/srv/ui" && APIContext(from: agent).uiEnabled)
     }
 
     @Test func `expecting one server is bootstrapping`() throws {
         let config = try ConfigFixture.build("server = true bootstrap_expect = 1")
-        #expect(config.agent.bootstrap && config.agent.bootstrapExpect == 0 && config.process.showsBootstrap)
+        #expect(config.agent.raft.bootstrap && config.agent.raft.bootstrapExpect == 0 && config.process.showsBootstrap)
         #expect(
             config.warnings == [
                 "BootstrapExpect is set to 1; this is the same as Bootstrap mode.", "bootstrap = true: do not enable unless necessary",
@@ -175,20 +180,20 @@ enum ConfigFixture {
     }
 
     @Test func `script checks from files follow those from everywhere`() throws {
-        #expect(try ConfigFixture.build("enable_script_checks = true").agent.enableLocalScriptChecks)
-        #expect(try !ConfigFixture.build("enable_script_checks = true enable_local_script_checks = false").agent.enableLocalScriptChecks)
+        #expect(try ConfigFixture.build("enable_script_checks = true").agent.checks.enableLocalScripts)
+        #expect(try !ConfigFixture.build("enable_script_checks = true enable_local_script_checks = false").agent.checks.enableLocalScripts)
     }
 
     @Test func `the raft multiplier scales timeouts`() throws {
         let agent = try ConfigFixture.build("performance { raft_multiplier = 2 }").agent
-        #expect(agent.raftElectionTimeout == .seconds(2) && agent.raftLeaderLeaseTimeout == .seconds(1))
+        #expect(agent.raft.electionTimeout == .seconds(2) && agent.raft.leaderLeaseTimeout == .seconds(1))
     }
 }
 
 @Suite struct ConfigAddressTests {
     @Test func `an agent that listens everywhere advertises its private address`() throws {
         let config = try ConfigFixture.build(["data_dir = \"/d\""])
-        #expect(config.agent.bindAddress == "0.0.0.0" && config.agent.advertiseAddress == "10.1.2.3")
+        #expect(config.agent.addresses.bind == "0.0.0.0" && config.agent.addresses.advertise == "10.1.2.3")
     }
 
     @Test func `templates name addresses of the machine`() throws {

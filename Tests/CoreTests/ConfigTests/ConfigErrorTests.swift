@@ -21,8 +21,8 @@ import Testing
     @Test func `keys match in any case, checks know other spellings`() throws {
         let config = try ConfigFixture.build(
             "Server = true\nDATACENTER = \"x\"\ncheck { Name = \"c\" ScriptArgs = [\"a\"] ServiceID = \"y\" }")
-        #expect(config.agent.server && config.agent.datacenter == "x")
-        #expect(config.agent.checks[0].scriptArgs == ["a"] && config.agent.checks[0].serviceID == "y")
+        #expect(config.agent.identity.isServer && config.agent.identity.datacenter == "x")
+        #expect(config.agent.reloadable.checks[0].scriptArgs == ["a"] && config.agent.reloadable.checks[0].serviceID == "y")
     }
 
     @Test func `types are not converted`() {
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test func `fractions of whole numbers are cut off`() throws {
-        #expect(try ConfigFixture.build("ports { http = 8500.7 }").agent.httpPort == 8500)
+        #expect(try ConfigFixture.build("ports { http = 8500.7 }").agent.addresses.httpPort == 8500)
     }
 
     @Test func `texts that are no JSON`() {
@@ -210,7 +210,7 @@ import Testing
               proxy { config { a { b = 1 } } expose { paths { path = "/x" listener_port = 5 } } mesh_gateway { mode = "local" } }
             }
             """
-        let service = try ConfigFixture.build(text).agent.services[0]
+        let service = try ConfigFixture.build(text).agent.reloadable.services[0]
         #expect(service.id == "web1" && service.name == "web" && service.kind.isEmpty && service.tags == ["v1"])
         #expect(service.port == 8080 && service.token == "t" && service.enableTagOverride && service.meta == ["k": "v"])
         #expect(service.taggedAddresses?["wan"] == ServiceAddress(address: "1.2.3.4", port: 80))

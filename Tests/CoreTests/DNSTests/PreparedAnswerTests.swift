@@ -123,7 +123,7 @@ import Testing
     // MARK: How long an answer is good
 
     private struct Asker {
-        var frontEnd = FrontEnd(config: AgentConfig(), gzip: AgentCluster.NoGzip(), seed: 1)
+        var frontEnd = FrontEnd(settings: AgentSettings(), gzip: AgentCluster.NoGzip(), seed: 1)
         var out = [UInt8](repeating: 0, count: 4_096)
 
         mutating func ask(_ question: [UInt8], _ state: PublishedState) throws -> (message: DNSMessage, isPrepared: Bool) {
@@ -151,7 +151,7 @@ import Testing
         }
         let state = state(catalog)
         for _ in 0..<3 { _ = try asker.ask(packet("web.service.consul", DNSType.a), state) }
-        asker.frontEnd.reload(AgentConfig())
+        asker.frontEnd.reload(Reloadable())
         #expect(try asker.ask(packet("web.service.consul", DNSType.a), state).isPrepared == false)
     }
 

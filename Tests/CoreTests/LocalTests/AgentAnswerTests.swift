@@ -3,7 +3,7 @@ import Testing
 @testable import Core
 
 @Suite struct AgentAnswerTests {
-    private let router = Router(APIContext(from: LocalHarness.config()))
+    private let router = Router(APIContext(from: LocalHarness.settings()))
 
     private func agentRequest(_ line: String) -> AgentRequest? {
         guard case .agent(let request, _) = router.call(line) else { return nil }
@@ -38,34 +38,34 @@ import Testing
     }
 
     @Test func `a server describes itself as a member`() {
-        let config = LocalHarness.config {
-            $0.bootstrap = false
-            $0.bootstrapExpect = 3
+        let settings = LocalHarness.settings {
+            $0.raft.bootstrap = false
+            $0.raft.bootstrapExpect = 3
         }
-        let answer = AgentRenderer.members([AgentMember(of: config), AgentMember(of: config, wan: true)], pretty: false)
+        let answer = AgentRenderer.members([AgentMember(of: settings), AgentMember(of: settings, wan: true)], pretty: false)
         let tags =
-            #""Tags":{"acls":"0","build":"1.8.6:\#(AgentConfig.revision.prefix(8))","dc":"dc1","expect":"3","ft_fs":"1","id":"deadbeef-0000-4000-8000-00000000c0de","port":"8300","raft_vsn":"3","role":"consul","segment":"","vsn":"2","vsn_max":"3","vsn_min":"2""#
+            #""Tags":{"acls":"0","build":"1.8.6:\#(AgentSettings.revision.prefix(8))","dc":"dc1","expect":"3","ft_fs":"1","id":"deadbeef-0000-4000-8000-00000000c0de","port":"8300","raft_vsn":"3","role":"consul","segment":"","vsn":"2","vsn_max":"3","vsn_min":"2""#
         let rest = #""Status":1,"ProtocolMin":1,"ProtocolMax":5,"ProtocolCur":2,"DelegateMin":2,"DelegateMax":5,"DelegateCur":4}"#
         #expect(
             answer.text == #"[{"Name":"n1","Addr":"127.0.0.1","Port":8301,\#(tags),"wan_join_port":"8302"},\#(rest),"#
                 + #"{"Name":"n1.dc1","Addr":"127.0.0.1","Port":8302,\#(tags)},\#(rest)]"#)
         #expect(AgentRenderer.members(nil, pretty: false).text == "null")
-        let client = AgentMember(of: LocalHarness.config { $0.server = false })
+        let client = AgentMember(of: LocalHarness.settings { $0.identity.isServer = false })
         #expect(client.tags.keys == ["acls", "build", "dc", "id", "role", "segment", "vsn", "vsn_max", "vsn_min"])
     }
 
     @Test func `self has its parts in order`() {
-        let config = LocalHarness.config {
-            $0.nodeMeta = ["a": "b"]
+        let settings = LocalHarness.settings {
+            $0.reloadable.nodeMeta = ["a": "b"]
             $0.debugConfig = .map([DynamicMember("Datacenter", .string("dc1"))])
         }
         let statistics = AgentStatistics.local(LocalStatistics()) + [AgentStatistics("a", ["x": "y"])]
         let answer = AgentRenderer.selfDescription(
-            config, member: AgentMember(of: config), statistics: statistics,
+            settings, member: AgentMember(of: settings), statistics: statistics,
             coordinate: Coordinate(vec: Array(repeating: 0, count: 8), error: 1.5, adjustment: 0, height: 10e-6), pretty: false)
         #expect(
             answer.text.hasPrefix(
-                #"{"Config":{"Datacenter":"dc1","NodeName":"n1","NodeID":"deadbeef-0000-4000-8000-00000000c0de","Revision":"\#(AgentConfig.revision)","Server":true,"Version":"1.8.6"},"DebugConfig":{"Datacenter":"dc1"},"Coord":{"Vec":[0,0,0,0,0,0,0,0],"Error":1.5,"Adjustment":0,"Height":0.00001},"Member":{"Name":"n1","#
+                #"{"Config":{"Datacenter":"dc1","NodeName":"n1","NodeID":"deadbeef-0000-4000-8000-00000000c0de","Revision":"\#(AgentSettings.revision)","Server":true,"Version":"1.8.6"},"DebugConfig":{"Datacenter":"dc1"},"Coord":{"Vec":[0,0,0,0,0,0,0,0],"Error":1.5,"Adjustment":0,"Height":0.00001},"Member":{"Name":"n1","#
             ))
         #expect(
             answer.text.contains(

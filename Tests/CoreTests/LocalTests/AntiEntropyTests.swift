@@ -14,7 +14,7 @@ import Testing
     }
 
     @Test func `the first sync registers the node with its addresses and metadata`() {
-        let agent = LocalHarness { $0.nodeMeta = ["rack": "r1"] }
+        let agent = LocalHarness { $0.reloadable.nodeMeta = ["rack": "r1"] }
         agent.start()
         #expect(agent.node?.id == "deadbeef-0000-4000-8000-00000000c0de")
         #expect(agent.node?.meta == ["consul-network-segment": "", "rack": "r1"])
@@ -53,13 +53,13 @@ import Testing
 
     @Test func `checks with another token than their service go out on their own`() {
         let agent = LocalHarness {
-            $0.services = [service("web", token: "a")]
+            $0.reloadable.services = [service("web", token: "a")]
             var check = CheckDefinition()
             check.name = "extra"
             check.serviceID = "web"
             check.ttl = .minutes(1)
             check.token = "b"
-            $0.checks = [check]
+            $0.reloadable.checks = [check]
         }
         agent.start()
         let sent = registers(agent.writes).filter { $0.service != nil }
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test func `an agent in agreement writes nothing`() {
-        let agent = LocalHarness { $0.services = [service("web")] }
+        let agent = LocalHarness { $0.reloadable.services = [service("web")] }
         agent.start()
         agent.request("PUT /v1/agent/service/register", AntiEntropyTests.web)
         agent.forgetHistory()
@@ -269,7 +269,7 @@ import Testing
     }
 
     @Test func `without an update interval every output is sent`() {
-        let agent = LocalHarness { $0.checkUpdateInterval = .zero }
+        let agent = LocalHarness { $0.checks.updateInterval = .zero }
         agent.start()
         agent.request("PUT /v1/agent/check/register", #"{"Name":"mem","TTL":"24h","Status":"passing"}"#)
         agent.request("PUT /v1/agent/check/pass/mem?note=two")

@@ -3,9 +3,9 @@ import Testing
 @testable import Core
 
 @Suite struct CheckRunTests {
-    private func agent(_ change: (inout AgentConfig) -> Void = { _ in }) -> LocalHarness {
+    private func agent(_ change: (inout AgentSettings) -> Void = { _ in }) -> LocalHarness {
         let agent = LocalHarness {
-            $0.enableScriptChecks = true
+            $0.checks.enableScripts = true
             change(&$0)
         }
         agent.start()
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test func `long notes are cut at the smaller of two limits`() {
-        let agent = agent { $0.checkOutputMaxSize = 10 }
+        let agent = agent { $0.checks.outputMaxSize = 10 }
         agent.request("PUT /v1/agent/check/register", #"{"Name":"a","TTL":"1m","OutputMaxSize":4}"#)
         agent.request("PUT /v1/agent/check/register", #"{"Name":"b","TTL":"1m","OutputMaxSize":4000}"#)
         agent.request("PUT /v1/agent/check/pass/a?note=abcdef")
@@ -232,7 +232,7 @@ import Testing
     }
 
     @Test func `outputs are dropped where the agent is told to`() {
-        let agent = agent { $0.discardCheckOutput = true }
+        let agent = agent { $0.reloadable.discardCheckOutput = true }
         agent.request("PUT /v1/agent/check/register", #"{"Name":"c","TTL":"1m"}"#)
         agent.request("PUT /v1/agent/check/pass/c?note=secret")
         #expect(agent.check("c")?.status == "passing")

@@ -193,11 +193,11 @@ import Testing
     @Test func `a service that a reload takes away does not enter maintenance mode afterwards`() {
         var definition = ServiceDefinition()
         definition.name = "web"
-        let agent = LocalHarness(LocalHarness.config { $0.services = [definition] })
+        let agent = LocalHarness(LocalHarness.settings { $0.reloadable.services = [definition] })
         agent.start()
         agent.holdsDisk = true
         let id = agent.begin("PUT /v1/agent/service/maintenance/web?enable=true")
-        #expect(agent.reload(LocalHarness.config()) == nil)
+        #expect(agent.reload(LocalHarness.settings()) == nil)
         while agent.hasHeldBatches { agent.deliverBatches() }
         #expect(agent.responses[id]?.status == 404 && agent.responses[id]?.text == #"No service registered with ID "web""#)
         #expect(agent.checks.isEmpty && agent.text("GET /v1/agent/checks") == "{}")
@@ -206,7 +206,7 @@ import Testing
 
     @Test func `a batch that fails does not put back what somebody else has changed meanwhile`() {
         let context = LocalContext(
-            config: LocalHarness.config(), random: Random(seed: 1), codec: RegistrationJSON(), md5Hex: { _ in "" })
+            settings: LocalHarness.settings(), random: Random(seed: 1), codec: RegistrationJSON(), md5Hex: { _ in "" })
         let files = UnsyncedFiles(context)
         var effects: [LocalEffect] = []
         for name in ["services/a", "services/b"] { files.add(.write(file: name, bytes: [1])) }

@@ -38,26 +38,26 @@ final class LocalHarness {
     private(set) var logs: [String] = []
     private var nextRequest: UInt64 = 1
 
-    static func config(_ change: (inout AgentConfig) -> Void = { _ in }) -> AgentConfig {
-        var config = AgentConfig()
-        config.nodeName = "n1"
-        config.nodeID = "deadbeef-0000-4000-8000-00000000c0de"
-        config.logLevel = .debug
-        change(&config)
-        return config
+    static func settings(_ change: (inout AgentSettings) -> Void = { _ in }) -> AgentSettings {
+        var settings = AgentSettings()
+        settings.identity.nodeName = "n1"
+        settings.identity.nodeID = "deadbeef-0000-4000-8000-00000000c0de"
+        settings.reloadable.logLevel = .debug
+        change(&settings)
+        return settings
     }
 
-    init(_ config: AgentConfig = LocalHarness.config(), files: [String: [UInt8]] = [:], seed: UInt64 = 7) {
+    init(_ settings: AgentSettings = LocalHarness.settings(), files: [String: [UInt8]] = [:], seed: UInt64 = 7) {
         self.files = files
-        state = LocalState(config: config, random: Random(seed: seed), codec: RegistrationJSON()) { bytes in
+        state = LocalState(settings: settings, random: Random(seed: seed), codec: RegistrationJSON()) { bytes in
             // Anything that tells ids apart will do here.
             bytes.map { String($0, radix: 16) }.joined()
         }
-        router = Router(APIContext(from: config))
+        router = Router(APIContext(from: settings))
     }
 
-    convenience init(files: [String: [UInt8]] = [:], _ change: (inout AgentConfig) -> Void) {
-        self.init(LocalHarness.config(change), files: files)
+    convenience init(files: [String: [UInt8]] = [:], _ change: (inout AgentSettings) -> Void) {
+        self.init(LocalHarness.settings(change), files: files)
     }
 
     // MARK: Driving
@@ -77,9 +77,9 @@ final class LocalHarness {
         send(.startSyncing)
     }
 
-    func reload(_ config: AgentConfig) -> Complaint? {
+    func reload(_ new: AgentSettings) -> Complaint? {
         var effects: [LocalEffect] = []
-        let complaint = state.reload(config, at: now, into: &effects)
+        let complaint = state.reload(new.reloadable, at: now, into: &effects)
         perform(effects)
         return complaint
     }

@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test func `what was registered over HTTP survives a restart`() {
-        let before = LocalHarness { $0.enableScriptChecks = true }
+        let before = LocalHarness { $0.checks.enableScripts = true }
         before.start()
         before.request(
             "PUT /v1/agent/service/register?token=secret",
@@ -60,7 +60,7 @@ import Testing
             """#)
         before.request("PUT /v1/agent/service/maintenance/w?enable=true&reason=r")
         before.request("PUT /v1/agent/check/pass/service:w:1?note=kept")
-        let after = LocalHarness(files: before.files) { $0.enableScriptChecks = true }
+        let after = LocalHarness(files: before.files) { $0.checks.enableScripts = true }
         after.start()
         #expect(after.text("GET /v1/agent/services") == before.text("GET /v1/agent/services"))
         #expect(after.check("service:w:1")?.status == "passing")
@@ -117,8 +117,8 @@ import Testing
         before.request("PUT /v1/agent/service/register", #"{"Name":"web","Port":1}"#)
         before.request("PUT /v1/agent/check/register", #"{"Name":"c","TTL":"1m"}"#)
         let after = LocalHarness(files: before.files) {
-            $0.services = [service("web", port: 2)]
-            $0.checks = [check("c", status: "warning")]
+            $0.reloadable.services = [service("web", port: 2)]
+            $0.reloadable.checks = [check("c", status: "warning")]
         }
         after.start()
         #expect(after.services["web"]?.port == 2)
@@ -128,8 +128,8 @@ import Testing
 
     @Test func `definitions of the configuration are registered, and never written`() {
         let agent = LocalHarness {
-            $0.services = [service("web", checks: [check("")])]
-            $0.checks = [check("mem", status: "passing"), check("on web", service: "web")]
+            $0.reloadable.services = [service("web", checks: [check("")])]
+            $0.reloadable.checks = [check("mem", status: "passing"), check("on web", service: "web")]
         }
         #expect(agent.load() == nil)
         #expect(agent.files.isEmpty)
@@ -139,38 +139,38 @@ import Testing
     }
 
     @Test func `a wrong definition stops the start`() {
-        func complaint(_ change: (inout AgentConfig) -> Void) -> String? { LocalHarness(LocalHarness.config(change)).load()?.text }
+        func complaint(_ change: (inout AgentSettings) -> Void) -> String? { LocalHarness(LocalHarness.settings(change)).load()?.text }
         #expect(
-            complaint { $0.checks = [check("c", service: "ghost")] }
+            complaint { $0.reloadable.checks = [check("c", service: "ghost")] }
                 == #"Failed to register check 'c': ServiceID "ghost" does not exist"#)
         var script = CheckDefinition()
         script.scriptArgs = ["x"]
         script.interval = .seconds(10)
         #expect(
-            complaint { $0.services = [service("web", checks: [script])] }
+            complaint { $0.reloadable.services = [service("web", checks: [script])] }
                 == "Failed to register service \"web\": Scripts are disabled on this agent; to enable, configure "
                 + "'enable_script_checks' or 'enable_local_script_checks' to true")
         #expect(
-            complaint { $0.services = [service("web", checks: [CheckDefinition()])] }
+            complaint { $0.reloadable.services = [service("web", checks: [CheckDefinition()])] }
                 == "Failed to validate checks for service \"web\": TTL must be > 0 for TTL checks")
         #expect(
             complaint {
-                $0.services = [service("web", checks: [script])]
-                $0.enableLocalScriptChecks = true
+                $0.reloadable.services = [service("web", checks: [script])]
+                $0.checks.enableLocalScripts = true
             } == nil)
         var web = service("web")
         web.sidecar = SidecarDefinition(ServiceDefinition())
         #expect(
             complaint {
-                $0.services = [web]
-                $0.sidecarMaxPort = 0
+                $0.reloadable.services = [web]
+                $0.addresses.sidecarMaxPort = 0
             }
                 == "Failed to validate sidecar for service \"web\": no port provided for sidecar_service and auto-assignment disabled in config"
         )
     }
 
     @Test func `nothing is written without a data directory`() {
-        let agent = LocalHarness { $0.persistsRegistrations = false }
+        let agent = LocalHarness { $0.checks.persistsRegistrations = false }
         agent.start()
         agent.request("PUT /v1/agent/service/register", #"{"Name":"web","Check":{"TTL":"1m"}}"#)
         agent.request("PUT /v1/agent/check/pass/service:web")
@@ -181,8 +181,8 @@ import Testing
 
     @Test func `a reload exchanges what files define and keeps statuses and registrations`() {
         let agent = LocalHarness {
-            $0.services = [service("old"), service("both", port: 1, checks: [check("", status: "passing")])]
-            $0.checks = [check("gone")]
+            $0.reloadable.services = [service("old"), service("both", port: 1, checks: [check("", status: "passing")])]
+            $0.reloadable.checks = [check("gone")]
         }
         agent.start()
         agent.request("PUT /v1/agent/service/register", #"{"Name":"mine","Check":{"TTL":"1h"}}"#)
@@ -190,10 +190,10 @@ import Testing
         agent.request("PUT /v1/agent/check/fail/service:both?note=f")
         let files = agent.files
         let complaint = agent.reload(
-            LocalHarness.config {
-                $0.services = [service("new"), service("both", port: 2, checks: [check("", status: "passing")])]
-                $0.checks = [check("node check", status: "warning")]
-                $0.nodeMeta = ["gen": "2"]
+            LocalHarness.settings {
+                $0.reloadable.services = [service("new"), service("both", port: 2, checks: [check("", status: "passing")])]
+                $0.reloadable.checks = [check("node check", status: "warning")]
+                $0.reloadable.nodeMeta = ["gen": "2"]
             })
         #expect(complaint == nil)
         #expect(agent.services.keys.sorted() == ["both", "mine", "new"])
@@ -207,17 +207,29 @@ import Testing
     }
 
     @Test func `without a data directory a reload forgets what was registered over HTTP`() {
-        let agent = LocalHarness { $0.persistsRegistrations = false }
+        let agent = LocalHarness { $0.checks.persistsRegistrations = false }
         agent.start()
         agent.request("PUT /v1/agent/service/register", #"{"Name":"mine"}"#)
-        #expect(agent.reload(LocalHarness.config { $0.persistsRegistrations = false }) == nil)
+        #expect(agent.reload(LocalHarness.settings()) == nil)
         #expect(agent.services.isEmpty)
     }
 
-    @Test func `a wrong configuration changes nothing`() {
-        let agent = LocalHarness { $0.services = [service("web")] }
+    @Test func `a reload leaves the wall clock as it was set`() {
+        let agent = LocalHarness()
         agent.start()
-        let complaint = agent.reload(LocalHarness.config { $0.checks = [check("c", service: "ghost")] })
+        agent.request("PUT /v1/agent/check/register", #"{"Name":"c","TTL":"10s"}"#)
+        let offset: Int64 = 5_000_000_000_000
+        agent.send(.wallClock(offset: offset))
+        #expect(agent.reload(LocalHarness.settings()) == nil)
+        agent.request("PUT /v1/agent/check/pass/c")
+        let expires = (agent.now.nanoseconds + offset) / 1_000_000_000 + 10
+        #expect(text(agent.files[name("checks/state", "c")]).contains("\"Expires\":\(expires)}"))
+    }
+
+    @Test func `a wrong configuration changes nothing`() {
+        let agent = LocalHarness { $0.reloadable.services = [service("web")] }
+        agent.start()
+        let complaint = agent.reload(LocalHarness.settings { $0.reloadable.checks = [check("c", service: "ghost")] })
         #expect(complaint?.text == #"Failed to register check 'c': ServiceID "ghost" does not exist"#)
         agent.advance(.minutes(3))
         #expect(agent.services.keys.sorted() == ["web"])
@@ -228,7 +240,7 @@ import Testing
         agent.start()
         agent.request("PUT /v1/agent/check/register", #"{"Name":"c","TTL":"1h"}"#)
         agent.request("PUT /v1/agent/check/pass/c?note=n")
-        #expect(agent.reload(LocalHarness.config { $0.discardCheckOutput = true }) == nil)
+        #expect(agent.reload(LocalHarness.settings { $0.reloadable.discardCheckOutput = true }) == nil)
         #expect(agent.checks["c"]?.status == "passing")
         #expect(agent.checks["c"]?.output == "")
     }

@@ -3,8 +3,8 @@ import Testing
 @testable import Core
 
 @Suite struct RegistrationTests {
-    private func agent(_ change: (inout AgentConfig) -> Void = { _ in }) -> LocalHarness {
-        let agent = LocalHarness(LocalHarness.config(change))
+    private func agent(_ change: (inout AgentSettings) -> Void = { _ in }) -> LocalHarness {
+        let agent = LocalHarness(LocalHarness.settings(change))
         agent.start()
         return agent
     }
@@ -147,7 +147,7 @@ import Testing
         (#"{"Name":"a","TTL":"xx"}"#, #"400 Request decode failed: time: invalid duration "xx""#),
         (#"{"Name":"a","DockerContainerID":"d","Args":["x"],"Interval":"1s"}"#, "500 Docker checks are not supported by this agent"),
     ]) func `a bad check is refused`(body: String, answer: String) {
-        let agent = agent { $0.enableScriptChecks = true }
+        let agent = agent { $0.checks.enableScripts = true }
         #expect(agent.status("PUT /v1/agent/check/register", body) == answer)
         #expect(agent.text("GET /v1/agent/checks") == "{}")
     }
@@ -208,8 +208,8 @@ import Testing
 
     @Test func `sidecars run out of ports`() {
         let agent = agent {
-            $0.sidecarMinPort = 21000
-            $0.sidecarMaxPort = 21000
+            $0.addresses.sidecarMinPort = 21000
+            $0.addresses.sidecarMaxPort = 21000
         }
         agent.request("PUT /v1/agent/service/register", #"{"Name":"a","Connect":{"SidecarService":{}}}"#)
         #expect(
@@ -217,7 +217,7 @@ import Testing
                 == "500 Bad request: Invalid SidecarService: no port provided for sidecar_service and none left in the configured range [21000, 21000]"
         )
         #expect(agent.request("GET /v1/agent/service/b")?.status == 404)
-        let other = self.agent { $0.sidecarMinPort = 0 }
+        let other = self.agent { $0.addresses.sidecarMinPort = 0 }
         #expect(
             other.status("PUT /v1/agent/service/register", #"{"Name":"b","Connect":{"SidecarService":{}}}"#)
                 == "500 Bad request: Invalid SidecarService: no port provided for sidecar_service and auto-assignment disabled in config")

@@ -9,8 +9,8 @@ import Testing
         """
 
     /// An agent whose checks passed, and the same one started again beside the catalog that it left behind. It has not synced yet.
-    private func restarted(_ change: (inout AgentConfig) -> Void = { _ in }) -> LocalHarness {
-        let before = LocalHarness(LocalHarness.config(change))
+    private func restarted(_ change: (inout AgentSettings) -> Void = { _ in }) -> LocalHarness {
+        let before = LocalHarness(LocalHarness.settings(change))
         before.start()
         before.request("PUT /v1/agent/service/register", RestartTests.web)
         before.advance(.seconds(10))
@@ -18,7 +18,7 @@ import Testing
         // A check of the node concerns the alias as well.
         for probe in before.probes { if case .tcp = probe.probe { before.send(.probed(probe.token, .tcpConnected)) } }
         before.request("PUT /v1/agent/check/pass/ttl?note=beat")
-        let after = LocalHarness(LocalHarness.config(change), files: before.files, seed: 8)
+        let after = LocalHarness(LocalHarness.settings(change), files: before.files, seed: 8)
         (after.node, after.services, after.checks) = (before.node, before.services, before.checks)
         #expect(["http", "ttl", "alias"].allSatisfy { after.checks[$0]?.status == "passing" })
         return after
@@ -87,12 +87,12 @@ import Testing
     }
 
     @Test func `checks of configuration files keep their status over a restart as well`() {
-        func configured(_ config: inout AgentConfig) {
+        func configured(_ settings: inout AgentSettings) {
             var check = CheckDefinition()
             check.name = "disk"
             check.tcp = "h:1"
             check.interval = .seconds(10)
-            config.checks = [check]
+            settings.reloadable.checks = [check]
         }
         let agent = restarted(configured)
         agent.checks["disk"]?.status = "warning"
@@ -112,13 +112,13 @@ import Testing
                 #"{"Check":{"CheckID":"d","Name":"d"},"ChkType":{"DockerContainerID":"c","ScriptArgs":["x"],"Interval":1000000000},"Source":"remote"}"#
                     .utf8),
         ]
-        let agent = LocalHarness(files: files) { $0.enableScriptChecks = true }
+        let agent = LocalHarness(files: files) { $0.checks.enableScripts = true }
         agent.start()
         #expect(agent.checks["g"]?.status == "critical")
         #expect(agent.checks["g"]?.output == "gRPC checks are not supported by this agent")
         #expect(agent.checks["d"]?.output == "Docker checks are not supported by this agent")
         #expect(agent.files == files)
-        #expect(agent.reload(LocalHarness.config { $0.enableScriptChecks = true }) == nil)
+        #expect(agent.reload(LocalHarness.settings()) == nil)
         #expect(agent.check("g")?.status == "critical")
         #expect(agent.files == files)
     }

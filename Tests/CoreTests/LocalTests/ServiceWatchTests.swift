@@ -62,18 +62,18 @@ import Testing
         var web = ServiceDefinition()
         web.name = "web"
         web.port = 1
-        let config = LocalHarness.config { $0.services = [web] }
-        let agent = LocalHarness(config)
+        let settings = LocalHarness.settings { $0.reloadable.services = [web] }
+        let agent = LocalHarness(settings)
         agent.start()
         let hash = agent.request("GET /v1/agent/service/web")?["X-Consul-Contenthash"] ?? ""
         let id = agent.begin("GET /v1/agent/service/web?hash=\(hash)")
-        #expect(agent.reload(config) == nil)
+        #expect(agent.reload(settings) == nil)
         #expect(agent.responses[id] == nil)
         web.port = 2
-        #expect(agent.reload(LocalHarness.config { $0.services = [web] }) == nil)
+        #expect(agent.reload(LocalHarness.settings { $0.reloadable.services = [web] }) == nil)
         #expect(agent.responses[id]?.text.contains(#""Port":2"#) == true)
         let other = agent.begin("GET /v1/agent/service/web?hash=\(agent.responses[id]?["X-Consul-Contenthash"] ?? "")")
-        #expect(agent.reload(LocalHarness.config()) == nil)
+        #expect(agent.reload(LocalHarness.settings()) == nil)
         #expect(agent.responses[other]?.status == 404)
     }
 }

@@ -22,13 +22,13 @@ import Testing
 
     @Test func `many services are registered at the same time, the node before them and lone checks behind them`() {
         let agent = LocalHarness {
-            $0.services = (0..<500).map { service("s\($0)") }
+            $0.reloadable.services = (0..<500).map { service("s\($0)") }
             var check = CheckDefinition()
             check.name = "lone"
             check.serviceID = "s1"
             check.ttl = .minutes(1)
             check.token = "other"
-            $0.checks = [check]
+            $0.reloadable.checks = [check]
         }
         agent.load()
         agent.holdsAnswers = true
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func `a server that cannot be reached costs one attempt`() {
-        let agent = LocalHarness { $0.services = (0..<50).map { service("s\($0)") } }
+        let agent = LocalHarness { $0.reloadable.services = (0..<50).map { service("s\($0)") } }
         agent.writeError = "rpc error getting client: failed to get conn"
         agent.start()
         #expect(agent.writes.count == 1)
@@ -67,7 +67,7 @@ import Testing
 
     @Test(arguments: ["s00", "s25", "s49"])
     func `one service that the catalog refuses holds up no other, nor does it forget it`(_ bad: String) {
-        let agent = LocalHarness { $0.services = (0..<50).map { service($0 < 10 ? "s0\($0)" : "s\($0)") } }
+        let agent = LocalHarness { $0.reloadable.services = (0..<50).map { service($0 < 10 ? "s0\($0)" : "s\($0)") } }
         agent.refusal = { write in
             if case .register(let request) = write, request.service?.id == bad { "Must provide a decent service" } else { nil }
         }
@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test func `when most of a node is refused the pass ends early`() {
-        let agent = LocalHarness { $0.services = (0..<500).map { service("s\($0)") } }
+        let agent = LocalHarness { $0.reloadable.services = (0..<500).map { service("s\($0)") } }
         agent.refusal = { write in if case .register(let request) = write, request.service != nil { "no" } else { nil } }
         agent.start()
         #expect(agent.writes.count <= 1 + SyncPass.failuresLimit + SyncPass.windowLimit)

@@ -8,7 +8,7 @@ import Testing
 
     init() throws {
         cluster = ServerCluster()
-        try cluster.start(cluster.config("s1", bootstrap: true))
+        try cluster.start(cluster.settings("s1", bootstrap: true))
         cluster.run(for: .seconds(5))
     }
 
@@ -141,7 +141,7 @@ import Testing
 
     @Test func `work that waits for a leader is dropped when its caller is gone`() throws {
         let cluster = ServerCluster()
-        try cluster.start(cluster.config("s1", expect: 3))
+        try cluster.start(cluster.settings("s1", expect: 3))
         let server = cluster.server("s1")
         let held = try begin(1, .read(.kv(.get(key: "a")), options("dc1")), at: server, cluster.now)
         #expect(server.calls.held.count == 1)
@@ -160,10 +160,10 @@ import Testing
 
     @Test func `what an agent asks for itself and its clients is limited, what others ask is not`() throws {
         let cluster = ServerCluster()
-        var config = cluster.config("s1", bootstrap: true)
-        config.rpcRate = 0.001
-        config.rpcMaxBurst = 2
-        try cluster.start(config)
+        var settings = cluster.settings("s1", bootstrap: true)
+        settings.reloadable.rpcRate = 0.001
+        settings.reloadable.rpcMaxBurst = 2
+        try cluster.start(settings)
         cluster.run(upTo: .seconds(30)) { cluster.leader != nil }
         #expect(cluster.read(.catalog(.nodes), at: "s1") != nil && cluster.read(.catalog(.nodes), at: "s1") != nil)
         guard case .read(_, .failure(let error))? = cluster.ask(.read(.catalog(.nodes), QueryOptions()), at: "s1") else {
@@ -178,8 +178,8 @@ import Testing
         var effects: [ServerEffect] = []
         _ = server.takeOutput(into: &effects)
         #expect(effects.contains { if case .reply(_, let bytes) = $0 { (try? RPCReply(decoding: bytes))?.error == "" } else { false } })
-        config.rpcRate = nil
-        server.reload(config, at: cluster.now)
+        settings.reloadable.rpcRate = nil
+        server.reload(settings.reloadable, at: cluster.now)
         #expect(cluster.read(.catalog(.nodes), at: "s1") != nil)
     }
 }

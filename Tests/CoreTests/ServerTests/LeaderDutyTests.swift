@@ -4,7 +4,7 @@ import Testing
 
 /// What a duty sees and does, without a server behind it.
 final class TestLeader: LeadingServer {
-    var config = AgentConfig()
+    var settings = AgentSettings()
     var store = Store()
     var appliedIndex: UInt64 = 10
     var pool: ServerPool
@@ -19,9 +19,9 @@ final class TestLeader: LeadingServer {
     private(set) var measures: [ServerMeasure] = []
 
     init() {
-        config.nodeName = "s1"
-        config.nodeID = "00000000-0000-0000-0000-000000000001"
-        pool = ServerPool(config)
+        settings.identity.nodeName = "s1"
+        settings.identity.nodeID = "00000000-0000-0000-0000-000000000001"
+        pool = ServerPool(settings)
     }
 
     func lastContact(with id: String) -> Instant? { nil }
@@ -88,7 +88,7 @@ final class TestLeader: LeadingServer {
     }
 
     @Test func `what a duty wrote and that fails after the leadership is not tried again`() {
-        let leader = TestLeader(), sessions = SessionExpiry(), tombstones = TombstoneReaping(leader.config)
+        let leader = TestLeader(), sessions = SessionExpiry(), tombstones = TombstoneReaping(leader.settings)
         sessions.began(leader, at: start)
         tombstones.began(leader, at: start)
         sessions.ended()
@@ -130,13 +130,13 @@ final class TestLeader: LeadingServer {
         autopilot.began(leader, at: start)
         #expect(autopilot.deadline == .zero)
         autopilot.wake(leader, at: start)
-        #expect(autopilot.deadline == start + leader.config.serverHealthInterval)
+        #expect(autopilot.deadline == start + leader.settings.servers.healthInterval)
         autopilot.ended()
         #expect(autopilot.deadline == nil && autopilot.health == ClusterHealth())
     }
 
     @Test func `duties have deadlines only while their server leads`() {
-        let leader = TestLeader(), duties = LeaderDuties(leader.config)
+        let leader = TestLeader(), duties = LeaderDuties(leader.settings)
         #expect(duties.deadline == nil)
         duties.elected(term: 3)
         #expect(!duties.isEstablished && duties.isEstablishing(term: 3) && !duties.isEstablishing(term: 2) && duties.deadline == nil)

@@ -95,7 +95,7 @@ import Testing
 
     @Test func `the leader measures its duties`() throws {
         let cluster = ServerCluster()
-        try cluster.start(cluster.config("s1", bootstrap: true))
+        try cluster.start(cluster.settings("s1", bootstrap: true))
         cluster.change(.joined, ServerCluster.client("c1"))
         cluster.run(for: .seconds(5))
         let found = measures(cluster, "s1")

@@ -10,10 +10,10 @@ import Testing
 
     @Test func `servers that wait for each other form one cluster`() throws {
         let cluster = ServerCluster()
-        for name in ["s1", "s2"] { try cluster.start(cluster.config(name, expect: 3)) }
+        for name in ["s1", "s2"] { try cluster.start(cluster.settings(name, expect: 3)) }
         cluster.run(for: .seconds(20))
         #expect(cluster.leader == nil && cluster.server("s1").raft.configuration.isEmpty)
-        try cluster.start(cluster.config("s3", expect: 3))
+        try cluster.start(cluster.settings("s3", expect: 3))
         #expect(cluster.run(upTo: .seconds(10)) { cluster.leader != nil })
         for name in cluster.names {
             #expect(cluster.server(name).raft.configuration.voters.map(\.id) == ["s1", "s2", "s3"].map(ServerCluster.id))
@@ -27,7 +27,7 @@ import Testing
 
     @Test func `a server that expects others joins a cluster that exists`() throws {
         let cluster = try ServerCluster.formed()
-        try cluster.start(cluster.config("s4", expect: 3))
+        try cluster.start(cluster.settings("s4", expect: 3))
         cluster.run(for: .seconds(5))
         let leader = try #require(cluster.leader)
         #expect(cluster.server(leader).raft.configuration[ServerCluster.id("s4")]?.suffrage == .nonvoter)
@@ -37,9 +37,9 @@ import Testing
 
     @Test func `servers that expect different numbers form nothing`() throws {
         let cluster = ServerCluster()
-        try cluster.start(cluster.config("s1", expect: 3))
-        try cluster.start(cluster.config("s2", expect: 2))
-        try cluster.start(cluster.config("s3", expect: 3))
+        try cluster.start(cluster.settings("s1", expect: 3))
+        try cluster.start(cluster.settings("s2", expect: 2))
+        try cluster.start(cluster.settings("s3", expect: 3))
         cluster.run(for: .seconds(30))
         #expect(cluster.leader == nil)
     }
@@ -101,25 +101,25 @@ import Testing
         let cluster = try ServerCluster.formed()
         let leader = try #require(cluster.leader)
         let victim = cluster.names.first { $0 != leader }!
-        var config = cluster.machines[victim]!.config
-        config.nodeID = ServerCluster.id("z9")
-        var member = cluster.member(config)
+        var settings = cluster.machines[victim]!.settings
+        settings.identity.nodeID = ServerCluster.id("z9")
+        var member = cluster.member(settings)
         cluster.kill(victim)
-        member.tags["id"] = config.nodeID
+        member.tags["id"] = settings.identity.nodeID
         cluster.change(.joined, member)
         cluster.run(for: .seconds(2))
         let configuration = cluster.server(leader).raft.configuration
         #expect(configuration[ServerCluster.id(victim)] == nil)
-        #expect(configuration[config.nodeID]?.suffrage == .nonvoter)
+        #expect(configuration[settings.identity.nodeID]?.suffrage == .nonvoter)
     }
 
     @Test func `a server that moved keeps its vote`() throws {
         let cluster = try ServerCluster.formed()
         let leader = try #require(cluster.leader)
         let other = cluster.names.first { $0 != leader }!
-        var config = cluster.machines[other]!.config
-        config.advertiseAddress = "10.0.0.99"
-        cluster.change(.updated, cluster.member(config))
+        var settings = cluster.machines[other]!.settings
+        settings.addresses.advertise = "10.0.0.99"
+        cluster.change(.updated, cluster.member(settings))
         cluster.run(for: .seconds(2))
         let moved = cluster.server(leader).raft.configuration[ServerCluster.id(other)]
         #expect(moved?.address == "10.0.0.99:8300" && moved?.suffrage == .voter)

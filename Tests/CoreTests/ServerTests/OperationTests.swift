@@ -47,7 +47,7 @@ import Testing
 
     @Test func `the last voter stays, in the reference's words`() throws {
         let cluster = ServerCluster()
-        try cluster.start(cluster.config("s1", bootstrap: true))
+        try cluster.start(cluster.settings("s1", bootstrap: true))
         cluster.run(for: .seconds(5))
         let refused = cluster.operate(.removeRaftPeer(.id(ServerCluster.id("s1"))), at: "s1")
         #expect(refused == .failure(ServerError("Need at least one voter in configuration: {[]}")))
@@ -147,7 +147,7 @@ import Testing
         let json = "[{\"id\": \"\(ServerCluster.id("s2"))\", \"address\": \"10.0.0.2:8300\"}]"
         try machine.disk.perform([.write(file: "raft/peers.json", offset: 0, bytes: Array(json.utf8))])
         cluster.pool = []
-        try cluster.start(machine.config)
+        try cluster.start(machine.settings)
         #expect(cluster.run(upTo: .seconds(10)) { cluster.leader == "s2" })
         #expect(cluster.server("s2").raft.configuration.servers.map(\.id) == [ServerCluster.id("s2")])
         guard case .entries(let entries)? = cluster.read(.kv(.get(key: "kept")), at: "s2") else {
@@ -164,7 +164,7 @@ import Testing
         cluster.kill("s1")
         let machine = cluster.machines["s1"]!
         try machine.disk.perform([.write(file: "raft/peers.json", offset: 0, bytes: Array("[".utf8))])
-        #expect(throws: ServerError.self) { try cluster.start(machine.config) }
+        #expect(throws: ServerError.self) { try cluster.start(machine.settings) }
     }
 }
 
@@ -198,7 +198,7 @@ import Testing
         // A server that starts with it shows it as soon as it hears that it is committed.
         let follower = try #require(cluster.names.first { $0 != successor })
         cluster.kill(follower)
-        try cluster.start(cluster.machines[follower]!.config)
+        try cluster.start(cluster.machines[follower]!.settings)
         #expect(!cluster.server(follower).state.isReadable)
         cluster.run(for: .seconds(2))
         #expect(

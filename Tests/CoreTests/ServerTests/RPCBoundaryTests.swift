@@ -10,7 +10,7 @@ import Testing
     /// A lone leader whose state has something of everything.
     private func filled() throws -> ServerCluster {
         let cluster = ServerCluster()
-        try cluster.start(cluster.config("s1", bootstrap: true))
+        try cluster.start(cluster.settings("s1", bootstrap: true))
         cluster.run(upTo: .seconds(30)) { cluster.leader != nil }
         for request in BoundaryRequests.writes { propose(request.logCommand, cluster) }
         cluster.run(for: .seconds(1))
@@ -52,7 +52,7 @@ import Testing
         for isRestarted in [false, true] {
             if isRestarted {
                 cluster.kill("s1")
-                try cluster.start(cluster.config("s1", bootstrap: true))
+                try cluster.start(cluster.settings("s1", bootstrap: true))
                 cluster.run(upTo: .seconds(60)) { cluster.leader != nil }
             }
             let server = cluster.server("s1")

@@ -28,11 +28,11 @@ final class RecordedGossip: PoolOperations {
 /// Servers with disks in memory, a network without loss, and a pool whose members the test moves about.
 final class ServerCluster {
     final class Machine {
-        let config: AgentConfig
+        let settings: AgentSettings
         let disk = TestDisk()
         let gossip = RecordedGossip()
         var server: Server?
-        init(_ config: AgentConfig) { self.config = config }
+        init(_ settings: AgentSettings) { self.settings = settings }
     }
 
     private struct Happening: Comparable {
@@ -78,26 +78,26 @@ final class ServerCluster {
 
     // MARK: Machines
 
-    func config(_ name: String, expect: Int = 0, bootstrap: Bool = false) -> AgentConfig {
-        var config = AgentConfig()
-        config.nodeName = name
-        config.nodeID = Self.id(name)
-        config.advertiseAddress = Self.address(name)
-        config.bootstrap = bootstrap
-        config.bootstrapExpect = expect
-        config.raftHeartbeatTimeout = .milliseconds(1000)
-        config.raftElectionTimeout = .milliseconds(1000)
-        config.raftLeaderLeaseTimeout = .milliseconds(500)
-        return config
+    func settings(_ name: String, expect: Int = 0, bootstrap: Bool = false) -> AgentSettings {
+        var settings = AgentSettings()
+        settings.identity.nodeName = name
+        settings.identity.nodeID = Self.id(name)
+        settings.addresses.advertise = Self.address(name)
+        settings.raft.bootstrap = bootstrap
+        settings.raft.bootstrapExpect = expect
+        settings.raft.heartbeatTimeout = .milliseconds(1000)
+        settings.raft.electionTimeout = .milliseconds(1000)
+        settings.raft.leaderLeaseTimeout = .milliseconds(500)
+        return settings
     }
 
-    func member(_ config: AgentConfig, status: MemberStatus = .alive) -> Member {
-        var tags = AgentTags(datacenter: config.datacenter, nodeID: config.nodeID, build: "1.8.6:0123abcd")
+    func member(_ settings: AgentSettings, status: MemberStatus = .alive) -> Member {
+        var tags = AgentTags(datacenter: settings.identity.datacenter, nodeID: settings.identity.nodeID, build: "1.8.6:0123abcd")
         tags.server = AgentTags.Server(port: 8300, wanJoinPort: nil)
-        tags.server?.bootstrap = config.bootstrap
-        tags.server?.expect = config.bootstrapExpect
-        let address = NodeAddress(config.raftAddress)!
-        return Member(name: config.nodeName, address: address.bytes, port: 8301, tags: tags.tags(in: .lan), status: status)
+        tags.server?.bootstrap = settings.raft.bootstrap
+        tags.server?.expect = settings.raft.bootstrapExpect
+        let address = NodeAddress(settings.raftAddress)!
+        return Member(name: settings.identity.nodeName, address: address.bytes, port: 8301, tags: tags.tags(in: .lan), status: status)
     }
 
     static func client(_ name: String, status: MemberStatus = .alive) -> Member {
@@ -106,14 +106,14 @@ final class ServerCluster {
     }
 
     /// Starts a server, or starts one again from its disk, and lets it join the pool.
-    func start(_ config: AgentConfig) throws {
-        let machine = machines[config.nodeName] ?? Machine(config)
-        machines[config.nodeName] = machine
+    func start(_ settings: AgentSettings) throws {
+        let machine = machines[settings.identity.nodeName] ?? Machine(settings)
+        machines[settings.identity.nodeName] = machine
         machine.server = try Server(
-            config: config, disk: machine.disk, gossip: machine.gossip, archives: PlainArchives(),
-            seed: UInt64(config.nodeName.utf8.last!), at: now)
-        flush(config.nodeName)
-        change(.joined, member(config))
+            settings: settings, disk: machine.disk, gossip: machine.gossip, archives: PlainArchives(),
+            seed: UInt64(settings.identity.nodeName.utf8.last!), at: now)
+        flush(settings.identity.nodeName)
+        change(.joined, member(settings))
     }
 
     func kill(_ name: String) { machines[name]?.server = nil }
@@ -173,7 +173,7 @@ final class ServerCluster {
     private func perform(_ effect: ServerEffect, of name: String) {
         switch effect {
         case .call(let id, let to, let channel, let bytes, let timeout):
-            let callee = machines.values.first { $0.config.raftAddress == to }?.config.nodeName
+            let callee = machines.values.first { $0.settings.raftAddress == to }?.settings.identity.nodeName
             callsMade[name, default: 0] += 1
             guard let callee, !isolated.contains(name), !isolated.contains(callee) else {
                 return schedule(name, after: timeout, .callFailed(id, "i/o timeout"))
@@ -232,7 +232,7 @@ final class ServerCluster {
         }
         switch happening.event {
         case .call(let id, let caller, let channel, let bytes):
-            server.called(id, from: machines[caller]!.config.raftAddress, channel, bytes, at: now)
+            server.called(id, from: machines[caller]!.settings.raftAddress, channel, bytes, at: now)
         case .answered(let id, let bytes): server.answered(id, bytes, at: now)
         case .callFailed(let id, let reason): server.callFailed(id, reason, at: now)
         case .disk(let completion): server.diskCompleted(completion, at: now)
@@ -328,7 +328,7 @@ final class ServerCluster {
     /// Three servers (or as many as said) that have found each other and have a leader.
     static func formed(_ count: Int = 3) throws -> ServerCluster {
         let cluster = ServerCluster()
-        for number in 1...count { try cluster.start(cluster.config("s\(number)", expect: count)) }
+        for number in 1...count { try cluster.start(cluster.settings("s\(number)", expect: count)) }
         cluster.run(upTo: .seconds(30)) { cluster.leader != nil }
         return cluster
     }

@@ -9,9 +9,9 @@ import Testing
     // MARK: ClusterBootstrap
 
     private func pool(_ names: [String], expect: String = "3") -> ServerPool {
-        var config = AgentConfig()
-        config.nodeName = "s1"
-        var pool = ServerPool(config)
+        var settings = AgentSettings()
+        settings.identity.nodeName = "s1"
+        var pool = ServerPool(settings)
         pool.replace(
             by: names.enumerated().map { at, name in
                 var tags = AgentTags(datacenter: "dc1", nodeID: "id-" + name, build: "1.8.6:2fa535b5")
@@ -24,11 +24,11 @@ import Testing
     }
 
     private func bootstrap(expect: Int = 3) -> ClusterBootstrap {
-        var config = AgentConfig()
-        config.nodeName = "s1"
-        config.bootstrap = false
-        config.bootstrapExpect = expect
-        return ClusterBootstrap(config)
+        var settings = AgentSettings()
+        settings.identity.nodeName = "s1"
+        settings.raft.bootstrap = false
+        settings.raft.bootstrapExpect = expect
+        return ClusterBootstrap(settings)
     }
 
     private func questions(_ steps: [ClusterBootstrap.Step]) -> [BootstrapQuestion] {
@@ -216,7 +216,7 @@ import Testing
     }
 
     @Test func `calls of one address are bounded, and those of others go on`() {
-        var router = CallRouter(AgentConfig(), at: start)
+        var router = CallRouter(AgentSettings(), at: start)
         func call(from address: Address) -> CallRouter.Incoming {
             CallRouter.Incoming(
                 sequence: 1, method: "Status.Ping", work: .operation(.ping, QueryOptions()), source: CallRouter.source(of: address))

@@ -167,7 +167,7 @@ import Testing
 
     @Test func `requests that make no sense are refused`() throws {
         let cluster = ServerCluster()
-        try cluster.start(cluster.config("s1", bootstrap: true))
+        try cluster.start(cluster.settings("s1", bootstrap: true))
         cluster.run(for: .seconds(5))
         let server = cluster.server("s1")
         var request = SnapshotRequest()
@@ -201,7 +201,7 @@ import Testing
         cluster.kill(leader)
         var random = Random(seed: UInt64(step))
         cluster.machines[leader]!.disk.crash(&random)
-        try cluster.start(cluster.machines[leader]!.config)
+        try cluster.start(cluster.machines[leader]!.settings)
         #expect(cluster.run(upTo: .seconds(20)) { cluster.leader != nil && cluster.put("after", at: cluster.names[0]) })
         cluster.run(for: .seconds(5))
         let stores = cluster.names.map { cluster.server($0).store }

@@ -84,7 +84,7 @@ struct MessagePackMutation {
 @Suite struct StrangerBytesTests {
     private func single() throws -> ServerCluster {
         let cluster = ServerCluster()
-        try cluster.start(cluster.config("s1", bootstrap: true))
+        try cluster.start(cluster.settings("s1", bootstrap: true))
         cluster.run(upTo: .seconds(30)) { cluster.leader != nil }
         return cluster
     }
@@ -268,7 +268,7 @@ struct MessagePackMutation {
         ] {
             let cluster = try single()
             for (at, text) in texts.enumerated() {
-                var member = cluster.member(cluster.config("s9"))
+                var member = cluster.member(cluster.settings("s9"))
                 member.name = "h\(at)"
                 member.tags["id"] = ServerCluster.id(member.name)
                 member.tags[tag] = text
@@ -293,7 +293,7 @@ struct MessagePackMutation {
 
     @Test func `members with the name of the leader, its id, its address or none of them take nothing from it`() throws {
         let cluster = try single()
-        let own = cluster.member(cluster.config("s1", bootstrap: true))
+        let own = cluster.member(cluster.settings("s1", bootstrap: true))
         var variants: [Member] = []
         for name in ["s1", "S1", "other", ""] {
             for id in [ServerCluster.id("s1"), "", "not a uuid"] {

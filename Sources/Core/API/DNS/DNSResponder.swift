@@ -6,7 +6,9 @@ public struct DNSResponder: Sendable {
 
     public init(config: DNSConfig, datacenter: String) { zone = DNSZone(config, datacenter: datacenter) }
 
-    public init(_ config: AgentConfig) { self.init(config: config.dns, datacenter: config.datacenter) }
+    public init(_ settings: AgentSettings) {
+        self.init(config: settings.reloadable.dns, datacenter: settings.identity.datacenter)
+    }
 
     /// Takes over all but the domains, which need a restart (dns §18).
     public mutating func reload(_ new: DNSConfig) {

@@ -4,7 +4,7 @@
 /// rpc-raft-wire §2.5. A departure: a server that cannot be reached has done nothing, so the next one is asked at once, each server once;
 /// and reads whose connection broke are asked again, where the reference reports the loss.
 public final class Client {
-    let config: AgentConfig
+    private(set) var settings: AgentSettings
     public internal(set) var servers: ServerManager
     private var limiter: RateLimiter?
     private var random: Random
@@ -20,21 +20,24 @@ public final class Client {
     /// Who the answer to a ping is for: there is one at a time.
     private static let pinger = Requester.own(0)
 
-    public init(config: AgentConfig, seed: UInt64, at now: Instant) {
+    public init(settings: AgentSettings, seed: UInt64, at now: Instant) {
         var random = Random(seed: seed)
-        self.config = config
+        self.settings = settings
         servers = ServerManager(seed: random.next(), at: now)
-        limiter = RateLimiter(config, at: now)
+        limiter = RateLimiter(settings.reloadable, at: now)
         self.random = random
-        caller = ServerCaller(config, owner: .client)
+        caller = ServerCaller(settings, owner: .client)
         // Those of a cluster without gossip are there from the start.
-        for server in config.initialServers {
-            servers.add(ServerEntry(name: server.name, address: server.address, datacenter: config.datacenter))
+        for server in settings.raft.initialServers {
+            servers.add(ServerEntry(name: server.name, address: server.address, datacenter: settings.identity.datacenter))
         }
     }
 
     /// Limits that a reload may change.
-    public func reload(_ new: AgentConfig, at now: Instant) { limiter = RateLimiter(new, at: now) }
+    public func reload(_ new: Reloadable, at now: Instant) {
+        settings.reloadable = new
+        limiter = RateLimiter(new, at: now)
+    }
 
     /// Whether nothing at all is held.
     var isIdle: Bool { caller.isIdle }
@@ -44,8 +47,9 @@ public final class Client {
     /// Lets a server carry `work` out; that server judges what the token in it may do. Ends in exactly one answer for `requester`, unless it is cancelled.
     public func execute(_ work: ServerWork, _ context: RequestContext, for requester: Requester, at now: Instant) {
         let call = ServerCaller.Call(
-            requester: requester, work: work.addressed(to: config.datacenter), context: context, target: .server(of: config.datacenter),
-            giveUpAt: now + config.rpcHoldTimeout)
+            requester: requester, work: work.addressed(to: settings.identity.datacenter), context: context,
+            target: .server(of: settings.identity.datacenter),
+            giveUpAt: now + settings.servers.rpcHoldTimeout)
         attempt(call, at: now)
     }
 
@@ -117,7 +121,7 @@ public final class Client {
     public func wake(at now: Instant) {
         while let work = caller.popDue(at: now) {
             let call = ServerCaller.Call(
-                requester: work.requester, work: work.work, context: work.context, target: .server(of: config.datacenter),
+                requester: work.requester, work: work.work, context: work.context, target: .server(of: settings.identity.datacenter),
                 giveUpAt: work.giveUpAt)
             attempt(call, at: now)
         }

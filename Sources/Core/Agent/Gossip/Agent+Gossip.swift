@@ -57,7 +57,7 @@ extension Agent {
         case .client(let client):
             client.servers.memberCount = lan?.serf.memberCount ?? 1
             for member in members {
-                guard let tags = ServerTags(member), tags.datacenter == config.datacenter else { continue }
+                guard let tags = ServerTags(member), tags.datacenter == settings.identity.datacenter else { continue }
                 switch kind {
                 case .joined, .updated:
                     effects.append(
@@ -80,7 +80,9 @@ extension Agent {
         case nil: return
         case .newLeader(let node):
             effects.append(
-                .log(.info, "agent.\(config.server ? "server" : "client")", "New leader elected: payload=\(LogText.value(node))"))
+                .log(
+                    .info, "agent.\(settings.identity.isServer ? "server" : "client")", "New leader elected: payload=\(LogText.value(node))"
+                ))
             local.handle(.synchronize, at: now, into: &localEffects)
         case .unknown(let name): effects.append(.log(.warn, "agent", "Unhandled local event: event=\(LogText.value(name))"))
         case .malformed(let problem):

@@ -7,8 +7,8 @@ extension Agent {
     /// Leaves the cluster, then stops. A lone server keeps its place, so that it can come back.
     func leave(at now: Instant, into effects: inout [AgentEffect]) {
         let first: GossipPool = wan != nil ? .wan : .lan
-        guard lifecycle.beginLeaving(from: first, drainTime: config.leaveDrainTime, at: now) else { return }
-        let role = config.server ? "server" : "client"
+        guard lifecycle.beginLeaving(from: first, drainTime: settings.leaving.drainTime, at: now) else { return }
+        let role = settings.identity.isServer ? "server" : "client"
         effects.append(.log(.info, "agent.\(role)", "\(role) starting leave"))
         server?.beginLeaving(at: now)
         leave(first, at: now, into: &effects)
@@ -34,7 +34,7 @@ extension Agent {
     private func drain(at now: Instant) {
         server?.stopServing()
         let isAlone = server.map { $0.raft.isSoleVoter } ?? true
-        let time = isAlone ? .zero : config.leaveDrainTime
+        let time = isAlone ? .zero : settings.leaving.drainTime
         lifecycle.drain(for: time, at: now)
         if time != .zero { server?.log(.info, "Waiting to drain RPC traffic: drain_time=\(GoDuration.format(time))") }
     }

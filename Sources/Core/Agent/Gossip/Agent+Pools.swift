@@ -1,24 +1,25 @@
 // How an agent gets its gossip pools: from its configuration and from what the data directory remembers (gossip §15.1, §15.10).
 
-extension AgentConfig {
+extension AgentSettings {
     func serfConfig(_ pool: GossipPool) throws(ServerError) -> SerfConfig {
         let isLAN = pool == .lan
-        let host = isLAN ? advertiseAddress : advertiseAddressWAN
+        let host = isLAN ? addresses.advertise : addresses.advertiseWAN
+        let own = gossip[pool]
         guard let ip = IPAddress(host) else { throw ServerError("Failed to parse advertise address: \(host)") }
-        let advertise = NodeAddress(ip, port: UInt16(truncatingIfNeeded: isLAN ? serfLANPort : serfWANPort))
-        let name = PoolNames.memberName(nodeName, datacenter: datacenter, pool: pool)
+        let advertise = NodeAddress(ip, port: UInt16(truncatingIfNeeded: own.port))
+        let name = PoolNames.memberName(identity.nodeName, datacenter: identity.datacenter, pool: pool)
         var memberlist = isLAN ? MemberlistConfig.lan(name: name, advertise: advertise) : .wan(name: name, advertise: advertise)
-        memberlist.apply(isLAN ? gossipLAN : gossipWAN)
-        memberlist.verifyIncoming = encryptVerifyIncoming
-        memberlist.verifyOutgoing = encryptVerifyOutgoing
-        let networks = isLAN ? serfAllowedCIDRsLAN : serfAllowedCIDRsWAN
-        if !networks.isEmpty { memberlist.allowedNetworks = networks.compactMap { IPNetwork($0) } }
+        memberlist.apply(own.tuning)
+        memberlist.verifyIncoming = gossip.verifyIncoming
+        memberlist.verifyOutgoing = gossip.verifyOutgoing
+        if !own.allowedCIDRs.isEmpty { memberlist.allowedNetworks = own.allowedCIDRs.compactMap { IPNetwork($0) } }
         var config = SerfConfig(memberlist: memberlist, tags: tags(in: pool))
-        config.check = isLAN ? .lan(datacenter: datacenter, segment: "", nodeID: nodeID, nodeName: nodeName) : .wan
-        config.reconnectTimeout = isLAN ? reconnectTimeoutLAN : reconnectTimeoutWAN
-        config.rejoinAfterLeave = rejoinAfterLeave
-        config.resolvesNameConflicts = !server
-        if persistsRegistrations { config.snapshotFile = PoolNames.snapshotFile(pool) }
+        config.check =
+            isLAN ? .lan(datacenter: identity.datacenter, segment: "", nodeID: identity.nodeID, nodeName: identity.nodeName) : .wan
+        config.reconnectTimeout = own.reconnectTimeout
+        config.rejoinAfterLeave = gossip.rejoinAfterLeave
+        config.resolvesNameConflicts = !identity.isServer
+        if checks.persistsRegistrations { config.snapshotFile = PoolNames.snapshotFile(pool) }
         return config
     }
 }
@@ -39,9 +40,9 @@ extension Agent {
     func makePool(
         _ kind: GossipPool, _ disk: some Disk, _ cipher: (any GossipCipher)?, seed: UInt64, at now: Instant
     ) throws(ServerError) -> Pool {
-        var settings = try config.serfConfig(kind)
+        var config = try settings.serfConfig(kind)
         let keys = try keyring(kind, disk)
-        if keys.usesFile { settings.keyringFile = KeyringSetup.fileName(kind) }
+        if keys.usesFile { config.keyringFile = KeyringSetup.fileName(kind) }
         if let file = keys.newFile { startEffects.append(.disk(files.replace(KeyringSetup.fileName(kind), by: file))) }
         if let warning = keys.warning { startEffects.append(.log(.warn, "agent", warning)) }
         var ring = GossipKeyring()
@@ -53,11 +54,11 @@ extension Agent {
                 throw ServerError("Failed to configure keyring: \(error.text)")
             }
         }
-        let snapshot = try remembered(settings, disk)
-        let serf = Serf(config: settings, snapshot: snapshot, keyring: ring, cipher: cipher, seed: seed, at: now)
-        let pool = Pool(kind, serf: serf, config: config)
+        let snapshot = try remembered(config, disk)
+        let serf = Serf(config: config, snapshot: snapshot, keyring: ring, cipher: cipher, seed: seed, at: now)
+        let pool = Pool(kind, serf: serf, settings: settings)
         if let problem = pool.start(at: now, into: &startEffects) {
-            let names = config.server ? (role: "server", lan: "LAN Serf") : (role: "client", lan: "lan serf")
+            let names = settings.identity.isServer ? (role: "server", lan: "LAN Serf") : (role: "client", lan: "lan serf")
             throw ServerError(
                 "Failed to start Consul \(names.role): Failed to start \(kind == .lan ? names.lan : "WAN Serf"): \(problem.text)")
         }
@@ -66,19 +67,20 @@ extension Agent {
 
     private func keyring(_ kind: GossipPool, _ disk: some Disk) throws(ServerError) -> KeyringSetup {
         let path = KeyringSetup.fileName(kind)
-        let isFileDisabled = config.disableKeyringFile || !config.persistsRegistrations
+        let isFileDisabled = settings.gossip.disableKeyringFile || !settings.checks.persistsRegistrations
         let file = isFileDisabled ? nil : try contents(path, disk)
         do throws(GoError) {
             return try KeyringSetup.decide(
-                key: config.encryptKey, file: file, isFileDisabled: isFileDisabled, pool: kind, path: "\(config.dataDirectory)/\(path)")
+                key: settings.gossip.encryptKey, file: file, isFileDisabled: isFileDisabled, pool: kind,
+                path: "\(settings.identity.dataDirectory)/\(path)")
         } catch {
             throw ServerError("Failed to configure keyring: \(error.text)")
         }
     }
 
-    private func remembered(_ settings: SerfConfig, _ disk: some Disk) throws(ServerError) -> SerfSnapshot? {
-        guard let file = settings.snapshotFile, let bytes = try contents(file, disk) else { return nil }
-        let snapshot = SerfSnapshot(parsing: bytes, rejoinAfterLeave: config.rejoinAfterLeave)
+    private func remembered(_ config: SerfConfig, _ disk: some Disk) throws(ServerError) -> SerfSnapshot? {
+        guard let file = config.snapshotFile, let bytes = try contents(file, disk) else { return nil }
+        let snapshot = SerfSnapshot(parsing: bytes, rejoinAfterLeave: settings.gossip.rejoinAfterLeave)
         for warning in snapshot.warnings { startEffects.append(.log(.warn, "agent", "serf: \(warning)")) }
         return snapshot
     }

@@ -13,11 +13,11 @@ extension Agent {
     }
 
     /// Why there is no WAN pool to join.
-    var reasonForNoPool: String { config.server ? "WAN Federation is disabled" : "Must be a server to join WAN cluster" }
+    var reasonForNoPool: String { settings.identity.isServer ? "WAN Federation is disabled" : "Must be a server to join WAN cluster" }
 
     /// The process ends, whether or not the cluster was left: what the pools remember is written down.
     func shutDown(at now: Instant, into effects: inout [AgentEffect]) {
-        let role = config.server ? "server" : "client"
+        let role = settings.identity.isServer ? "server" : "client"
         effects.append(.log(.info, "agent.\(role)", "shutting down \(role)"))
         local.handle(.shutDown, at: now, into: &localEffects)
         lan?.shutDown(at: now, into: &effects)

@@ -29,9 +29,9 @@ final class GossipMembership {
 
     static var floodInterval: Duration { .seconds(60) }
 
-    init(_ config: AgentConfig) {
-        nodeName = config.nodeName
-        datacenter = config.datacenter
+    init(_ settings: AgentSettings) {
+        nodeName = settings.identity.nodeName
+        datacenter = settings.identity.datacenter
     }
 
     subscript(kind: GossipPool) -> Pool? { kind == .lan ? lan : wan }

@@ -4,7 +4,7 @@
 final class Pool {
     let kind: GossipPool
     let serf: Serf
-    private let config: AgentConfig
+    private let settings: AgentSettings
     private let defaultPort: Int
     private var schedules: [JoinSchedule]
     private var purposes = LookupTable<UInt64, Purpose>()
@@ -30,20 +30,16 @@ final class Pool {
         case request(RequestID, JoinAddress)
     }
 
-    init(_ kind: GossipPool, serf: Serf, config: AgentConfig) {
+    init(_ kind: GossipPool, serf: Serf, settings: AgentSettings) {
         self.kind = kind
         self.serf = serf
-        self.config = config
-        let isLAN = kind == .lan
-        defaultPort = isLAN ? config.serfLANPort : config.serfWANPort
+        self.settings = settings
+        let own = settings.gossip[kind]
+        defaultPort = own.port
         schedules = [
+            JoinSchedule(own.startJoin, port: own.port, interval: .hours(1), retriesMax: 0, pool: kind, isAtStart: true),
             JoinSchedule(
-                isLAN ? config.startJoinLAN : config.startJoinWAN, port: defaultPort, interval: .hours(1), retriesMax: 0, pool: kind,
-                isAtStart: true),
-            JoinSchedule(
-                isLAN ? config.retryJoinLAN : config.retryJoinWAN, port: defaultPort,
-                interval: isLAN ? config.retryJoinInterval : config.retryJoinIntervalWAN,
-                retriesMax: isLAN ? config.retryJoinMaxAttempts : config.retryJoinMaxAttemptsWAN, pool: kind),
+                own.retryJoin, port: own.port, interval: own.retryJoinInterval, retriesMax: own.retryJoinMaxAttempts, pool: kind),
         ]
     }
 
@@ -249,7 +245,7 @@ final class Pool {
         case .reply(let id, let bytes): effects.append(.reply(id, bytes))
         case .refuse(let id): effects.append(.refuse(id))
         case .log(let level, let module, let text):
-            let role = config.server ? "server" : "client"
+            let role = settings.identity.isServer ? "server" : "client"
             effects.append(.log(level, "agent.\(role).\(module).\(kind == .lan ? "lan" : "wan")", "\(module): \(text)"))
         }
     }

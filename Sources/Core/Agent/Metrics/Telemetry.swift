@@ -20,12 +20,12 @@ struct Telemetry {
         var wan: Pool?
     }
 
-    init(_ config: AgentConfig) {
+    init(_ settings: AgentSettings) {
         metrics = Metrics(
-            prefix: config.metricsPrefix, hostName: config.metricsHostName, wallClockOffset: config.wallClockOffset,
-            prometheusRetention: config.prometheusRetention)
-        metrics.filter = config.metricsFilter
-        nodeName = config.nodeName
+            prefix: settings.telemetry.prefix, hostName: settings.telemetry.hostName, wallClockOffset: settings.wallClockOffset,
+            prometheusRetention: settings.telemetry.prometheusRetention)
+        metrics.filter = settings.reloadable.metricsFilter
+        nodeName = settings.identity.nodeName
     }
 
     /// Looks at all that a batch of events came to: what goes out is measured, what is logged goes to those who follow.

@@ -17,7 +17,7 @@ public struct KeyringSetup: Hashable, Sendable {
     /// Decides between the configured key and the file: the file wins.
     ///
     /// - Parameters:
-    ///   - key: `AgentConfig.encryptKey`.
+    ///   - key: `GossipSettings.encryptKey`.
     ///   - file: the file's content; nil where there is none.
     ///   - path: the file's path for error texts.
     /// - Throws: the reference's words, to be shown behind `Failed to configure keyring: `.

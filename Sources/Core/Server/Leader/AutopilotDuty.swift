@@ -5,7 +5,7 @@ final class AutopilotSettings: LeaderDuty {
     func began(_ leader: any LeadingServer, at now: Instant) {
         guard leader.store.autopilot == nil else { return }
         var request = AutopilotRequest()
-        request.configuration = leader.config.autopilot
+        request.configuration = leader.settings.servers.autopilot
         leader.write(.autopilot(request), for: self, at: now)
     }
 
@@ -25,7 +25,7 @@ final class AutopilotDuty: LeaderDuty {
     var health: ClusterHealth { autopilot.health }
     var deadline: Instant? { autopilot.nextDeadline }
 
-    func began(_ leader: any LeadingServer, at now: Instant) { autopilot.start(leader.config, at: now) }
+    func began(_ leader: any LeadingServer, at now: Instant) { autopilot.start(leader.settings, at: now) }
     func ended() { autopilot.stop() }
 
     func willAddServer() { autopilot.wantsCleanup = true }
@@ -33,11 +33,11 @@ final class AutopilotDuty: LeaderDuty {
     func wake(_ leader: any LeadingServer, at now: Instant) {
         if let deadline = autopilot.deadline, deadline <= now { judge(leader, at: now) }
         if let due = autopilot.healthAt, due <= now {
-            autopilot.healthAt = now + leader.config.serverHealthInterval
+            autopilot.healthAt = now + leader.settings.servers.healthInterval
             askForHealth(leader, at: now)
         }
         if let due = autopilot.actAt, due <= now {
-            autopilot.actAt = now + leader.config.autopilotInterval
+            autopilot.actAt = now + leader.settings.servers.autopilotInterval
             promote(leader, at: now)
             autopilot.wantsCleanup = true
         }
@@ -48,20 +48,22 @@ final class AutopilotDuty: LeaderDuty {
     }
 
     /// The configuration that is in force.
-    private func configuration(_ leader: any LeadingServer) -> AutopilotConfiguration { leader.store.autopilot ?? leader.config.autopilot }
+    private func configuration(_ leader: any LeadingServer) -> AutopilotConfiguration {
+        leader.store.autopilot ?? leader.settings.servers.autopilot
+    }
 
     // MARK: Health
 
     /// Asks every server how its log stands.
     private func askForHealth(_ leader: any LeadingServer, at now: Instant) {
         guard leader.pool.minimumRaftProtocol >= 3 else { return }
-        let wait = Duration.nanoseconds(leader.config.serverHealthInterval.nanoseconds / 2)
+        let wait = Duration.nanoseconds(leader.settings.servers.healthInterval.nanoseconds / 2)
         autopilot.round += 1
         autopilot.statistics = LookupTable()
-        autopilot.statistics[leader.config.nodeID] = leader.raftStatistics(at: now)
+        autopilot.statistics[leader.settings.identity.nodeID] = leader.raftStatistics(at: now)
         autopilot.deadline = now + wait
         autopilot.awaited = 0
-        for server in leader.pool.servers where server.status != .left && server.id != leader.config.nodeID {
+        for server in leader.pool.servers where server.status != .left && server.id != leader.settings.identity.nodeID {
             autopilot.awaited += 1
             leader.ask(
                 .statistics(id: server.id, round: autopilot.round), .raftStatistics, QueryOptions(), of: server.serverAddress, timeout: wait
@@ -102,7 +104,7 @@ final class AutopilotDuty: LeaderDuty {
         var health = ServerHealth()
         health.id = server.id
         health.address = server.address
-        health.isLeader = server.id == leader.config.nodeID
+        health.isLeader = server.id == leader.settings.identity.nodeID
         health.isVoter = server.suffrage == .voter
         guard let member = leader.pool.servers.first(where: { $0.id == server.id }) else {
             autopilot.stableSince.removeValue(forKey: server.id)
@@ -148,7 +150,7 @@ final class AutopilotDuty: LeaderDuty {
     private func removeDeadServers(_ leader: any LeadingServer, at now: Instant) {
         let configuration = configuration(leader)
         guard configuration.cleanupDeadServers else { return }
-        var stale = leader.raftConfiguration.servers.filter { $0.id != leader.config.raftID && isSilent($0.id, leader, at: now) }
+        var stale = leader.raftConfiguration.servers.filter { $0.id != leader.settings.raftID && isSilent($0.id, leader, at: now) }
         var failed: [ServerTags] = []
         for server in leader.pool.servers {
             let known = leader.raftConfiguration.servers.first { $0.address == server.serverAddress }

@@ -21,9 +21,9 @@ struct Autopilot {
     static let silenceMin: Duration = .seconds(5)
 
     /// From `stop`, or the beginning. Servers may have been added since.
-    mutating func start(_ config: AgentConfig, at now: Instant) {
-        healthAt = now + config.serverHealthInterval
-        actAt = now + config.autopilotInterval
+    mutating func start(_ settings: AgentSettings, at now: Instant) {
+        healthAt = now + settings.servers.healthInterval
+        actAt = now + settings.servers.autopilotInterval
     }
 
     mutating func stop() { self = Autopilot() }

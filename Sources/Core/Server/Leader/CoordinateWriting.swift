@@ -11,10 +11,10 @@ struct CoordinateUpdates {
     /// What is waiting beyond what one period can write; more is not taken in.
     static let waitingMax = 65_536
 
-    init(_ config: AgentConfig) {
-        period = config.coordinateUpdatePeriod
-        batchSize = max(1, config.coordinateUpdateBatchSize)
-        batchesMax = max(1, config.coordinateUpdateMaxBatches)
+    init(_ settings: AgentSettings) {
+        period = settings.coordinates.updatePeriod
+        batchSize = max(1, settings.coordinates.updateBatchSize)
+        batchesMax = max(1, settings.coordinates.updateMaxBatches)
     }
 
     mutating func add(_ update: NodeCoordinate, at now: Instant) {
@@ -54,7 +54,7 @@ struct CoordinateUpdates {
 final class CoordinateWriting: LeaderDuty {
     private var updates: CoordinateUpdates
 
-    init(_ config: AgentConfig) { updates = CoordinateUpdates(config) }
+    init(_ settings: AgentSettings) { updates = CoordinateUpdates(settings) }
 
     var deadline: Instant? { updates.deadline }
 

@@ -27,11 +27,11 @@ final class LeaderDuties {
     private var writes = LookupTable<UInt64, PendingWrite>()
     private var nextWrite: UInt64 = 1
 
-    init(_ config: AgentConfig) {
-        coordinates = CoordinateWriting(config)
+    init(_ settings: AgentSettings) {
+        coordinates = CoordinateWriting(settings)
         list = [
             sessions,
-            TombstoneReaping(config),
+            TombstoneReaping(settings),
             coordinates,
             AutopilotSettings(),
             PoolReconciliation(),

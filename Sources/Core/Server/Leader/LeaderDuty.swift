@@ -42,7 +42,7 @@ extension LeaderDuty {
 
 /// What duties see of the server that leads, and what they have it do.
 protocol LeadingServer: AnyObject {
-    var config: AgentConfig { get }
+    var settings: AgentSettings { get }
 
     // The replicated state, the pool and consensus, as they are now.
 

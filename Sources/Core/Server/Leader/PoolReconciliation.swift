@@ -60,7 +60,7 @@ final class PoolReconciliation: LeaderDuty {
 
     /// Compares the whole pool with the catalog. With `reaps`, nodes whose check says that they were in the pool, and which are not, go.
     private func reconcileAll(_ leader: any LeadingServer, reaps: Bool, at now: Instant) {
-        deadline = now + leader.config.reconcileInterval
+        deadline = now + leader.settings.servers.reconcileInterval
         passSince = now
         defer { endPass(leader, at: now) }
         let members = leader.pool.members
@@ -82,7 +82,7 @@ final class PoolReconciliation: LeaderDuty {
 
     /// Brings what the catalog says of a member in line with gossip.
     private func reconcile(_ member: Member, _ leader: any LeadingServer, isReaped: Bool, at now: Instant) {
-        guard isHandled(member, leader.config) else {
+        guard isHandled(member, leader.settings) else {
             return leader.log(.warn, "skipping reconcile of node: member=\(LogText.value(member.name))")
         }
         if reconciliation.defers(member, isReaped: isReaped) { return }
@@ -97,10 +97,10 @@ final class PoolReconciliation: LeaderDuty {
         }
     }
 
-    private func isHandled(_ member: Member, _ config: AgentConfig) -> Bool {
-        if member.tags["role"] == "node" { return member.tags["dc"] == config.datacenter }
+    private func isHandled(_ member: Member, _ settings: AgentSettings) -> Bool {
+        if member.tags["role"] == "node" { return member.tags["dc"] == settings.identity.datacenter }
         guard let server = ServerTags(member) else { return false }
-        return server.datacenter == config.datacenter && server.segment.isEmpty
+        return server.datacenter == settings.identity.datacenter && server.segment.isEmpty
     }
 
     /// What was decided for a member has gone through the log, or come to nothing: what happened meanwhile is looked at now.
@@ -137,7 +137,7 @@ final class PoolReconciliation: LeaderDuty {
 
     private func registration(of member: Member, _ server: ServerTags?, _ leader: any LeadingServer) -> RegisterRequest {
         var request = RegisterRequest()
-        request.datacenter = leader.config.datacenter
+        request.datacenter = leader.settings.identity.datacenter
         request.id = member.tags["id"] ?? ""
         request.node = member.name
         request.address = IPAddress(bytes: member.address)?.text ?? ""
@@ -195,7 +195,7 @@ final class PoolReconciliation: LeaderDuty {
         }
         leader.log(.info, "member failed, marking health critical: member=\(LogText.value(member.name))")
         var request = RegisterRequest()
-        request.datacenter = leader.config.datacenter
+        request.datacenter = leader.settings.identity.datacenter
         request.node = member.name
         request.id = member.tags["id"] ?? ""
         request.address = address
@@ -206,27 +206,28 @@ final class PoolReconciliation: LeaderDuty {
     }
 
     private func memberLeft(_ member: Member, _ reason: String, _ leader: any LeadingServer, at now: Instant) {
-        if member.name == leader.config.nodeName {
-            return leader.log(.warn, "deregistering self should be done by follower: name=\(LogText.value(leader.config.nodeName))")
+        if member.name == leader.settings.identity.nodeName {
+            return leader.log(
+                .warn, "deregistering self should be done by follower: name=\(LogText.value(leader.settings.identity.nodeName))")
         }
         if let server = ServerTags(member) { RaftPeers.remove(server, leader, at: now) }
         guard leader.store.node(member.name) != nil else { return }
         leader.log(.info, "deregistering member: member=\(LogText.value(member.name)) reason=\(reason)")
         var request = DeregisterRequest()
-        request.datacenter = leader.config.datacenter
+        request.datacenter = leader.settings.identity.datacenter
         request.node = member.name
         write(.deregister(request), for: member, leader, at: now)
     }
 
     /// A member that gossip has forgotten, as far as the catalog can tell.
     private func lostMember(_ name: String, _ leader: any LeadingServer) -> Member {
-        let (store, config) = (leader.store, leader.config)
+        let (store, settings) = (leader.store, leader.settings)
         let node = store.node(name)?.value
         let address = node.flatMap { IPAddress($0.address) }.map { NodeAddress($0, port: 0).bytes } ?? []
         guard let service = store.service("consul", onNode: name)?.value.service else {
-            return Member(name: name, address: address, port: 0, tags: ["role": "node", "dc": config.datacenter], status: .left)
+            return Member(name: name, address: address, port: 0, tags: ["role": "node", "dc": settings.identity.datacenter], status: .left)
         }
-        var tags = AgentTags(datacenter: config.datacenter, nodeID: node?.id ?? "", build: service.meta?["version"] ?? "0.0.0")
+        var tags = AgentTags(datacenter: settings.identity.datacenter, nodeID: node?.id ?? "", build: service.meta?["version"] ?? "0.0.0")
         tags.server = AgentTags.Server(port: service.port, wanJoinPort: nil)
         return Member(name: name, address: address, port: 0, tags: tags.tags(in: .lan), status: .left)
     }

@@ -3,8 +3,8 @@ enum RaftPeers {
     /// A server is alive: it shall be in the Raft configuration, at first without a vote.
     static func add(_ server: ServerTags, _ leader: any LeadingServer, at now: Instant) {
         // Without gossip there is no pool to follow: operators add and remove servers.
-        let config = leader.config
-        guard config.initialServers.isEmpty else { return }
+        let settings = leader.settings
+        guard settings.raft.initialServers.isEmpty else { return }
         if server.bootstrap, leader.pool.servers.contains(where: { $0.bootstrap && $0.memberName != server.memberName }) {
             return leader.log(
                 .error,
@@ -12,12 +12,12 @@ enum RaftPeers {
         }
         let servers = leader.raftConfiguration.servers
         // A leader that takes itself out to put itself in again would step down.
-        if server.name == config.nodeName && servers.count < 3 { return }
+        if server.name == settings.identity.nodeName && servers.count < 3 { return }
         let oldest = leader.pool.minimumRaftProtocol
         let id = oldest >= 3 || (oldest == 2 && server.raftVersion >= 3) ? server.id : server.serverAddress
         let address = server.serverAddress
         if servers.contains(where: { $0.id == id && $0.address == address }) { return }
-        for old in servers where old.address == address && old.id != id && old.id != config.raftID {
+        for old in servers where old.address == address && old.id != id && old.id != settings.raftID {
             leader.log(.info, "removing server with duplicate address: id=\(old.id) address=\(address)")
             leader.change(.removeServer(id: old.id), "error removing server with duplicate address \(address)", at: now)
         }

@@ -31,7 +31,7 @@ final class SessionExpiry: LeaderDuty {
         while let id = timers.popExpired(at: now) {
             leader.log(.debug, "Session TTL expired: session=\(id)")
             var request = SessionRequest()
-            request.datacenter = leader.config.datacenter
+            request.datacenter = leader.settings.identity.datacenter
             request.op = .destroy
             request.session.id = id
             leader.write(.session(request), for: self, at: now)

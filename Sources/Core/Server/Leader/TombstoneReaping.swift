@@ -3,7 +3,9 @@ final class TombstoneReaping: LeaderDuty {
     private var schedule: TombstoneSchedule
     private var isActive = false
 
-    init(_ config: AgentConfig) { schedule = TombstoneSchedule(ttl: config.tombstoneTTL, granularity: config.tombstoneGranularity) }
+    init(_ settings: AgentSettings) {
+        schedule = TombstoneSchedule(ttl: settings.servers.tombstoneTTL, granularity: settings.servers.tombstoneGranularity)
+    }
 
     var deadline: Instant? { schedule.deadline }
 
@@ -25,7 +27,7 @@ final class TombstoneReaping: LeaderDuty {
     func wake(_ leader: any LeadingServer, at now: Instant) {
         while let index = schedule.popExpired(at: now) {
             var request = TombstoneRequest()
-            request.datacenter = leader.config.datacenter
+            request.datacenter = leader.settings.identity.datacenter
             request.op = .reap
             request.reapIndex = index
             leader.write(.tombstone(request), for: self, at: now)
