@@ -14,6 +14,23 @@ public enum DiskOperation: Hashable, Sendable {
     case syncDirectory(String)
     /// Reads up to `count` bytes at `offset`; the batch's completion carries them, in order.
     case read(file: String, offset: Int, count: Int)
+
+    /// Gives a file these contents and no others, whatever it held before.
+    static func contents(of file: String, _ bytes: [UInt8]) -> [DiskOperation] {
+        [.write(file: file, offset: 0, bytes: bytes), .truncate(file: file, size: bytes.count)]
+    }
+
+    /// Replaces a file as a whole: written aside under the name `temporary`, in the same folder, synced and renamed. Durable when done;
+    /// whatever happens meanwhile, the file has its old contents or the new ones.
+    static func replace(_ file: String, aside temporary: String, with bytes: [UInt8]) -> [DiskOperation] {
+        contents(of: temporary, bytes)
+            + [.sync(file: temporary), .rename(from: temporary, to: file), .syncDirectory(folder(of: file))]
+    }
+
+    /// The folder of a file, "" for the data directory itself.
+    static func folder(of file: String) -> String {
+        file.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(file[..<$0]) } ?? ""
+    }
 }
 
 /// Operations performed in order; the first failure ends the batch. Batches are performed in the order they were asked for,

@@ -39,8 +39,7 @@ final class ChangeQueue {
     private let registrations: Registrations
     private let sync: CatalogSync
     private let unsyncedFiles: UnsyncedFiles
-    private var waiting: [Waiting] = []
-    private var head = 0
+    private var waiting = HeadQueue<Waiting>()
     private var commit: Commit?
     /// Folders that have been made durable since the start.
     private var durableFolders = LookupSet<String>()
@@ -54,7 +53,7 @@ final class ChangeQueue {
     }
 
     func add(_ request: Request, for requester: RequestID?, _ effects: inout [LocalEffect]) {
-        guard waiting.count - head < ChangeQueue.waitingLimit else {
+        guard waiting.count < ChangeQueue.waitingLimit else {
             return refuse(requester, .failed("Too many registrations wait for the disk"), &effects)
         }
         waiting.append(Waiting(requester: requester, request: request))
@@ -62,7 +61,7 @@ final class ChangeQueue {
 
     /// Its client has gone: the change is made all the same.
     func cancel(_ requester: RequestID) {
-        for at in head..<waiting.count where waiting[at].requester == requester { waiting[at].requester = nil }
+        waiting.forEach { if $0.requester == requester { $0.requester = nil } }
         if let at = commit?.changes.firstIndex(where: { $0.requester == requester }) { commit?.changes[at].requester = nil }
         for at in alone.indices where alone[at].requester == requester { alone[at].requester = nil }
     }
@@ -73,8 +72,7 @@ final class ChangeQueue {
         var group: [PlannedChange] = []
         var services = LookupSet<ByteString>(), checks = LookupSet<ByteString>()
         var files = 0
-        while commit == nil, head < waiting.count {
-            let next = waiting[head]
+        while commit == nil, let next = waiting.first {
             if !group.isEmpty, next.request.dependsOnEverything { break }
             let change: PlannedChange
             do throws(LocalRefusal) {
@@ -82,13 +80,13 @@ final class ChangeQueue {
             } catch {
                 // What the group changes may be what it needs.
                 if !group.isEmpty { break }
-                head += 1
+                waiting.popFirst()
                 refuse(next.requester, error, &effects)
                 continue
             }
             let isIndependent = !change.services.contains { services.contains($0) } && !change.checks.contains { checks.contains($0) }
             if !group.isEmpty, !isIndependent || files + change.files.count > ChangeQueue.filesLimit { break }
-            head += 1
+            waiting.popFirst()
             if change.files.isEmpty, group.isEmpty {
                 make(change, now, &effects)
                 continue
@@ -97,13 +95,6 @@ final class ChangeQueue {
             for id in change.checks { checks.insert(id) }
             files += change.files.count
             group.append(change)
-        }
-        if head == waiting.count {
-            waiting.removeAll(keepingCapacity: waiting.count <= 1024)
-            head = 0
-        } else if head > 1024, head > waiting.count / 2 {
-            waiting.removeFirst(head)
-            head = 0
         }
         if !group.isEmpty { prepare(group, now, &effects) }
     }

@@ -13,7 +13,7 @@ enum FileChange {
         }
     }
 
-    var folder: String { FileChange.folder(of: file) }
+    var folder: String { DiskOperation.folder(of: file) }
 
     /// One change for each file, where several were planned: the last write, or the removal if there is no write.
     static func oneForEach(_ changes: [FileChange]) -> [FileChange] {
@@ -33,10 +33,6 @@ enum FileChange {
     /// The name that a file has until it is complete; ignored at start.
     static func temporary(_ file: String) -> String { file + ".tmp" }
 
-    /// The folder of a file, "" for the data directory itself.
-    static func folder(of file: String) -> String {
-        file.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(file[..<$0]) } ?? ""
-    }
 }
 
 /// The two steps of a durable change of several files. Before the second one every file is as it was.
@@ -47,8 +43,7 @@ enum FileCommit {
         var syncs: [DiskOperation] = []
         for case .write(let file, let bytes) in changes {
             let temporary = FileChange.temporary(file)
-            operations.append(.write(file: temporary, offset: 0, bytes: bytes))
-            operations.append(.truncate(file: temporary, size: bytes.count))
+            operations += DiskOperation.contents(of: temporary, bytes)
             syncs.append(.sync(file: temporary))
         }
         return operations + syncs
@@ -86,8 +81,7 @@ final class UnsyncedFiles {
     private let context: LocalContext
     /// The last change of each file that is not with the disk yet, and the order in which they came.
     private var waiting = LookupTable<String, FileChange>()
-    private var order: [String] = []
-    private var head = 0
+    private var order = HeadQueue<String>()
     private var inFlight: (token: UInt64, changes: [FileChange])?
     /// Files of that batch that somebody else has changed since: they are not put back when the batch fails.
     private var superseded = LookupSet<String>()
@@ -111,29 +105,21 @@ final class UnsyncedFiles {
 
     /// Gives the disk the next batch, unless it has one. `all` at the end of the process, when no more answers come.
     func flush(all: Bool = false, _ effects: inout [LocalEffect]) {
-        guard head < order.count, inFlight == nil || all else { return }
+        guard !order.isEmpty, inFlight == nil || all else { return }
         let limit = all ? order.count : goingAlone > 0 ? 1 : UnsyncedFiles.batchLimit
         var changes: [FileChange] = []
-        while head < order.count, changes.count < limit {
-            guard let change = waiting[order[head]] else {
+        while changes.count < limit, let file = order.first {
+            guard let change = waiting[file] else {
                 // It was dropped.
-                head += 1
+                order.popFirst()
                 continue
             }
             // The removal of a file that is not there ends its batch.
             if case .remove = change, !changes.isEmpty, !all { break }
-            waiting.removeValue(forKey: order[head])
-            head += 1
+            waiting.removeValue(forKey: file)
+            order.popFirst()
             changes.append(change)
             if case .remove = change, !all { break }
-        }
-        if head == order.count {
-            order.removeAll(keepingCapacity: order.count <= 4096)
-            head = 0
-        }
-        if head > UnsyncedFiles.batchLimit, head > order.count / 2 {
-            order.removeFirst(head)
-            head = 0
         }
         if changes.isEmpty { return }
         // A removal of a file that is not there ends the batch: no state comes behind it.
@@ -149,10 +135,7 @@ final class UnsyncedFiles {
             switch change {
             case .write(let file, let bytes):
                 let temporary = FileChange.temporary(file)
-                return [
-                    .write(file: temporary, offset: 0, bytes: bytes), .truncate(file: temporary, size: bytes.count),
-                    .rename(from: temporary, to: file),
-                ]
+                return DiskOperation.contents(of: temporary, bytes) + [.rename(from: temporary, to: file)]
             case .remove(let file): return [.remove(file: file)]
             case .gone: return []
             }

@@ -16,32 +16,13 @@ struct DiskQueue {
     private var current: DiskBatch?
     /// A batch is done, and the next one is not chosen: what the completion leads to may go before others.
     private var isBetween = false
-    private var waiting = Line()
-    private var deferrable = Line()
+    private var waiting = HeadQueue<DiskBatch>()
+    private var deferrable = HeadQueue<DiskBatch>()
     /// However slow a disk is, a batch is done after this long.
     private static let batchLimit: Duration = .seconds(5)
 
     /// 1 normally; more while the disk is slow.
     var slowness = 1
-
-    private struct Line {
-        private var batches: [DiskBatch] = []
-        private var head = 0
-
-        mutating func append(_ batch: DiskBatch) { batches.append(batch) }
-
-        mutating func popFirst() -> DiskBatch? {
-            guard head < batches.count else { return nil }
-            defer {
-                head += 1
-                if head == batches.count {
-                    batches.removeAll(keepingCapacity: true)
-                    head = 0
-                }
-            }
-            return batches[head]
-        }
-    }
 
     var isIdle: Bool { current == nil && !isBetween }
 
@@ -87,8 +68,8 @@ struct DiskQueue {
         }
         current = nil
         isBetween = false
-        waiting = Line()
-        deferrable = Line()
+        waiting = HeadQueue()
+        deferrable = HeadQueue()
     }
 
     private func time(of batch: DiskBatch, _ profile: DiskProfile, _ random: inout Random) -> Duration {

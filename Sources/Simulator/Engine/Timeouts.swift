@@ -15,8 +15,7 @@ struct Timeouts {
     private struct Lane {
         var subject: Subject
         var length: Duration
-        var waiting: [(handle: Handle, due: Instant)] = []
-        var head = 0
+        var waiting = HeadQueue<(handle: Handle, due: Instant)>()
         var isArmed = false
     }
 
@@ -52,24 +51,15 @@ struct Timeouts {
     mutating func takeDue(lane: Int, now: Instant, isOpen: (Subject, Handle) -> Bool) -> (due: [Due], next: Instant?) {
         var due: [Due] = []
         let subject = lanes[lane].subject
-        while lanes[lane].head < lanes[lane].waiting.count {
-            let entry = lanes[lane].waiting[lanes[lane].head]
+        while let entry = lanes[lane].waiting.first {
             if isOpen(subject, entry.handle) {
                 guard entry.due <= now else { break }
                 due.append(Due(subject: subject, handle: entry.handle))
             }
-            lanes[lane].head += 1
+            lanes[lane].waiting.popFirst()
         }
-        if lanes[lane].head == lanes[lane].waiting.count {
-            lanes[lane].waiting.removeAll(keepingCapacity: true)
-            lanes[lane].head = 0
-            lanes[lane].isArmed = false
-            return (due, nil)
-        }
-        if lanes[lane].head > 1024 {
-            lanes[lane].waiting.removeFirst(lanes[lane].head)
-            lanes[lane].head = 0
-        }
-        return (due, lanes[lane].waiting[lanes[lane].head].due)
+        let next = lanes[lane].waiting.first?.due
+        lanes[lane].isArmed = next != nil
+        return (due, next)
     }
 }
