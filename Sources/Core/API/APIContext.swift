@@ -1,4 +1,5 @@
 /// What the routes and the renderer need to know of the agent's configuration. Every request is taken apart beside it, hence shared.
+/// Over 15 stored variables: each is a setting, worked out once.
 public final class APIContext: Sendable {
     public let nodeName: String
     public let isServer: Bool

@@ -3,8 +3,8 @@
 ///
 /// The very same object runs in production and in the simulator; `AgentMachine` is how both drive it. Each concern has an owner of its own,
 /// which works without an agent: `RequestBroker`, `QuestionBroker`, `GossipMembership`, `Telemetry`, `Lifecycle`, `LocalState`, the backend.
-/// The agent holds them together, in 16 stored variables, ten of which are these owners and what they are made from: it routes events to them,
-/// and carries to one what another has to say.
+/// The agent holds them together, in 16 stored variables, ten of which are these owners and what they are made from, and over 500 lines in
+/// extensions by subject: it routes events to them, and carries to one what another has to say.
 public final class Agent: AgentMachine {
     public internal(set) var settings: AgentSettings
     let backend: Backend

@@ -5,12 +5,7 @@ struct FileReplacements {
     private var nextToken: UInt64 = 1
 
     mutating func replace(_ file: String, by bytes: [UInt8]) -> DiskBatch {
-        let temporary = file + ".tmp"
-        let folder = file.utf8.lastIndex(of: UInt8(ascii: "/")).flatMap { String(file.utf8[..<$0]) } ?? ""
-        let operations: [DiskOperation] = [
-            .write(file: temporary, offset: 0, bytes: bytes), .truncate(file: temporary, size: bytes.count), .sync(file: temporary),
-            .rename(from: temporary, to: file), .syncDirectory(folder),
-        ]
+        let operations = DiskOperation.replace(file, aside: file + ".tmp", with: bytes)
         defer { nextToken += 1 }
         files[nextToken] = file
         return DiskBatch(of: .agent, token: nextToken, operations: operations)

@@ -7,6 +7,9 @@
 /// When a batch fails for want of space it is performed again, whole, once there may be some: all of its operations can be repeated, and
 /// after a failed sync rewriting everything since the last good one is the only way to know what the file holds. Any other
 /// failure leaves the file in an unknown state and ends the process.
+///
+/// Over 15 stored variables: what is collected for the next batch, how far batches have come, and what is on the disk, which one change
+/// touches together.
 struct LogStorage {
     struct Batch {
         var token: UInt64

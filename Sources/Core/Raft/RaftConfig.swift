@@ -9,7 +9,7 @@ public struct RaftIdentity: Hashable, Sendable {
     }
 }
 
-/// The settings of a `RaftNode`. Defaults are the reference's at `raft_multiplier` 1; see `scaled(by:)`. Spec: rpc-raft-wire §5.5.
+/// The settings of a `RaftNode`, hence over 15 stored variables. Defaults are the reference's at `raft_multiplier` 1; see `scaled(by:)`. Spec: rpc-raft-wire §5.5.
 public struct RaftConfig: Sendable {
     /// A follower that hears nothing for a random time in [t, 2t) asks for votes.
     public var heartbeatTimeout: Duration = .milliseconds(1000)

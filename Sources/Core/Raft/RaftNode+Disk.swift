@@ -3,7 +3,7 @@
 extension RaftNode {
     func diskCompleted(_ completion: DiskCompletion, _ out: inout [RaftEffect]) {
         if completion.token == storage.inFlight?.token { return logWritten(completion.result, &out) }
-        guard let purpose = reads.removeValue(forKey: completion.token) else { return }
+        guard let purpose = disk.takePurpose(of: completion.token) else { return }
         switch purpose {
         case .housekeeping:
             if case .failure(let error) = completion.result { out.append(.log(.warn, "failed to remove old files: \(text(error))")) }
@@ -54,7 +54,7 @@ extension RaftNode {
             let wasFull = storage.isFull
             let garbage = storage.complete()
             if wasFull {
-                diskRetryAt = nil
+                disk.retryAt = nil
                 out.append(.log(.info, "the disk takes writes again"))
             }
             if !garbage.isEmpty {
@@ -71,14 +71,8 @@ extension RaftNode {
     }
 
     private func fireWaiters(_ out: inout [RaftEffect]) {
-        let all = waiters
-        waiters = []
-        for waiter in all {
-            guard storage.isDurable(waiter.sequence) else {
-                waiters.append(waiter)
-                continue
-            }
-            switch waiter.action {
+        for action in disk.takeDurable(through: storage.durableSequence) {
+            switch action {
             case .reply(let call, let bytes): out.append(.reply(call, bytes))
             case .candidacy(let term): candidacyDurable(term, &out)
             case .bootstrap(let token): out.append(.membershipDone(token: token, .success(1)))
@@ -89,7 +83,7 @@ extension RaftNode {
     private func diskIsFull(_ out: inout [RaftEffect]) {
         let isNews = !storage.isFull
         storage.failForSpace()
-        diskRetryAt = now + config.diskFullRetry
+        disk.retryAt = now + config.diskFullRetry
         guard isNews else { return }
         out.append(.log(.error, "no space left on device; nothing is acknowledged until there is"))
         switch state {
@@ -106,16 +100,14 @@ extension RaftNode {
     }
 
     func retryWrite(_ out: inout [RaftEffect]) {
-        diskRetryAt = nil
-        guard let batch = storage.retry(token: makeToken()) else { return }
+        disk.retryAt = nil
+        guard let batch = storage.retry(token: disk.makeToken()) else { return }
         out.append(.disk(batch))
     }
 
     // MARK: Other batches
 
-    func perform(_ operations: [DiskOperation], _ purpose: DiskPurpose, _ out: inout [RaftEffect]) {
-        let token = makeToken()
-        reads[token] = purpose
-        out.append(.disk(DiskBatch(of: .raft, token: token, operations: operations)))
+    func perform(_ operations: [DiskOperation], _ purpose: DiskWork.Purpose, _ out: inout [RaftEffect]) {
+        out.append(.disk(disk.batch(operations, for: purpose)))
     }
 }

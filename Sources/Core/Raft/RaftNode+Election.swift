@@ -19,12 +19,12 @@ extension RaftNode {
         armElection(config.electionTimeout)
         guard mayStand else {
             if case .follower = state {} else { becomeFollower(term, &out) }
-            electionDeadline = max(electionDeadline, now + config.electionTimeout)
+            watch.electionDeadline = max(watch.electionDeadline, now + config.electionTimeout)
             return
         }
         // A candidacy that the disk has not taken yet is still under way.
         if case .candidate = state, !storage.isDurable(storage.voteSequence) {
-            electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
+            watch.electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
             return
         }
         if configuration.isSoleVoter(identity.id) { startElection(isTransfer: false, &out) } else { startPreVote(&out) }
@@ -41,7 +41,7 @@ extension RaftNode {
     }
 
     private func startPreVote(_ out: inout [RaftEffect]) {
-        electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
+        watch.electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
         let tally = VoteTally(term: term + 1)
         state = .preCandidate(tally)
         tally.grant(identity.id)
@@ -111,8 +111,8 @@ extension RaftNode {
     private func startElection(isTransfer: Bool, _ out: inout [RaftEffect]) {
         storage.setVote(term: term + 1, votedTerm: term + 1, candidate: addressBytes)
         state = .candidate(VoteTally(term: term, isTransfer: isTransfer))
-        waiters.append(Waiter(sequence: storage.voteSequence, action: .candidacy(term: term)))
-        electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
+        disk.wait(for: storage.voteSequence, .candidacy(term: term))
+        watch.electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
         out.append(.log(.info, "entering candidate state: node=\"Node at \(identity.address) [Candidate]\" term=\(term)"))
     }
 
@@ -165,7 +165,7 @@ extension RaftNode {
 
     /// Whether a leader is heard, or may count on a lease that this node confirmed before it was restarted.
     private func heedsLeader(otherThan candidate: [UInt8]) -> Bool {
-        now < voteBlockedUntil || hearsLeader(otherThan: candidate)
+        now < watch.votesBlockedUntil || hearsLeader(otherThan: candidate)
     }
 
     /// Whether this node leads, or heard lately from a leader with another address.

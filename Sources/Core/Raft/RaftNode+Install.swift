@@ -34,7 +34,7 @@ extension RaftNode {
     func beginInstall(_ peer: Peer, _ leadership: Leadership, _ out: inout [RaftEffect]) {
         guard let meta = snapshots.last else {
             fail("raft: entry \(peer.next) is needed, but neither the log nor a snapshot has it", &out)
-            peer.retryAt = .distantFuture
+            peer.contact.retryAt = .distantFuture
             return
         }
         guard let kind = peerKinds[peer.id] else { return identify(peer, &out) }
@@ -46,7 +46,7 @@ extension RaftNode {
 
     /// Finds out what kind of server a peer is before it gets anything that the reference does not know.
     private func identify(_ peer: Peer, _ out: inout [RaftEffect]) {
-        peer.retryAt = .distantFuture
+        peer.contact.retryAt = .distantFuture
         guard !peer.isBeingIdentified else { return }
         peer.isBeingIdentified = true
         call(peer.id, peer.address, voteRequest(term: 0).encoded(.requestVote), .identify(peer), &out)
@@ -54,7 +54,7 @@ extension RaftNode {
 
     func identified(_ call: Call, _ peer: Peer, _ response: VoteResponse) {
         peer.isBeingIdentified = false
-        peer.retryAt = nil
+        peer.contact.retryAt = nil
         peerKinds[peer.id] = response.knowsPreVote ? .extended : .reference
     }
 
@@ -121,22 +121,22 @@ extension RaftNode {
     func installAnswered(_ call: Call, _ peer: Peer, _ install: Install, _ response: InstallSnapshotResponse, _ out: inout [RaftEffect]) {
         guard case .leader = state else { return }
         if response.term > term { return becomeFollower(reachable(response.term), &out) }
-        peer.lastContact = now
+        peer.contact.last = now
         guard case .snapshot(let current) = peer.mode, current === install else { return }
         install.isBusy = false
         peerKinds[peer.id] = response.offset == nil ? .reference : .extended
         if let offset = response.offset, offset < install.meta.size || !response.success {
             // Where the follower wants to go on; not beyond the end.
-            if offset <= install.offset { peer.failures += 1 } else { peer.failures = 0 }
+            if offset <= install.offset { peer.contact.failures += 1 } else { peer.contact.failures = 0 }
             install.offset = min(offset, install.meta.size)
-            if peer.failures > 2 { backOff(peer) }
+            if peer.contact.failures > 2 { backOff(peer) }
             return
         }
         guard response.success else {
             out.append(.log(.warn, "installSnapshot rejected to: peer=\(peer.id)"))
             return backOff(peer)
         }
-        peer.failures = 0
+        peer.contact.failures = 0
         peer.match = max(peer.match, install.meta.index)
         peer.reset(next: install.meta.index + 1)
     }

@@ -34,7 +34,7 @@ extension RaftNode {
 
     /// When another server last answered; nil unless this node leads and replicates to it.
     public func lastContact(with server: String) -> Instant? {
-        if case .leader(let leadership) = state { leadership.peer(server)?.lastContact } else { nil }
+        if case .leader(let leadership) = state { leadership.peer(server)?.contact.last } else { nil }
     }
 
     /// A number that differs, most likely, when any of the state above does; the same in every process.

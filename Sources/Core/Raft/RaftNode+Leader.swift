@@ -40,7 +40,7 @@ extension RaftNode {
         out.append(.log(.warn, "\(why), stepping down"))
         becomeFollower(term, &out)
         // Others first: this node has just found that it cannot lead.
-        electionDeadline = max(electionDeadline, now + config.electionTimeout)
+        watch.electionDeadline = max(watch.electionDeadline, now + config.electionTimeout)
     }
 
     /// Refuses the proposals that are not committed. They stay in the log and may be committed yet.
@@ -160,7 +160,7 @@ extension RaftNode {
         guard case .leader(let leadership) = state, lastApplied >= leadership.startIndex, !leadership.hasGivenLease else { return nil }
         if isSoleVoter(leadership) { return .distantFuture }
         let never = Instant(nanoseconds: .min)
-        let confirmed = quorumValue(leadership, own: now) { $0.confirmedAt ?? never }
+        let confirmed = quorumValue(leadership, own: now) { $0.contact.confirmedAt ?? never }
         return confirmed == never ? nil : confirmed + config.leaderLeaseTimeout
     }
 
@@ -175,15 +175,15 @@ extension RaftNode {
     }
 
     /// When a quorum was last heard from, by the time of the answers.
-    private func lastQuorumContact(_ leadership: Leadership) -> Instant { quorumValue(leadership, own: now) { $0.lastContact } }
+    private func lastQuorumContact(_ leadership: Leadership) -> Instant { quorumValue(leadership, own: now) { $0.contact.last } }
 
     // MARK: Timers
 
     func deadline(of leadership: Leadership) -> Instant {
         var earliest = isSoleVoter(leadership) ? .distantFuture : lastQuorumContact(leadership) + config.leaderLeaseTimeout
         for peer in leadership.peers {
-            earliest = min(earliest, peer.heartbeatAt)
-            if let retry = peer.retryAt { earliest = min(earliest, retry) }
+            earliest = min(earliest, peer.contact.heartbeatAt)
+            if let retry = peer.contact.retryAt { earliest = min(earliest, retry) }
             if let due = peer.tellCommitAt { earliest = min(earliest, due) }
             if let leaving = peer.leaving { earliest = min(earliest, leaving.deadline) }
         }
@@ -196,11 +196,11 @@ extension RaftNode {
             return stepDown("failed to contact quorum of nodes", &out)
         }
         // Heartbeats that are due soon go with the first: an idle leader wakes up once for all its followers.
-        let isDue = leadership.peers.contains { $0.heartbeatAt <= now }
+        let isDue = leadership.peers.contains { $0.contact.heartbeatAt <= now }
         let heartbeatsUntil = isDue ? now + config.heartbeatInterval / 2 : .zero
         for peer in leadership.peers {
-            if peer.heartbeatAt <= heartbeatsUntil { sendHeartbeat(peer, leadership, &out) }
-            if let retry = peer.retryAt, retry <= now { peer.retryAt = nil }
+            if peer.contact.heartbeatAt <= heartbeatsUntil { sendHeartbeat(peer, leadership, &out) }
+            if let retry = peer.contact.retryAt, retry <= now { peer.contact.retryAt = nil }
             if let due = peer.tellCommitAt, due <= now { sendEmpty(peer, &out) }
         }
         leadership.peers.removeAll { peer in peer.leaving.map { $0.deadline <= now } ?? false }

@@ -12,28 +12,21 @@ extension RaftNode {
     /// Two heartbeats are missing, and half of one.
     private var leaderProbeDelay: Duration { config.heartbeatTimeout / 4 }
 
-    static let leaderProbesMax = 3
-
     /// When the leader has been silent for long enough to be probed; nil unless this node follows one as a voter.
     var leaderProbeDeadline: Instant? {
-        guard let leaderProbeAt, case .follower = state, let leader, leader.id != identity.id else { return nil }
-        return configuration.isVoter(identity.id) ? leaderProbeAt : nil
+        guard let due = watch.probeAt, case .follower = state, let leader, leader.id != identity.id else { return nil }
+        return configuration.isVoter(identity.id) ? due : nil
     }
 
     /// How long a leader must have been silent before this node votes for another one.
-    var leaderStickiness: Duration { leaderIsLost ? leaseMargin : config.heartbeatTimeout }
+    var leaderStickiness: Duration { watch.isLost ? leaseMargin : config.heartbeatTimeout }
 
     /// The leader was heard.
-    func heardLeader() {
-        leaderProbeAt = now + leaderProbeDelay
-        leaderProbes = 0
-        leaderIsLost = false
-    }
+    func heardLeader() { watch.heard(probeAt: now + leaderProbeDelay) }
 
     func probeLeader(_ out: inout [RaftEffect]) {
-        leaderProbeAt = nil
+        watch.beginProbe(isSent: leader != nil)
         guard let leader else { return }
-        leaderProbes += 1
         call(leader.id, leader.address, voteRequest(term: 0).encoded(.requestVote), .leaderProbe, &out)
     }
 
@@ -42,22 +35,19 @@ extension RaftNode {
         guard case .follower = state, let leader, leader.id == call.server, let contact = lastContact, contact < call.sentAt else { return }
         guard text.contains("connection refused") else {
             // The old connection broke; a new one tells more.
-            if leaderProbes < Self.leaderProbesMax, now - call.sentAt < config.heartbeatTimeout / 10 {
-                leaderProbeAt = now + config.heartbeatTimeout / 50
-            }
+            if now - call.sentAt < config.heartbeatTimeout / 10 { watch.probeAgain(at: now + config.heartbeatTimeout / 50) }
             return
         }
         out.append(.log(.warn, "nobody is there any more under the leader's address: last-leader=\(leader.address)"))
-        leaderIsLost = true
         // Not all at the same time: two candidates take votes from each other.
         let jitter = random.duration(below: config.leaderLeaseTimeout / 5)
-        electionDeadline = min(electionDeadline, max(now, contact + leaseMargin) + jitter)
+        watch.lost(electionBy: max(now, contact + leaseMargin) + jitter)
     }
 
     /// A voter still heeds the leader that is lost: it has heard it, or finds out, a little later. The voter is asked again soon.
     func hastenPreVote() {
-        guard leaderIsLost, let contact = lastContact, now - contact < config.heartbeatTimeout * 2 else { return }
-        electionDeadline = min(
-            electionDeadline, now + random.duration(in: config.leaderLeaseTimeout / 10..<config.leaderLeaseTimeout / 5))
+        guard watch.isLost, let contact = lastContact, now - contact < config.heartbeatTimeout * 2 else { return }
+        watch.electionDeadline = min(
+            watch.electionDeadline, now + random.duration(in: config.leaderLeaseTimeout / 10..<config.leaderLeaseTimeout / 5))
     }
 }

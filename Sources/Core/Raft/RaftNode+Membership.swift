@@ -95,7 +95,7 @@ extension RaftNode {
         append(LogEntry(index: 1, term: 1, kind: .configuration, data: configuration.encoded))
         setConfiguration(configuration, at: 1, &out)
         armFirstElection()
-        waiters.append(Waiter(sequence: storage.writeSequence, action: .bootstrap(token: token)))
+        disk.wait(for: storage.writeSequence, .bootstrap(token: token))
     }
 
     /// Nobody can lead a new cluster yet, so there is no silence to wait for: the voters stand one after the other, far enough apart that
@@ -105,8 +105,8 @@ extension RaftNode {
         guard let place = configuration.voters.firstIndex(where: { $0.id == identity.id }) else { return }
         let distance = config.heartbeatTimeout / 10
         // The drawn timeout is one to two heartbeats long: what is above one, in small.
-        let jitter = (electionDeadline - now - config.heartbeatTimeout) / 20
-        electionDeadline = min(electionDeadline, now + distance * place + max(.zero, jitter))
+        let jitter = (watch.electionDeadline - now - config.heartbeatTimeout) / 20
+        watch.electionDeadline = min(watch.electionDeadline, now + distance * place + max(.zero, jitter))
     }
 
     // MARK: Leadership transfer
@@ -128,7 +128,7 @@ extension RaftNode {
     /// The voter with the longest log, of those that were heard from lately.
     func successor(_ leadership: Leadership) -> Peer? {
         var best: Peer?
-        for peer in leadership.peers where configuration.isVoter(peer.id) && now - peer.lastContact < config.leaderLeaseTimeout {
+        for peer in leadership.peers where configuration.isVoter(peer.id) && now - peer.contact.last < config.leaderLeaseTimeout {
             if best.map({ peer.match > $0.match }) ?? true { best = peer }
         }
         return best

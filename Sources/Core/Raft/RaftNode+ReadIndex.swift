@@ -10,7 +10,7 @@ extension RaftNode {
 
     /// The last round that a quorum has answered.
     func confirmedRound(_ leadership: Leadership) -> UInt64 {
-        quorumValue(leadership, own: leadership.round) { $0.confirmedRound }
+        quorumValue(leadership, own: leadership.round) { $0.contact.confirmedRound }
     }
 
     /// Gives out what a quorum has confirmed; nothing before an entry of this term is committed and given out.

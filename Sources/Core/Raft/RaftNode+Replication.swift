@@ -36,7 +36,7 @@ extension RaftNode {
 
     /// Sends what can be sent to one peer.
     private func pump(_ peer: Peer, _ leadership: Leadership, _ out: inout [RaftEffect]) {
-        while peer.retryAt == nil {
+        while peer.contact.retryAt == nil {
             switch peer.mode {
             case .snapshot(let install):
                 return continueInstall(peer, install, leadership, &out)
@@ -117,7 +117,7 @@ extension RaftNode {
     /// Tells a follower that has all entries of the commit index.
     func sendEmpty(_ peer: Peer, _ out: inout [RaftEffect]) {
         peer.tellCommitAt = nil
-        guard case .pipeline = peer.mode, peer.retryAt == nil, peer.outstanding == 0 || peer.commitSent < commitIndex else { return }
+        guard case .pipeline = peer.mode, peer.contact.retryAt == nil, peer.outstanding == 0 || peer.commitSent < commitIndex else { return }
         guard peer.next > log.lastIndex, let previousTerm = log.term(at: peer.next - 1) else { return }
         sendEntries(peer, previousTerm, count: 0, bytes: 0, &out) { _ in }
     }
@@ -133,13 +133,8 @@ extension RaftNode {
         read(location, .replicate(leadership, peer, epoch: peer.epoch, location), &out)
     }
 
-    func read(_ location: LogLocation, _ purpose: DiskPurpose, _ out: inout [RaftEffect]) {
-        let token = makeToken()
-        reads[token] = purpose
-        out.append(
-            .disk(
-                DiskBatch(of: .raft, token: token, operations: [.read(file: location.file, offset: location.offset, count: location.size)]))
-        )
+    func read(_ location: LogLocation, _ purpose: DiskWork.Purpose, _ out: inout [RaftEffect]) {
+        perform([.read(file: location.file, offset: location.offset, count: location.size)], purpose, &out)
     }
 
     func readBackDone(_ peer: Peer, _ entries: [LogEntry]) {
@@ -151,8 +146,8 @@ extension RaftNode {
 
     /// Any answer in the current term says that the peer follows.
     private func heardFrom(_ peer: Peer, _ call: Call) {
-        peer.lastContact = now
-        if peer.confirmedAt.map({ $0 < call.sentAt }) ?? true { peer.confirmedAt = call.sentAt }
+        peer.contact.last = now
+        if peer.contact.confirmedAt.map({ $0 < call.sentAt }) ?? true { peer.contact.confirmedAt = call.sentAt }
     }
 
     /// Whether this node still leads after a response; a newer term ends the leadership.
@@ -177,7 +172,7 @@ extension RaftNode {
         peer.outstanding -= 1
         peer.outstandingBytes -= bytes
         guard response.success else { return rejected(peer, previous: previous, response, &out) }
-        peer.failures = 0
+        peer.contact.failures = 0
         if case .probe = peer.mode { peer.mode = .pipeline }
     }
 
@@ -202,16 +197,16 @@ extension RaftNode {
 
     func appendFailed(_ peer: Peer, epoch: UInt64, previous: UInt64, _ text: String, _ out: inout [RaftEffect]) {
         guard case .leader = state, epoch == peer.epoch else { return }
-        if peer.failures == 0 { out.append(.log(.error, "failed to appendEntries to: peer=\(peer.id) error=\(LogText.value(text))")) }
+        if peer.contact.failures == 0 { out.append(.log(.error, "failed to appendEntries to: peer=\(peer.id) error=\(LogText.value(text))")) }
         if case .pipeline = peer.mode { peer.reset(next: peer.match + 1) } else { peer.reset(next: previous + 1) }
         backOff(peer)
     }
 
     /// 10 ms, doubled with every failure from the third on, at most a heartbeat timeout.
     func backOff(_ peer: Peer) {
-        peer.failures += 1
-        let doubled = min(10, max(0, peer.failures - 2))
-        peer.retryAt = now + min(.milliseconds(10) * (1 << doubled), config.heartbeatTimeout)
+        peer.contact.failures += 1
+        let doubled = min(10, max(0, peer.contact.failures - 2))
+        peer.contact.retryAt = now + min(.milliseconds(10) * (1 << doubled), config.heartbeatTimeout)
     }
 
     // MARK: Heartbeats
@@ -225,15 +220,15 @@ extension RaftNode {
         guard confirmedRound(leadership) == leadership.round else { return }
         leadership.wantsRound = false
         leadership.round += 1
-        for peer in leadership.peers where configuration.isVoter(peer.id) && peer.outstandingHeartbeats < 64 {
+        for peer in leadership.peers where configuration.isVoter(peer.id) && peer.contact.outstandingHeartbeats < 64 {
             sendHeartbeat(peer, leadership, &out)
         }
     }
 
     func sendHeartbeat(_ peer: Peer, _ leadership: Leadership, _ out: inout [RaftEffect]) {
         let interval = config.heartbeatInterval
-        peer.heartbeatAt = now + interval * 3 / 4 + random.duration(below: interval / 2)
-        peer.outstandingHeartbeats += 1
+        peer.contact.heartbeatAt = now + interval * 3 / 4 + random.duration(below: interval / 2)
+        peer.contact.outstandingHeartbeats += 1
         let message = AppendEntriesRequest.encode(
             term: term, leader: addressBytes, previousIndex: 0, previousTerm: 0, commitIndex: 0, count: nil, payload: 0
         ) { _ in }
@@ -244,24 +239,24 @@ extension RaftNode {
     func heartbeatAnswered(
         _ call: Call, _ peer: Peer, round: UInt64, match: UInt64, _ response: AppendEntriesResponse, _ out: inout [RaftEffect]
     ) {
-        peer.outstandingHeartbeats -= 1
+        peer.contact.outstandingHeartbeats -= 1
         guard leads(after: response.term, peer, &out), response.term == term, response.success else { return }
         heardFrom(peer, call)
-        peer.confirmedRound = max(peer.confirmedRound, round)
+        peer.contact.confirmedRound = max(peer.contact.confirmedRound, round)
         // Its disk has lost what was durable there: what it has left is found out anew, without waiting for the next entry.
         if case .pipeline = peer.mode, response.lastLog < match { peer.reset(next: peer.match + 1) }
         // It is there again: no need to wait longer.
-        if peer.isUnreachable {
-            peer.isUnreachable = false
-            peer.failures = 0
-            peer.retryAt = nil
+        if peer.contact.isUnreachable {
+            peer.contact.isUnreachable = false
+            peer.contact.failures = 0
+            peer.contact.retryAt = nil
         }
     }
 
     func heartbeatFailed(_ peer: Peer, _ text: String, _ out: inout [RaftEffect]) {
-        peer.outstandingHeartbeats -= 1
-        guard case .leader = state, !peer.isUnreachable else { return }
-        peer.isUnreachable = true
+        peer.contact.outstandingHeartbeats -= 1
+        guard case .leader = state, !peer.contact.isUnreachable else { return }
+        peer.contact.isUnreachable = true
         out.append(.log(.error, "failed to heartbeat to: peer=\(peer.address) error=\(LogText.value(text))"))
     }
 }

@@ -18,6 +18,9 @@
 /// since the last sync is repeated once there is space. After any other failed write or sync it is unknown what the disk holds, so the
 /// node stops: restarting reads the disk and knows.
 ///
+/// Over 15 stored variables and 500 lines: an election, the log and the members decide about each other with every message, so that they are
+/// one machine in extensions by subject; what lives for itself is a type beside it (`LogStorage`, `DiskWork`, `LeaderWatch`, `Leadership`).
+///
 /// Not thread-safe; one owner. Nothing happens to batches before `flush`: hand over all waiting events, then call it.
 public final class RaftNode {
     let config: RaftConfig
@@ -48,22 +51,12 @@ public final class RaftNode {
     public internal(set) var leader: RaftServer?
     /// When this node last heard from a leader, or was one; nil: never since it started.
     public internal(set) var lastContact: Instant?
-    var electionDeadline: Instant
-    /// When to probe a silent leader, how often that was done since it was heard, and whether nobody was there.
-    var leaderProbeAt: Instant?
-    var leaderProbes = 0
-    var leaderIsLost = false
-    /// Until then no votes are granted: this node may have confirmed a lease before it was restarted.
-    var voteBlockedUntil: Instant
+    var watch: LeaderWatch
     var peerKinds = LookupTable<String, PeerKind>()
 
     var calls = LookupTable<CallID, Call>()
     var callCounter = CallCounter(.raft)
-    var nextToken: UInt64 = 0
-    var reads = LookupTable<UInt64, DiskPurpose>()
-    /// What waits for a batch of the log's storage, in the order in which it came up.
-    var waiters: [Waiter] = []
-    var diskRetryAt: Instant?
+    var disk = DiskWork()
     var isReadingForApply = false
 
     var sink: SnapshotSink?
@@ -97,26 +90,6 @@ public final class RaftNode {
         var sentAt: Instant
     }
 
-    struct Waiter {
-        enum Action {
-            case reply(CallID, [UInt8])
-            case candidacy(term: UInt64)
-            case bootstrap(token: UInt64)
-        }
-        var sequence: UInt64
-        var action: Action
-    }
-
-    /// What a disk batch outside the log's storage was for.
-    enum DiskPurpose {
-        case apply(LogLocation)
-        case replicate(Leadership, Peer, epoch: UInt64, LogLocation)
-        case install(Leadership, Peer, Install)
-        case sink(SnapshotID)
-        /// Failing does no harm.
-        case housekeeping
-    }
-
     /// `recovered` comes from `RaftRecovery.recover`; the owner has loaded its snapshot.
     public init(config: RaftConfig, identity: RaftIdentity, recovered: RecoveredRaftState, seed: UInt64, now: Instant) {
         self.config = config
@@ -134,8 +107,8 @@ public final class RaftNode {
         commitIndex = recovered.snapshot?.index ?? 0
         lastApplied = commitIndex
         lastCommand = (commitIndex, recovered.snapshot?.term ?? 0)
-        voteBlockedUntil = recovered.vote.term == 0 ? now : now + config.leaderLeaseTimeout
-        electionDeadline = now
+        watch = LeaderWatch(
+            electionDeadline: now, votesBlockedUntil: recovered.vote.term == 0 ? now : now + config.leaderLeaseTimeout)
         snapshotCheckAt = now
         armElection(config.heartbeatTimeout)
         snapshotCheckAt = now + random.duration(in: config.snapshotInterval..<config.snapshotInterval * 2)
@@ -172,7 +145,7 @@ public final class RaftNode {
         now = max(now, instant)
         if isStopped { return }
         if case .leader(let leadership) = state { prepareFlush(leadership, &out) }
-        if let batch = storage.nextBatch(token: makeToken(), lastIndex: log.lastIndex) { out.append(.disk(batch)) }
+        if let batch = storage.nextBatch(token: disk.makeToken(), lastIndex: log.lastIndex) { out.append(.disk(batch)) }
         applyCommitted(&out)
         if case .leader(let leadership) = state { finishFlush(leadership, &out) }
     }
@@ -181,22 +154,22 @@ public final class RaftNode {
     public var deadline: Instant? {
         if isStopped { return nil }
         var earliest = snapshotCheckAt
-        if let retry = diskRetryAt { earliest = min(earliest, retry) }
+        if let retry = disk.retryAt { earliest = min(earliest, retry) }
         if case .leader(let leadership) = state {
             earliest = min(earliest, deadline(of: leadership))
         } else {
-            earliest = min(earliest, electionDeadline)
+            earliest = min(earliest, watch.electionDeadline)
             if let due = leaderProbeDeadline { earliest = min(earliest, due) }
         }
         return earliest
     }
 
     private func runTimers(_ out: inout [RaftEffect]) {
-        if let retry = diskRetryAt, retry <= now { retryWrite(&out) }
+        if let retry = disk.retryAt, retry <= now { retryWrite(&out) }
         if snapshotCheckAt <= now { considerSnapshot(&out) }
         if case .leader(let leadership) = state {
             runTimers(of: leadership, &out)
-        } else if electionDeadline <= now {
+        } else if watch.electionDeadline <= now {
             electionTimedOut(&out)
         } else if let due = leaderProbeDeadline, due <= now {
             probeLeader(&out)
@@ -214,7 +187,7 @@ public final class RaftNode {
     func armElection(_ timeout: Duration) {
         // The only voter need not wait for anybody, unless it follows a leader that is on its way out.
         let isAlone = leader == nil && configuration.isSoleVoter(identity.id) && !storage.isFull
-        electionDeadline = isAlone ? now : now + random.duration(in: timeout..<timeout * 2)
+        watch.electionDeadline = isAlone ? now : now + random.duration(in: timeout..<timeout * 2)
     }
 
     func setLeader(_ server: RaftServer?, _ out: inout [RaftEffect]) {
@@ -235,11 +208,6 @@ public final class RaftNode {
         out.append(.fatal(reason))
     }
 
-    func makeToken() -> UInt64 {
-        nextToken += 1
-        return nextToken
-    }
-
     func call(
         _ server: String, _ address: Address, _ bytes: [UInt8], _ purpose: Call.Purpose, timeout: Duration? = nil, _ out: inout [RaftEffect]
     ) {
@@ -253,7 +221,7 @@ public final class RaftNode {
         if storage.isDurable(sequence) {
             out.append(.reply(call, bytes))
         } else {
-            waiters.append(Waiter(sequence: sequence, action: .reply(call, bytes)))
+            disk.wait(for: sequence, .reply(call, bytes))
         }
     }
 }

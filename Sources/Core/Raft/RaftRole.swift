@@ -113,6 +113,22 @@ final class Peer {
         case snapshot(Install)
     }
 
+    /// Whether it answers, whatever is sent: heartbeats, and when to try again.
+    struct Contact {
+        var outstandingHeartbeats = 0
+        /// In a row.
+        var failures = 0
+        /// The last heartbeat was not answered.
+        var isUnreachable = false
+        var retryAt: Instant?
+        var heartbeatAt: Instant
+        /// When it last answered.
+        var last: Instant
+        /// When the newest message was sent that it answered; nil for none.
+        var confirmedAt: Instant?
+        var confirmedRound: UInt64 = 0
+    }
+
     let id: String
     var address: Address
     /// The next entry to send.
@@ -122,21 +138,10 @@ final class Peer {
     var mode = Mode.probe
     /// Raised whenever what is under way is given up; answers of older epochs may still say what arrived, but not what failed.
     var epoch: UInt64 = 0
+    var contact: Contact
     /// Unanswered AppendEntries of this epoch.
     var outstanding = 0
     var outstandingBytes = 0
-    var outstandingHeartbeats = 0
-    /// In a row.
-    var failures = 0
-    /// The last heartbeat was not answered.
-    var isUnreachable = false
-    var retryAt: Instant?
-    var heartbeatAt: Instant
-    /// When it last answered.
-    var lastContact: Instant
-    /// When the newest message was sent that it answered; nil for none.
-    var confirmedAt: Instant?
-    var confirmedRound: UInt64 = 0
     /// The commit index it was last told.
     var commitSent: UInt64 = 0
     /// When it is told of the commit index, if nothing that is sent before tells it.
@@ -153,8 +158,7 @@ final class Peer {
         id = server.id
         address = server.address
         self.next = next
-        heartbeatAt = now
-        lastContact = now
+        contact = Contact(heartbeatAt: now, last: now)
     }
 
     /// Gives up what is under way and finds out anew where the logs agree.

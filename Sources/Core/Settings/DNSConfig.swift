@@ -1,4 +1,4 @@
-/// How DNS questions are answered: the block `dns_config`. Spec: dns §18.
+/// How DNS questions are answered: the block `dns_config`, with its keys as stored variables. Spec: dns §18.
 public struct DNSConfig: Hashable, Sendable {
     public var domain = "consul."
     public var altDomain = ""

@@ -1,6 +1,6 @@
 // What users register with an agent: in configuration files or over HTTP. Spec: config §8-9, http-1 §3.7-3.8.
 
-/// One check of a service or node as its owner describes it (`CheckType` in the reference).
+/// One check of a service or node as its owner describes it (`CheckType` in the reference, whose fields are the stored variables).
 public struct CheckDefinition: Hashable, Sendable {
     public var checkID = ""
     public var name = ""
@@ -34,6 +34,7 @@ public struct CheckDefinition: Hashable, Sendable {
     public init() {}
 }
 
+/// A service as its owner describes it (`ServiceDefinition` in the reference, whose fields are the stored variables).
 public struct ServiceDefinition: Hashable, Sendable {
     public var kind = ""
     public var id = ""

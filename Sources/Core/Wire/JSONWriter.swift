@@ -8,6 +8,8 @@
 ///     json.string(node.node)
 ///     json.endObject()
 ///     let body = json.finish()
+///
+/// Over 500 lines with the JSON of rows and answers, which extensions in other folders add.
 public struct JSONWriter: Sendable {
     public private(set) var bytes: [UInt8]
     /// Indented by 4 spaces, with one line end at the end.

@@ -6,6 +6,8 @@
 ///     while let event = try session.next(input, &at) { … }
 ///
 /// and send `output` afterwards, also when `next` has thrown: that may hold the reason for the peer. Then the session is over.
+///
+/// Over 15 stored variables: the streams, the frame under way, and the timers of the connection, all of which one frame may touch.
 public struct YamuxSession: Sendable {
     /// Who dialed is the client; its streams have odd numbers.
     public enum Role: Sendable {

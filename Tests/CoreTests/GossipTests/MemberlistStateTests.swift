@@ -120,7 +120,7 @@ import Testing
         #expect(bench.queued(SuspectMessage(accusation: Accusation(incarnation: 1, node: "a", from: "other"))))
         bench.suspect("b", 1)
         #expect(bench.state("b") == nil)
-        bench.machine.suspicionDeadlines.first.map { #expect($0 == .zero + .seconds(4)) }
+        bench.machine.suspicions.deadline.map { #expect($0 == .zero + .seconds(4)) }
         bench.pass(.seconds(4))
         #expect(bench.state("a") == .dead)
         #expect(bench.events == ["+a", "-a dead"])
@@ -135,7 +135,7 @@ import Testing
         bench.alive("a", 4)
         #expect(bench.state("a") == .alive)
         #expect(bench.events == ["+a"])
-        #expect(bench.machine.suspicionDeadlines.isEmpty)
+        #expect(bench.machine.suspicions.deadline == nil)
         bench.suspect("a", 3)
         #expect(bench.state("a") == .alive)
     }
@@ -144,13 +144,13 @@ import Testing
         for number in 1...8 { bench.alive("n\(number)", at: UInt8(number)) }
         bench.suspect("n1", from: "n2")
         // 9 nodes: 4 s to 24 s, two confirmations wanted.
-        #expect(bench.machine.suspicionDeadlines.first == .zero + .seconds(24))
+        #expect(bench.machine.suspicions.deadline == .zero + .seconds(24))
         _ = bench.takeQueue()
         bench.suspect("n1", from: "n2")
-        #expect(bench.machine.suspicionDeadlines.first == .zero + .seconds(24))
+        #expect(bench.machine.suspicions.deadline == .zero + .seconds(24))
         #expect(bench.takeQueue().isEmpty)
         bench.suspect("n1", from: "n3")
-        #expect(bench.machine.suspicionDeadlines.first == .zero + .milliseconds(11_381))
+        #expect(bench.machine.suspicions.deadline == .zero + .milliseconds(11_381))
         #expect(bench.queued(SuspectMessage(accusation: Accusation(incarnation: 1, node: "n1", from: "n3"))))
         bench.now += .seconds(5)
         bench.suspect("n1", from: "n4")
@@ -172,14 +172,14 @@ import Testing
         bench.pass(.zero)
         #expect(bench.state("n1") == .suspect)
         // A second for each point of doubt and one more; never longer than without those who confirm.
-        #expect(bench.machine.suspicionDeadlines.first == .zero + .seconds(24))
+        #expect(bench.machine.suspicions.deadline == .zero + .seconds(24))
         bench.alive("n1", 2, at: 1)
         #expect(bench.state("n1") == .alive)
         bench.suspect("n5", from: "n2")
         bench.now += .seconds(5)
         bench.suspect("n5", from: "n3")
         bench.suspect("n5", from: "n4")
-        #expect(bench.machine.suspicionDeadlines.first == bench.now + .seconds(4))
+        #expect(bench.machine.suspicions.deadline == bench.now + .seconds(4))
         bench.pass(.seconds(4))
         #expect(bench.state("n5") == .dead)
     }
@@ -189,7 +189,7 @@ import Testing
         for number in 1...8 { bench.alive("n\(number)", at: UInt8(number)) }
         bench.suspect("n1", from: "n2")
         bench.suspect("n1", from: "n3")
-        #expect(bench.machine.suspicionDeadlines.first == .zero + .seconds(4))
+        #expect(bench.machine.suspicions.deadline == .zero + .seconds(4))
     }
 
     @Test func `to be suspected is refuted`() {

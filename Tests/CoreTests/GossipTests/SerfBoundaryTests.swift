@@ -108,7 +108,7 @@ import Testing
             network.run(for: .milliseconds(20))
         }
         expectsService(network, "messages")
-        #expect(node.serf!.state.clock.time < 1 << 50 && node.serf!.state.eventClock.time < 1 << 50)
+        #expect(node.serf!.state.clock.time < 1 << 50 && node.serf!.state.events.clock.time < 1 << 50)
     }
 
     @Test func `integers at the bounds of their types in whole states change nothing for good`() {
@@ -125,7 +125,7 @@ import Testing
             network.run(for: .milliseconds(20))
         }
         expectsService(network, "states")
-        #expect(node.serf!.state.eventTimeMin < 1 << 50, "events are still delivered")
+        #expect(node.serf!.state.events.timeMin < 1 << 50, "events are still delivered")
     }
 
     // MARK: More than there is room for
@@ -162,7 +162,7 @@ import Testing
         for time in 6..<400 as Range<UInt64> {
             for number in 0..<3 { _ = me.handle(event(time, "large-\(number)", size: 9_000)) }
         }
-        #expect(me.state.recentEvents.byteCount <= SerfLimits.recentEventsSizeMax)
+        #expect(me.state.events.recent.byteCount <= SerfLimits.recentEventsSizeMax)
         #expect(me.handle(event(400, "news")), "a new event is delivered in the middle of a flood")
         #expect(!me.handle(event(5, "flood-0")) && !me.handle(event(6, "large-0", size: 9_000)), "no second time")
         #expect(!me.handle(event(401, "too large", size: SerfLimits.eventSizeMax)))
@@ -187,12 +187,12 @@ import Testing
 
     @Test func `broadcasts that no packet has room for are not kept, and a flood of the others is pruned at once`() {
         let me = Subject()
-        me.state.broadcast([UInt8](repeating: 1, count: 2_000), on: \.eventQueue, at: .zero)
-        #expect(me.state.eventQueue.isEmpty)
+        me.state.broadcast([UInt8](repeating: 1, count: 2_000), on: \.events, at: .zero)
+        #expect(me.state.queues.events.isEmpty)
         var most = 0
         for number in 0..<20_000 {
-            me.state.broadcast([1, UInt8(number & 255), UInt8(number >> 8)], on: \.eventQueue, at: .zero)
-            most = max(most, me.state.eventQueue.count)
+            me.state.broadcast([1, UInt8(number & 255), UInt8(number >> 8)], on: \.events, at: .zero)
+            most = max(most, me.state.queues.events.count)
         }
         #expect(most <= SerfLimits.queueGrowthMax * me.state.queueLimit)
     }

@@ -140,7 +140,7 @@ import Testing
         remote.leftMembers = ["x", "z"]
         remote.events = [nil, .init(ltime: 7, events: [.init(name: "e", payload: nil), .init(name: "e", payload: [1])])]
         me.state.merge(remoteState: remote.message()[...], join: true, at: .zero)
-        #expect(me.state.clock.time == 20 && me.state.eventClock.time == 8 && me.state.queryClock.time == 5)
+        #expect(me.state.clock.time == 20 && me.state.events.clock.time == 8 && me.state.queries.clock.time == 5)
         #expect(me.state.members["x"]?.status == .leaving && me.state.members["x"]?.statusTime == 4)
         #expect(me.state.intents["y"]?.time == 6 && me.state.intents["y"]?.isLeave == false)
         #expect(me.state.intents["z"]?.time == 1 && me.state.intents["z"]?.isLeave == true)
@@ -202,12 +202,12 @@ import Testing
         var remote = PushPullState()
         remote.eventLTime = 8
         remote.events = [.init(ltime: 7, events: [.init(name: "e", payload: nil)])]
-        me.state.joinsIgnoringOldEvents = 1
+        me.state.events.joinsIgnoringOld = 1
         me.state.merge(remoteState: remote.message()[...], join: false, at: .zero)
-        #expect(me.state.joinEventTime == 0 && me.state.counters.events == 1)
+        #expect(me.state.events.joinTime == 0 && me.state.counters.events == 1)
         remote.events = [.init(ltime: 7, events: [.init(name: "f", payload: nil)])]
         me.state.merge(remoteState: remote.message()[...], join: true, at: .zero)
-        #expect(me.state.joinEventTime == 8 && me.state.counters.events == 1)
+        #expect(me.state.events.joinTime == 8 && me.state.counters.events == 1)
         #expect(!me.handle(UserEventMessage(ltime: 7, name: "f", payload: nil, coalesce: false), at: .zero))
         remote.events = [.init(ltime: 6, events: [.init(name: "g", payload: nil)])]
         me.state.merge(remoteState: remote.message()[...], join: false, at: .zero)
@@ -220,7 +220,7 @@ import Testing
         var remote = PushPullState()
         remote.eventLTime = 2
         remote.events = [.init(ltime: 1, events: [.init(name: "consul:new-leader", payload: nil)])]
-        me.state.joinsIgnoringOldEvents = 1
+        me.state.events.joinsIgnoringOld = 1
         me.state.merge(remoteState: remote.message()[...], join: true, at: .zero)
         #expect(me.state.counters.events == 0)
         #expect(me.handle(UserEventMessage(ltime: 1, name: "deploy", payload: nil, coalesce: false), at: .zero))
@@ -239,11 +239,11 @@ import Testing
     @Test func `a full packet takes intents before queries before events`() {
         let me = subject()
         let event = UserEventMessage(ltime: 1, name: String(repeating: "e", count: 300), payload: nil, coalesce: false).message()
-        me.state.broadcast(event, on: \.eventQueue, at: .zero)
+        me.state.broadcast(event, on: \.events, at: .zero)
         var query = QueryMessage()
         query.name = "q"
-        me.state.broadcast(query.message(), on: \.queryQueue, at: .zero)
-        me.state.broadcast(JoinIntent(ltime: 1, node: "x").message(), on: \.intentQueue, at: .zero)
+        me.state.broadcast(query.message(), on: \.queries, at: .zero)
+        me.state.broadcast(JoinIntent(ltime: 1, node: "x").message(), on: \.intents, at: .zero)
         var messages: [[UInt8]] = []
         me.state.appendBroadcasts(overhead: 3, limit: 300, to: &messages)
         #expect(messages.map { $0.first } == [1, 4])
@@ -254,10 +254,10 @@ import Testing
 
     @Test func `queues do not grow without limit`() {
         let me = subject { $0.minQueueDepth = 10 }
-        for time in 0..<50 { me.state.broadcast(JoinIntent(ltime: UInt64(time), node: "x").message(), on: \.intentQueue, at: after(1)) }
+        for time in 0..<50 { me.state.broadcast(JoinIntent(ltime: UInt64(time), node: "x").message(), on: \.intents, at: after(1)) }
         #expect(me.state.timers[.queues] == after(30))
         me.state.pruneQueues()
-        #expect(me.state.intentQueue.count == 10)
+        #expect(me.state.queues.intents.count == 10)
     }
 
     @Test func `queries are delivered once, and passed on unless told not to`() {
@@ -272,7 +272,7 @@ import Testing
         query.timeout = .seconds(1)
         #expect(me.handle(query, at: .zero))
         #expect(!me.handle(query, at: .zero))
-        #expect(me.state.queryClock.time == 5 && me.state.requests.count == 1)
+        #expect(me.state.queries.clock.time == 5 && me.state.requests.count == 1)
         query.id = 10
         query.flags = QueryMessage.noBroadcastFlag
         query.filters = [[]]
@@ -289,11 +289,11 @@ import Testing
         me.state.pingCompleted(node("x"), roundTrip: .milliseconds(3), payload: [], at: .zero)
         me.state.pingCompleted(node("x"), roundTrip: .milliseconds(3), payload: [2], at: .zero)
         me.state.pingCompleted(node("x"), roundTrip: .milliseconds(3), payload: [1, 0x81], at: .zero)
-        #expect(me.state.coordinates.coordinate == .origin)
+        #expect(me.state.coordinates.client.coordinate == .origin)
         me.state.pingCompleted(node("x"), roundTrip: .seconds(11), payload: PingPayload.encode(.origin)[...], at: .zero)
         #expect(me.state.counters.coordinatesRejected == 1)
         me.state.pingCompleted(node("x"), roundTrip: .milliseconds(3), payload: PingPayload.encode(.origin)[...], at: .zero)
-        #expect(me.state.knownCoordinates["x"] == .origin && me.state.knownCoordinates["me"] == me.state.coordinates.coordinate)
+        #expect(me.state.coordinates.known["x"] == .origin && me.state.coordinates.known["me"] == me.state.coordinates.client.coordinate)
     }
 
     @Test func `empty and unknown messages are ignored`() {

@@ -70,7 +70,7 @@ import Testing
             #expect(host.failure == nil, "\(what)")
             guard let node = host.node else { continue }
             let size = host.disk.files.values.reduce(0) { $0 + $1.contents.count }
-            #expect(node.log.cache.weight < 100_000 && node.waiters.count < 100 && size < 1 << 20, "\(what)")
+            #expect(node.log.cache.weight < 100_000 && node.disk.waitingCount < 100 && size < 1 << 20, "\(what)")
         }
     }
 

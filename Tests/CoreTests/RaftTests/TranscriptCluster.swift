@@ -162,7 +162,7 @@ final class TranscriptCluster {
     /// When a server acts by itself. Probes of a silent leader are left out: `run` shows them.
     private func ownDeadline(_ server: Server) -> Instant? {
         guard let node = server.node, !node.isLeader else { return server.node?.deadline }
-        return node.electionDeadline
+        return node.watch.electionDeadline
     }
 
     private func wakeAtDeadline(_ server: Server) {

@@ -1,4 +1,5 @@
-/// Works out the answer to one question in one of our zones (dns §3, §4.4, §5, §9, §11.1).
+/// Works out the answer to one question in one of our zones (dns §3, §4.4, §5, §9, §11.1). Over 500 lines: an extension for each
+/// kind of question.
 struct DNSLookup<Source: DNSSource> {
     let zone: DNSZone
     var source: Source

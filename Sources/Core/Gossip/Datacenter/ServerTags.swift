@@ -7,7 +7,7 @@ public enum ACLMode: String, Hashable, Sendable {
     case unknown = "3"
 }
 
-/// A server as the tags of a member of either pool describe it (gossip §15.2, §15.4).
+/// A server as the tags of a member of either pool describe it (gossip §15.2, §15.4). Over 15 stored variables: each is a tag.
 public struct ServerTags: Hashable, Sendable {
     /// The member's name: in the WAN pool with the datacenter behind it.
     public var memberName: String

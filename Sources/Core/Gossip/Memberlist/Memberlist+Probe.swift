@@ -19,15 +19,6 @@ extension Memberlist {
     }
 
     /// A ping sent for somebody else.
-    struct Relay {
-        /// Of the one who asked, under its own sequence number.
-        let requester: Address
-        let sequence: UInt32
-        let wantsNack: Bool
-    }
-
-    private static var relayLimit: Int { 4_096 }
-
     /// Probes the next node of the order.
     mutating func probeNext() {
         var looked = 0
@@ -118,8 +109,7 @@ extension Memberlist {
             if !current.isIndirect {
                 delegate.pingCompleted(current.target, roundTrip: now - current.start, payload: ack.payload, at: now)
             }
-        } else if let relay = relays.removeValue(forKey: ack.sequence) {
-            relayDeadlines[ack.sequence] = nil
+        } else if let relay = relays.remove(ack.sequence) {
             sendDirect(AckMessage(sequence: relay.sequence).encoded, to: relay.requester)
         }
     }
@@ -166,16 +156,16 @@ extension Memberlist {
 
     mutating func receive(_ request: IndirectPingMessage, from: Address) {
         guard let target = NodeAddress(request.target, port: request.port == 0 ? config.bindPort : request.port) else { return }
-        guard relays.count < Self.relayLimit else { return log(.warn, "Too many pings for others, dropping one from=\(from)") }
+        guard relays.count < RelayTable.limit else { return log(.warn, "Too many pings for others, dropping one from=\(from)") }
         sequence &+= 1
-        relays[sequence] = Relay(requester: destination(request.source, from), sequence: request.sequence, wantsNack: request.nack)
-        relayDeadlines[sequence] = now + config.probeTimeout
+        let relay = Relay(requester: destination(request.source, from), sequence: request.sequence, wantsNack: request.nack)
+        relays.add(relay, under: sequence, until: now + config.probeTimeout)
         sendDirect(ownPing(sequence, request.node).encoded, to: target.text)
     }
 
     /// The target did not answer.
-    mutating func endRelay(_ sequence: UInt32) {
-        guard let relay = relays.removeValue(forKey: sequence), relay.wantsNack else { return }
+    mutating func relayEnded(_ relay: Relay) {
+        guard relay.wantsNack else { return }
         sendDirect(NackMessage(sequence: relay.sequence).encoded, to: relay.requester)
     }
 }

@@ -47,7 +47,7 @@ extension Memberlist {
             slot = table.insert(alive.node, address: address, at: now, &random)
             if isAboutSelf { ownSlot = slot }
         }
-        endSuspicionTimer(of: slot)
+        suspicions.remove(slot)
         if isAboutSelf, !isOwn { return refuteIfWrong(peer, slot) }
 
         broadcast(alive, about: alive.node, token: token)
@@ -143,11 +143,8 @@ extension Memberlist {
     mutating func apply(_ suspect: SuspectMessage) {
         let claim = suspect.accusation
         guard let slot = table.slot(claim.node), claim.incarnation >= table[slot].incarnation else { return }
-        if suspicions[slot] != nil {
-            if let before = suspicionDeadlines[slot], suspicions[slot]?.confirm(claim.from) == true {
-                suspicionDeadlines[slot] = suspicions[slot].map { min(before, max($0.deadline, minimumSuspicionEnd)) }
-                broadcast(suspect, about: claim.node)
-            }
+        if suspicions.contains(slot) {
+            if suspicions.confirm(slot, by: claim.from, notBefore: minimumSuspicionEnd) { broadcast(suspect, about: claim.node) }
             return
         }
         guard table[slot].state == .alive else { return }
@@ -177,17 +174,12 @@ extension Memberlist {
         let least = GossipMath.suspicionTimeout(mult: config.suspicionMult, nodes: n, interval: config.probeInterval)
         let suspicion = Suspicion(
             from: accuser, needed: needed, least: least, longest: least * config.suspicionMaxTimeoutMult, at: now)
-        suspicions[slot] = suspicion
-        suspicionDeadlines[slot] = suspicion.deadline
-    }
-
-    private mutating func endSuspicionTimer(of slot: Int) {
-        if suspicions.removeValue(forKey: slot) != nil { suspicionDeadlines[slot] = nil }
+        suspicions.add(suspicion, of: slot)
     }
 
     /// Nobody spoke for the node in time.
-    mutating func endSuspicion(of slot: Int) {
-        guard let suspicion = suspicions.removeValue(forKey: slot), table[slot].state == .suspect else { return }
+    mutating func suspicionEnded(of slot: Int, _ suspicion: Suspicion) {
+        guard table[slot].state == .suspect else { return }
         if suspicion.confirmations < suspicion.needed { counters.degradedTimeout += 1 }
         let (name, incarnation) = (table[slot].name, table[slot].incarnation)
         log(.info, "Marking \(name) as failed, suspect timeout reached (\(suspicion.confirmations) peer confirmations)")
@@ -200,7 +192,7 @@ extension Memberlist {
     mutating func apply(_ dead: DeadMessage, token: UInt64 = 0) {
         let claim = dead.accusation
         guard let slot = table.slot(claim.node), claim.incarnation >= table[slot].incarnation else { return }
-        endSuspicionTimer(of: slot)
+        suspicions.remove(slot)
         if table[slot].state.isGone { return }
         if slot == ownSlot, !isLeaving {
             refute(claim.incarnation)

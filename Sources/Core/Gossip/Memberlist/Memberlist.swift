@@ -10,6 +10,10 @@
 /// - Addresses that are neither 4 nor 16 bytes long are not believed.
 /// - Inputs that crash the reference (gossip §18.5) are ignored.
 ///
+/// Over 15 stored variables and 500 lines: probes, news and states of members decide about each other, so that they are one machine in
+/// extensions by subject; what lives for itself is a type beside it (`MemberTable`, `SuspicionTable`, `RelayTable`, `BroadcastQueue`, `Probe`,
+/// `Ticker`).
+///
 /// What happens goes into `handle`, what is to be done comes out as effects, and `deadline` says when to wake it.
 public struct Memberlist<Delegate: MemberlistDelegate> {
     public var delegate: Delegate
@@ -33,9 +37,7 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
     var lastDeath: Instant?
     var awareness: Awareness
     var broadcasts: BroadcastQueue
-    /// By slot.
-    var suspicions = LookupTable<Int, Suspicion>()
-    var suspicionDeadlines = DeadlineQueue<Int>()
+    var suspicions = SuspicionTable()
 
     var gossipTicker: Ticker
     var probeTicker: Ticker
@@ -43,9 +45,7 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
     var probe: Probe?
     /// Where in the order the next probe looks.
     var probeIndex = 0
-    /// Pings for others, by the sequence number that they went out under.
-    var relays = LookupTable<UInt32, Relay>()
-    var relayDeadlines = DeadlineQueue<UInt32>()
+    var relays = RelayTable()
     var packetBudget = DecompressionBudget(.packets)
     var streamBudget = DecompressionBudget(.streams)
 
@@ -144,16 +144,16 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
         if gossipTicker.next == nil, delegate.hasBroadcasts, hasGossipTargets { first = now }
         if probe == nil, let next = probeTicker.next { first = min(first, next) }
         if let probe { first = min(first, probe.deadline) }
-        if let next = suspicionDeadlines.first { first = min(first, next) }
-        if let next = relayDeadlines.first { first = min(first, next) }
+        if let next = suspicions.deadline { first = min(first, next) }
+        if let next = relays.deadline { first = min(first, next) }
         if let next = pushPullAt { first = min(first, next) }
         for wait in waits { first = min(first, wait.deadline) }
         return first == .distantFuture ? nil : first
     }
 
     private mutating func runTimers() {
-        while let slot = suspicionDeadlines.popExpired(at: now) { endSuspicion(of: slot) }
-        while let sequence = relayDeadlines.popExpired(at: now) { endRelay(sequence) }
+        while let (slot, suspicion) = suspicions.popExpired(at: now) { suspicionEnded(of: slot, suspicion) }
+        while let relay = relays.popExpired(at: now) { relayEnded(relay) }
         if let probe, probe.deadline <= now { continueProbe() }
         if probe == nil, probeTicker.consumeTick(at: now) { probeNext() }
         if gossipTicker.consumeTick(at: now) { gossip() }

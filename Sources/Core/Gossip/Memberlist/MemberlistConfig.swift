@@ -1,4 +1,4 @@
-/// The settings of one memberlist (gossip §10), under the reference's names.
+/// The settings of one memberlist (gossip §10), under the reference's names, hence over 15 stored variables.
 public struct MemberlistConfig: Sendable {
     public var pool = GossipPool.lan
     /// Unique in the pool.

@@ -32,3 +32,41 @@ struct Suspicion {
         return true
     }
 }
+
+/// The nodes under suspicion, by slot, and when each is to be declared dead.
+struct SuspicionTable {
+    private var suspicions = LookupTable<Int, Suspicion>()
+    private var deadlines = DeadlineQueue<Int>()
+
+    /// The first deadline of all.
+    var deadline: Instant? { deadlines.first }
+
+    func contains(_ slot: Int) -> Bool { suspicions[slot] != nil }
+
+    mutating func add(_ suspicion: Suspicion, of slot: Int) {
+        suspicions[slot] = suspicion
+        deadlines[slot] = suspicion.deadline
+    }
+
+    /// Another accuser: false where that adds nothing. The deadline comes nearer, but not before `earliest`.
+    mutating func confirm(_ slot: Int, by accuser: String, notBefore earliest: Instant) -> Bool {
+        guard let before = deadlines[slot], suspicions[slot]?.confirm(accuser) == true else { return false }
+        deadlines[slot] = suspicions[slot].map { min(before, max($0.deadline, earliest)) }
+        return true
+    }
+
+    /// The suspicion that ends; nil if there is none.
+    @discardableResult
+    mutating func remove(_ slot: Int) -> Suspicion? {
+        guard let suspicion = suspicions.removeValue(forKey: slot) else { return nil }
+        deadlines[slot] = nil
+        return suspicion
+    }
+
+    /// The next node whose deadline has come, with its suspicion, which is over.
+    mutating func popExpired(at now: Instant) -> (slot: Int, suspicion: Suspicion)? {
+        guard let slot = deadlines.popExpired(at: now) else { return nil }
+        guard let suspicion = suspicions.removeValue(forKey: slot) else { preconditionFailure("a deadline belongs to a suspicion") }
+        return (slot, suspicion)
+    }
+}

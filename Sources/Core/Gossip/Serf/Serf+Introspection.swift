@@ -15,15 +15,15 @@ extension Serf {
 
     /// Messages that wait to be passed on.
     public var queueDepths: (intents: Int, events: Int, queries: Int) {
-        (state.intentQueue.count, state.eventQueue.count, state.queryQueue.count)
+        (state.queues.intents.count, state.queues.events.count, state.queues.queries.count)
     }
 
     /// Where we are in the space of latencies.
-    public var coordinate: Coordinate { state.coordinates.coordinate }
+    public var coordinate: Coordinate { state.coordinates.client.coordinate }
 
     /// Where a member was when it last answered a ping of ours; for our own name, where we are. nil: not known.
     public func coordinate(of name: String) -> Coordinate? {
-        name == config.name ? state.coordinates.coordinate : state.knownCoordinates[name]
+        name == config.name ? state.coordinates.client.coordinate : state.coordinates.known[name]
     }
 
     public var keyring: GossipKeyring { memberlist.keyring }
@@ -38,12 +38,12 @@ extension Serf {
     /// As `/v1/agent/self` shows it (gossip §18.1).
     public var stats: StringMap {
         [
-            "coordinate_resets": String(state.coordinates.resets), "encrypted": String(!memberlist.keyring.isEmpty),
-            "event_queue": String(state.eventQueue.count), "event_time": String(state.eventClock.time),
+            "coordinate_resets": String(state.coordinates.client.resets), "encrypted": String(!memberlist.keyring.isEmpty),
+            "event_queue": String(state.queues.events.count), "event_time": String(state.events.clock.time),
             "failed": String(state.members.count(.failed)), "health_score": String(memberlist.healthScore),
-            "intent_queue": String(state.intentQueue.count), "left": String(state.members.count(.left)),
+            "intent_queue": String(state.queues.intents.count), "left": String(state.members.count(.left)),
             "member_time": String(state.clock.time), "members": String(state.members.count),
-            "query_queue": String(state.queryQueue.count), "query_time": String(state.queryClock.time),
+            "query_queue": String(state.queues.queries.count), "query_time": String(state.queries.clock.time),
         ]
     }
 }

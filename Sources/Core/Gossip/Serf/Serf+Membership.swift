@@ -11,7 +11,7 @@ extension Serf {
             guard state.lifecycle == .alive else {
                 return state.output.append(.joined(token: token, .failure(GoError("Serf can't Join after Leave or Shutdown"))))
             }
-            if ignoresOldEvents { state.joinsIgnoringOldEvents += 1 }
+            if ignoresOldEvents { state.events.joinsIgnoringOld += 1 }
             begin(.owner(token: token, ignoresOldEvents: ignoresOldEvents), targets)
         }
     }
@@ -25,7 +25,7 @@ extension Serf {
     func joinFinished(_ id: UInt64, _ contacted: Int, _ error: String?) {
         switch joins.removeValue(forKey: id) {
         case .owner(let token, let ignoresOldEvents):
-            if ignoresOldEvents { state.joinsIgnoringOldEvents -= 1 }
+            if ignoresOldEvents { state.events.joinsIgnoringOld -= 1 }
             if contacted > 0 { state.broadcastJoin(at: now) }
             state.output.append(.joined(token: token, error.map { .failure(GoError($0)) } ?? .success(contacted)))
         case .rejoin(let rest):
@@ -91,9 +91,9 @@ extension Serf {
     }
 
     private func queue(_ intent: LeaveIntent) -> UInt64 {
-        state.nextBroadcastToken += 1
-        state.broadcast(intent.message(), on: \.intentQueue, token: state.nextBroadcastToken, at: now)
-        return state.nextBroadcastToken
+        state.queues.nextToken += 1
+        state.broadcast(intent.message(), on: \.intents, token: state.queues.nextToken, at: now)
+        return state.queues.nextToken
     }
 
     func leaveMemberlist() {

@@ -57,7 +57,7 @@ extension Serf {
     ) throws(GoError) {
         let address = config.memberlist.advertise
         var query = QueryMessage()
-        query.ltime = state.queryClock.time
+        query.ltime = state.queries.clock.time
         query.id = UInt32(truncatingIfNeeded: state.random.next() >> 33)
         query.address = address.bytes
         query.port = address.port
@@ -71,10 +71,10 @@ extension Serf {
         let message = query.message()
         if message.count > config.querySizeLimit { throw GoError("query exceeds limit of \(config.querySizeLimit) bytes") }
 
-        state.collectors[query.ltime] = QueryCollector(id: query.id, members: memberlist.activeCount, purpose: purpose)
+        state.queries.collectors[query.ltime] = QueryCollector(id: query.id, members: memberlist.activeCount, purpose: purpose)
         state.arm(.query(query.ltime), at: now + query.timeout)
         _ = state.handle(query, at: now)
-        state.broadcast(message, on: \.queryQueue, at: now)
+        state.broadcast(message, on: \.queries, at: now)
     }
 
     /// Gossip §12.11.
@@ -141,12 +141,7 @@ extension Serf {
         guard let file = config.keyringFile else { return send(answer, to: query) }
         let token = newToken()
         keyAnswers[token] = (query, answer)
-        let bytes = Keyring.encode(memberlist.keyring.keys), temporary = file + ".new"
-        let folder = file.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(file[..<$0]) } ?? ""
-        let operations: [DiskOperation] = [
-            .write(file: temporary, offset: 0, bytes: bytes), .truncate(file: temporary, size: bytes.count), .sync(file: temporary),
-            .rename(from: temporary, to: file), .syncDirectory(folder),
-        ]
+        let operations = DiskOperation.replace(file, aside: file + ".new", with: Keyring.encode(memberlist.keyring.keys))
         state.output.append(.disk(DiskBatch(of: config.memberlist.pool == .lan ? .lan : .wan, token: token, operations: operations)))
     }
 

@@ -1,4 +1,5 @@
-/// A member of a gossip pool: Serf as the reference embeds it (gossip §11-14), over memberlist.
+/// A member of a gossip pool: Serf as the reference embeds it (gossip §11-14), over memberlist. Over 500 lines with what it does for its
+/// owner; what it knows is `SerfState`.
 ///
 /// Messages are ordered by Lamport clocks and passed on by gossip; what memberlist finds out about nodes and what they say of their own
 /// coming and going together make the statuses of members. What happens goes into `handle`; what it came to and what is to be done
@@ -139,7 +140,7 @@ public final class Serf {
         while true {
             for effect in gossipOutput { state.output.append(.gossip(effect)) }
             gossipOutput.removeAll(keepingCapacity: true)
-            for token in state.intentQueue.takeFinished() { broadcastFinished(token) }
+            for token in state.queues.intents.takeFinished() { broadcastFinished(token) }
             if state.requests.isEmpty && gossipOutput.isEmpty { return }
             var requests: [SerfState.Request] = []
             swap(&requests, &state.requests)

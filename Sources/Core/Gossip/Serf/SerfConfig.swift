@@ -1,4 +1,4 @@
-/// The settings of one Serf (gossip §10), with Consul's values.
+/// The settings of one Serf (gossip §10), with Consul's values. Over 15 stored variables, under the reference's names.
 public struct SerfConfig: Sendable {
     /// Its name is the member's.
     public var memberlist: MemberlistConfig

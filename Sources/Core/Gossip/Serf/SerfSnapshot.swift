@@ -201,14 +201,9 @@ struct SnapshotWriter {
         append("event-clock: \(lastEventClock)")
         append("query-clock: \(lastQueryClock)")
         if isLeaving && !keepsMembersOnLeave { append("leave") }
-        let temporary = file + ".compact"
-        let folder = file.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(file[..<$0]) } ?? ""
         size = lines.count
         isTorn = false
         defer { lines = [] }
-        return [
-            .write(file: temporary, offset: 0, bytes: lines), .truncate(file: temporary, size: size), .sync(file: temporary),
-            .rename(from: temporary, to: file), .syncDirectory(folder),
-        ]
+        return DiskOperation.replace(file, aside: file + ".compact", with: lines)
     }
 }

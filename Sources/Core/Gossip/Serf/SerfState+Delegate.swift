@@ -10,13 +10,13 @@ extension SerfState: MemberlistDelegate {
         do throws(MessagePackError) {
             switch kind {
             case .leave:
-                if handle(try LeaveIntent(body: body), at: now) { broadcast(Array(message), on: \.intentQueue, at: now) }
+                if handle(try LeaveIntent(body: body), at: now) { broadcast(Array(message), on: \.intents, at: now) }
             case .join:
-                if handle(try JoinIntent(body: body), at: now) { broadcast(Array(message), on: \.intentQueue, at: now) }
+                if handle(try JoinIntent(body: body), at: now) { broadcast(Array(message), on: \.intents, at: now) }
             case .userEvent:
-                if handle(try UserEventMessage(body: body), at: now) { broadcast(Array(message), on: \.eventQueue, at: now) }
+                if handle(try UserEventMessage(body: body), at: now) { broadcast(Array(message), on: \.events, at: now) }
             case .query:
-                if handle(try QueryMessage(body: body), at: now) { broadcast(Array(message), on: \.queryQueue, at: now) }
+                if handle(try QueryMessage(body: body), at: now) { broadcast(Array(message), on: \.queries, at: now) }
             case .queryResponse:
                 handle(try QueryResponseMessage(body: body), at: now)
             case .relay:
@@ -30,13 +30,13 @@ extension SerfState: MemberlistDelegate {
         armSnapshot(at: now)
     }
 
-    var hasBroadcasts: Bool { !intentQueue.isEmpty || !queryQueue.isEmpty || !eventQueue.isEmpty }
+    var hasBroadcasts: Bool { queues.longest > 0 }
 
     mutating func appendBroadcasts(overhead: Int, limit: Int, to messages: inout [[UInt8]]) {
         var free = limit
         var done = messages.count
-        for queue in [\SerfState.intentQueue, \SerfState.queryQueue, \SerfState.eventQueue] {
-            self[keyPath: queue].drain(overhead: overhead, limit: free, nodes: members.count, to: &messages)
+        for queue in [\SerfQueues.intents, \SerfQueues.queries, \SerfQueues.events] {
+            queues[keyPath: queue].drain(overhead: overhead, limit: free, nodes: members.count, to: &messages)
             for message in messages[done...] { free -= message.count + overhead }
             done = messages.count
         }
@@ -47,11 +47,11 @@ extension SerfState: MemberlistDelegate {
     func localState(join: Bool) -> [UInt8] {
         var state = PushPullState()
         state.ltime = clock.time
-        state.eventLTime = eventClock.time
-        state.queryLTime = queryClock.time
+        state.eventLTime = events.clock.time
+        state.queryLTime = queries.clock.time
         state.leftMembers = members.gone
         state.statusTimes = members.all.map { PushPullState.MemberTime(name: $0.name, ltime: $0.statusTime) }
-        state.events = recentEvents.wire
+        state.events = events.recent.wire
         return state.message()
     }
 
@@ -70,8 +70,8 @@ extension SerfState: MemberlistDelegate {
     private mutating func merge(_ state: PushPullState, join: Bool, at now: Instant) {
         // `witness` passes over what is out of reach.
         if state.ltime > 0 { clock.witness(state.ltime - 1) }
-        if state.eventLTime > 0 { eventClock.witness(state.eventLTime - 1) }
-        if state.queryLTime > 0 { queryClock.witness(state.queryLTime - 1) }
+        if state.eventLTime > 0 { events.clock.witness(state.eventLTime - 1) }
+        if state.queryLTime > 0 { queries.clock.witness(state.queryLTime - 1) }
 
         // Those that left first: what is said of the others is older than their leaving, or a return.
         var times = LookupTable<String, UInt64>()
@@ -90,8 +90,8 @@ extension SerfState: MemberlistDelegate {
             }
         }
 
-        if join, joinsIgnoringOldEvents > 0, eventClock.isReachable(state.eventLTime) {
-            joinEventTime = max(joinEventTime, state.eventLTime)
+        if join, events.joinsIgnoringOld > 0, events.clock.isReachable(state.eventLTime) {
+            events.joinTime = max(events.joinTime, state.eventLTime)
         }
         for slot in state.events {
             guard let slot else { continue }
@@ -180,7 +180,7 @@ extension SerfState: MemberlistDelegate {
 
     // MARK: Pings (gossip §16.5)
 
-    func ackPayload() -> [UInt8] { PingPayload.encode(coordinates.coordinate) }
+    func ackPayload() -> [UInt8] { PingPayload.encode(coordinates.client.coordinate) }
 
     mutating func pingCompleted(_ node: MemberlistNode, roundTrip: Duration, payload: ArraySlice<UInt8>, at now: Instant) {
         guard let version = payload.first else { return }
@@ -193,9 +193,9 @@ extension SerfState: MemberlistDelegate {
         }
         if roundTrip == .zero { counters.zeroRoundTrips += 1 }
         do throws(GoError) {
-            try coordinates.update(node: node.name, other: other, rtt: roundTrip)
-            knownCoordinates[node.name] = other
-            knownCoordinates[config.name] = coordinates.coordinate
+            try coordinates.client.update(node: node.name, other: other, rtt: roundTrip)
+            coordinates.known[node.name] = other
+            coordinates.known[config.name] = coordinates.client.coordinate
         } catch {
             counters.coordinatesRejected += 1
             log(.trace, "Rejected coordinate from \(node.name): \(error.text)")

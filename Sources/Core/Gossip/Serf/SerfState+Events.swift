@@ -7,19 +7,19 @@
 extension SerfState {
     /// Whether the message is to be passed on. `isTold`: another member's state tells of it; nobody has just fired it.
     mutating func handle(_ event: UserEventMessage, isTold: Bool = false, at now: Instant) -> Bool {
-        guard eventClock.isReachable(event.ltime) else { return refuse("event", event.name, event.ltime) }
+        guard events.clock.isReachable(event.ltime) else { return refuse("event", event.name, event.ltime) }
         if event.name.utf8.count + (event.payload?.count ?? 0) > SerfLimits.eventSizeMax { return false }
-        eventClock.witness(event.ltime)
-        guard event.ltime >= eventTimeMin else { return false }
-        let current = eventClock.time
+        events.clock.witness(event.ltime)
+        guard event.ltime >= events.timeMin else { return false }
+        let current = events.clock.time
         if isTooOld(event.ltime, current, config.eventBuffer) {
             log(.warn, "received old event \(event.name) from time \(event.ltime) (current: \(current))")
             return false
         }
-        guard recentEvents.insert(PushPullState.Event(name: event.name, payload: event.payload), at: event.ltime) else { return false }
+        guard events.recent.insert(PushPullState.Event(name: event.name, payload: event.payload), at: event.ltime) else { return false }
         // What is forgotten for want of room is not delivered a second time.
-        eventTimeMin = max(eventTimeMin, recentEvents.timeMin)
-        if isTold, event.ltime < joinEventTime { return false }
+        events.timeMin = max(events.timeMin, events.recent.timeMin)
+        if isTold, event.ltime < events.joinTime { return false }
         counters.events += 1
         output.append(
             .userEvent(UserEvent(ltime: event.ltime, name: event.name, payload: event.payload ?? [], coalesce: event.coalesce)))
@@ -45,11 +45,11 @@ extension SerfState {
         if name.utf8.count + payload.count > limit {
             throw GoError("user event exceeds configured limit of \(limit) bytes before encoding")
         }
-        let event = UserEventMessage(ltime: eventClock.time, name: name, payload: payload, coalesce: coalesce)
+        let event = UserEventMessage(ltime: events.clock.time, name: name, payload: payload, coalesce: coalesce)
         let message = event.message()
         if message.count > limit { throw GoError("encoded user event exceeds configured limit of \(limit) bytes after encoding") }
-        eventClock.increment()
+        events.clock.increment()
         _ = handle(event, at: now)
-        broadcast(message, on: \.eventQueue, at: now)
+        broadcast(message, on: \.events, at: now)
     }
 }

@@ -57,7 +57,7 @@ extension SerfState {
         let intent = JoinIntent(ltime: clock.time, node: config.name)
         clock.witness(intent.ltime)
         _ = handle(intent, at: now)
-        broadcast(intent.message(), on: \.intentQueue, at: now)
+        broadcast(intent.message(), on: \.intents, at: now)
         armSnapshot(at: now)
     }
 

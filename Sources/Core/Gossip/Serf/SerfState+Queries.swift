@@ -35,15 +35,15 @@ extension SerfState {
 
     /// Whether the message is to be passed on.
     mutating func handle(_ query: QueryMessage, at now: Instant) -> Bool {
-        guard queryClock.isReachable(query.ltime) else { return refuse("query", query.name, query.ltime) }
-        queryClock.witness(query.ltime)
-        guard query.ltime >= queryTimeMin else { return false }
-        let current = queryClock.time
+        guard queries.clock.isReachable(query.ltime) else { return refuse("query", query.name, query.ltime) }
+        queries.clock.witness(query.ltime)
+        guard query.ltime >= queries.timeMin else { return false }
+        let current = queries.clock.time
         if isTooOld(query.ltime, current, config.queryBuffer) {
             log(.warn, "received old query \(query.name) from time \(query.ltime) (current: \(current))")
             return false
         }
-        guard recentQueries.insert(query.id, at: query.ltime) else { return false }
+        guard queries.recent.insert(query.id, at: query.ltime) else { return false }
         let passesOn = query.flags & QueryMessage.noBroadcastFlag == 0
         counters.queries += 1
         guard isMeant(query) else { return passesOn }
@@ -142,23 +142,23 @@ extension SerfState {
 
     mutating func handle(_ response: QueryResponseMessage, at now: Instant) {
         if (response.payload?.count ?? 0) > SerfLimits.responseSizeMax { return }
-        guard collectors[response.ltime] != nil else {
+        guard queries.collectors[response.ltime] != nil else {
             return log(.warn, "reply for non-running query (LTime: \(response.ltime), ID: \(response.id) From: \(response.from))")
         }
-        guard collectors[response.ltime]?.id == response.id else {
-            return log(.warn, "query reply ID mismatch (Local: \(collectors[response.ltime]?.id ?? 0), Response: \(response.id))")
+        guard queries.collectors[response.ltime]?.id == response.id else {
+            return log(.warn, "query reply ID mismatch (Local: \(queries.collectors[response.ltime]?.id ?? 0), Response: \(response.id))")
         }
         if response.flags & QueryResponseMessage.ackFlag != 0 {
-            guard collectors[response.ltime]?.addAck(from: response.from) == true else {
+            guard queries.collectors[response.ltime]?.addAck(from: response.from) == true else {
                 counters.queryDuplicateAcks += 1
                 return
             }
             counters.queryAcks += 1
-            if case .owner(let token) = collectors[response.ltime]?.purpose {
+            if case .owner(let token) = queries.collectors[response.ltime]?.purpose {
                 output.append(.queryAck(token: token, from: response.from))
             }
         } else {
-            guard collectors[response.ltime]?.addResponse(from: response.from) == true else {
+            guard queries.collectors[response.ltime]?.addResponse(from: response.from) == true else {
                 counters.queryDuplicateResponses += 1
                 return
             }
@@ -169,19 +169,19 @@ extension SerfState {
 
     private mutating func collect(_ response: QueryResponseMessage) {
         let payload = response.payload ?? []
-        switch collectors[response.ltime]?.purpose {
+        switch queries.collectors[response.ltime]?.purpose {
         case .owner(let token):
             output.append(.queryResponse(token: token, from: response.from, payload: payload))
         case .keys(let token, var answer):
             if let warning = answer.add(payload, from: response.from) { log(.warn, warning) }
-            collectors[response.ltime]?.purpose = .keys(token: token, answer)
+            queries.collectors[response.ltime]?.purpose = .keys(token: token, answer)
             if answer.responses == answer.nodes { endQuery(response.ltime) }
         case .conflict(let responses, let matching):
             guard payload.first == SerfMessageKind.conflictResponse.rawValue,
                 let member = try? ConflictAnswer.decode(payload[1...])
             else { return log(.error, "Invalid conflict query response type: \(payload)") }
             let isOurs = member.address == config.memberlist.advertise.bytes && member.port == config.memberlist.advertise.port
-            collectors[response.ltime]?.purpose = .conflict(responses: responses + 1, matching: matching + (isOurs ? 1 : 0))
+            queries.collectors[response.ltime]?.purpose = .conflict(responses: responses + 1, matching: matching + (isOurs ? 1 : 0))
         case nil:
             break
         }
@@ -190,7 +190,7 @@ extension SerfState {
     /// Its time is over, or nobody is left to answer.
     mutating func endQuery(_ ltime: UInt64) {
         timers[.query(ltime)] = nil
-        guard let collector = collectors.removeValue(forKey: ltime) else { return }
+        guard let collector = queries.collectors.removeValue(forKey: ltime) else { return }
         switch collector.purpose {
         case .owner(let token):
             output.append(.queryDone(token: token))

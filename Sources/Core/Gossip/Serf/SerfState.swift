@@ -1,5 +1,8 @@
 /// What Serf knows and decides (gossip §12), riding on the memberlist whose delegate it is. What it wants done it leaves in `output`
 /// and `requests`, from where `Serf` takes it.
+///
+/// Over 15 stored variables and 500 lines: members, intents and the messages of others change each other. What lives for itself is a type
+/// beside it (`SerfMembers`, `IntentBuffer`, `EventHistory`, `QueryHistory`, `SerfQueues`, `PoolCoordinates`).
 struct SerfState {
     /// Where this member's membership stands.
     enum Lifecycle {
@@ -28,38 +31,17 @@ struct SerfState {
     /// Ticks of intervals count from here.
     let start: Instant
 
+    /// Orders what is said of coming and going.
     var clock = LamportClock()
-    var eventClock = LamportClock()
-    var queryClock = LamportClock()
-
     var members = SerfMembers()
     var intents = IntentBuffer()
-
-    var intentQueue: BroadcastQueue
-    var queryQueue: BroadcastQueue
-    var eventQueue: BroadcastQueue
-    /// Of the messages on the intent queue whose end somebody waits for.
-    var nextBroadcastToken: UInt64 = 0
-
-    var recentEvents: RecentEvents
-    var recentQueries: RecentQueries
-    /// What is older was delivered before a restart.
-    var eventTimeMin: UInt64 = 0
-    /// What is older, and known to the member that this one joined, was delivered before it joined.
-    var joinEventTime: UInt64 = 0
-    var queryTimeMin: UInt64 = 0
-    /// How many joins are under way whose targets' old events are not wanted.
-    var joinsIgnoringOldEvents = 0
-
-    /// By Lamport time.
-    var collectors = LookupTable<UInt64, QueryCollector>()
+    var events: EventHistory
+    var queries: QueryHistory
+    var queues: SerfQueues
     /// Members are being asked which of two of our name is known.
     var isResolvingConflict = false
 
-    var coordinates: CoordinateClient
-    /// What others, and we, said of where they are.
-    var knownCoordinates = LookupTable<String, Coordinate>()
-
+    var coordinates: PoolCoordinates
     var snapshot: SnapshotWriter?
     var counters = SerfCounters()
 
@@ -68,20 +50,15 @@ struct SerfState {
         tags = config.tags
         start = now
         random = Random(seed: seed)
-        let mult = config.memberlist.retransmitMult
-        intentQueue = BroadcastQueue(retransmitMult: mult)
-        queryQueue = BroadcastQueue(retransmitMult: mult)
-        eventQueue = BroadcastQueue(retransmitMult: mult)
-        recentEvents = RecentEvents(size: config.eventBuffer)
-        recentQueries = RecentQueries(size: config.queryBuffer)
-        coordinates = CoordinateClient(seed: random.next())
+        queues = SerfQueues(retransmitMult: config.memberlist.retransmitMult)
+        events = EventHistory(size: config.eventBuffer)
+        queries = QueryHistory(size: config.queryBuffer)
+        coordinates = PoolCoordinates(seed: random.next())
         guard let file = config.snapshotFile else { return }
         let recovered = recovered ?? SerfSnapshot()
         clock.witness(recovered.clock)
-        eventClock.witness(recovered.eventClock)
-        queryClock.witness(recovered.queryClock)
-        if recovered.eventClock < eventClock.time { eventTimeMin = recovered.eventClock + 1 }
-        if recovered.queryClock < queryClock.time { queryTimeMin = recovered.queryClock + 1 }
+        events.restore(recovered.eventClock)
+        queries.restore(recovered.queryClock)
         snapshot = SnapshotWriter(file: file, continuing: recovered, keepsMembersOnLeave: config.rejoinAfterLeave)
     }
 
@@ -107,25 +84,23 @@ struct SerfState {
 
     /// Queues a message of ours or of others for gossip; `queue` is one of the three.
     mutating func broadcast(
-        _ message: [UInt8], on queue: WritableKeyPath<SerfState, BroadcastQueue>, token: UInt64 = 0, at now: Instant
+        _ message: [UInt8], on queue: WritableKeyPath<SerfQueues, BroadcastQueue>, token: UInt64 = 0, at now: Instant
     ) {
         // What no packet has room for would never be sent.
         if message.count > config.memberlist.udpBufferSize { return }
-        self[keyPath: queue].enqueue(message, token: token)
-        let count = self[keyPath: queue].count
+        queues[keyPath: queue].enqueue(message, token: token)
+        let count = queues[keyPath: queue].count
         if count > queueLimit { arm(.queues, at: tick(config.queueCheckInterval, atOrAfter: now)) }
-        if count > SerfLimits.queueGrowthMax * queueLimit { self[keyPath: queue].prune(to: queueLimit) }
+        if count > SerfLimits.queueGrowthMax * queueLimit { queues[keyPath: queue].prune(to: queueLimit) }
     }
 
     var queueLimit: Int { max(config.minQueueDepth, 2 * members.count) }
 
     mutating func pruneQueues() {
-        if max(intentQueue.count, queryQueue.count, eventQueue.count) > config.queueDepthWarning {
-            log(.warn, "Queue depth: \(intentQueue.count) intents, \(queryQueue.count) queries, \(eventQueue.count) events")
+        if queues.longest > config.queueDepthWarning {
+            log(.warn, "Queue depth: \(queues.intents.count) intents, \(queues.queries.count) queries, \(queues.events.count) events")
         }
-        intentQueue.prune(to: queueLimit)
-        queryQueue.prune(to: queueLimit)
-        eventQueue.prune(to: queueLimit)
+        queues.prune(to: queueLimit)
     }
 
     // MARK: Members
@@ -140,8 +115,8 @@ struct SerfState {
     mutating func erase(at place: Int, at now: Instant) {
         let member = members[place].member
         members.remove(at: place)
-        coordinates.forget(node: member.name)
-        knownCoordinates.removeValue(forKey: member.name)
+        coordinates.client.forget(node: member.name)
+        coordinates.known.removeValue(forKey: member.name)
         tell(.reaped, member, at: now)
     }
 

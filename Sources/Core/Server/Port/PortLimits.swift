@@ -1,4 +1,5 @@
 /// Bounds of what a peer may make this agent keep, and how long it is waited for (rpc-raft-wire §1, §5.1; behaviour §9.3, §9.4).
+/// Over 15 stored variables: each is a bound.
 public struct PortLimits: Sendable {
     /// One call or answer. Appends carry up to 64 entries, each as large as a value may be configured.
     public var messageSizeMax = 256 << 20

@@ -147,6 +147,7 @@ public enum CheckStatus {
     public static let serfHealth = "serfHealth"
 }
 
+/// What a check does, as the catalog keeps it: the reference's fields are the stored variables.
 public struct HealthCheckDefinition: Hashable, Sendable {
     public var http = ""
     public var tlsSkipVerify = false
