@@ -55,10 +55,11 @@ soak: build ## Disturb real processes for half an hour, then fuzz as long: make 
 format: ## Reformat all sources
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
 
-lint: ## Check formatting, and the purity and layers of Sources/Core
+lint: ## Check formatting, and the purity, layers and sizes of Sources/Core
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
 	Tools/check-purity
 	Tools/check-layers
+	Tools/check-sizes
 
 fuzz: build ## Run the simulator over a range of seeds: make fuzz SEEDS=1..2000
 	$(RELEASE)/consul-sim fuzz --seeds $(SEEDS) --jobs $(JOBS)
