@@ -307,21 +307,23 @@ final class RawClient {
 
     /// The next whole answer; nil when the connection ended before.
     func answer() -> Answer? {
-        var decoder = HTTPResponseDecoder(method: "GET")
-        var body: [UInt8] = []
-        while !decoder.isComplete {
+        var parser = HTTPResponseParser(bodyLimit: 1 << 30)
+        parser.expect(method: "GET")
+        // As it came, for who looks at the spelling of names.
+        var head: [UInt8] = []
+        while true {
             if at == left.count, !receive() { return nil }
-            // Byte by byte through the head, so that nothing of the next answer is taken.
-            let end = decoder.hasHead ? left.count : at + 1
-            let taken: Int = left[at..<end].withUnsafeBytes { bytes in
-                var position = 0
-                while !decoder.isComplete, let piece = try? decoder.take(bytes, at: &position) { body += piece }
-                return position
-            }
-            at += decoder.isComplete ? taken : end - at
+            let input = Array(left[at...])
+            if parser.head == nil { head += input }
+            var taken = 0
+            let event = parser.parse(input, at: &taken)
+            at += taken
+            if case .failed = event { return nil }
+            guard case .response(let response) = event else { continue }
+            let text = String(decoding: head, as: UTF8.self)
+            let end = text.range(of: "\r\n\r\n")?.lowerBound ?? text.endIndex
+            return Answer(status: response.status, head: String(text[..<end]), body: response.body)
         }
-        let head = decoder.headers.map { "\($0.name): \($0.value)" }.joined(separator: "\n")
-        return Answer(status: decoder.status, head: head, body: body)
     }
 
     func get(_ target: String, headers: String = "") -> Answer? {

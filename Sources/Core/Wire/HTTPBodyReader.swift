@@ -3,7 +3,8 @@ struct HTTPBodyReader: Sendable {
     enum Progress {
         case more
         case done
-        case malformed
+        /// The text is Go's.
+        case malformed(String)
         case tooLarge
     }
 
@@ -73,11 +74,23 @@ struct HTTPBodyReader: Sendable {
                 if at == input.count { return .more }
                 let byte = input[at]
                 at += 1
-                if !takeFraming(byte) { return .malformed }
+                if !takeFraming(byte) { return .malformed(problem) }
             }
             if case .done = place { return .done }
             if at == input.count { return .more }
         }
+    }
+
+    /// What is wrong where the byte that does not fit stands.
+    private var problem: String {
+        if case .chunkSize = place { "invalid byte in chunk length" } else { "malformed chunked encoding" }
+    }
+
+    /// The bytes that have arrived since the last call; they count no more against the limit.
+    mutating func drain() -> [UInt8] {
+        if body.isEmpty { return [] }
+        defer { body = [] }
+        return body
     }
 
     /// How many bytes there were to copy, nil if they exceed the limit.

@@ -13,6 +13,8 @@ public struct HTTPClientResponse: Sendable {
 }
 
 /// Parses the answers on one connection of a client from the bytes as they arrive. Interim answers (1xx) are passed over.
+///
+/// A body is collected, unless the caller drains it while it arrives: then the answer has the rest of it.
 public struct HTTPResponseParser: Sendable {
     public enum Event: Sendable {
         case needsMore
@@ -24,7 +26,8 @@ public struct HTTPResponseParser: Sendable {
     private let bodyLimit: Int
     private var held: [UInt8] = []
     private var scanned = 0
-    private var head: HTTPClientResponse?
+    /// The answer whose body is arriving, without it; nil before its head is complete, and once the body is.
+    public private(set) var head: HTTPClientResponse?
     private var body: HTTPBodyReader?
     /// Methods of the requests that are not answered yet.
     private var methods: [String] = []
@@ -46,9 +49,17 @@ public struct HTTPResponseParser: Sendable {
         held = []
         var position = 0
         let event = bytes.withUnsafeBufferPointer { step($0, &position) }
-        if position < bytes.count { held = position == 0 ? bytes : Array(bytes[position...]) }
+        if case .response = event {
+            // What follows is left to the caller; it came with this input.
+            at -= bytes.count - position
+        } else if position < bytes.count {
+            held = position == 0 ? bytes : Array(bytes[position...])
+        }
         return event
     }
+
+    /// Takes away what has arrived of the body of `head`.
+    public mutating func drainBody() -> [UInt8] { body?.drain() ?? [] }
 
     /// The server has closed the connection: an answer that ends so, the failure that this means, or nothing if no answer was due.
     public mutating func end() -> Event {
@@ -69,6 +80,7 @@ public struct HTTPResponseParser: Sendable {
         while head == nil {
             let bytes = UnsafeBufferPointer(rebasing: input[at...])
             guard let end = HTTPHead.end(bytes, from: &scanned) else {
+                if let problem = firstLineProblem(bytes) { return .failed(problem) }
                 if bytes.count <= HTTPHead.sizeLimit { return .needsMore }
                 return .failed("net/http: server response headers exceeded \(HTTPHead.sizeLimit) bytes; aborted")
             }
@@ -85,30 +97,60 @@ public struct HTTPResponseParser: Sendable {
         case .done:
             guard let done = finish(reader.body) else { return .needsMore }
             return .response(done)
-        case .malformed: return .failed("malformed chunked encoding")
+        case .malformed(let text): return .failed(text)
         case .tooLarge: return .failed("http: response body too large")
         }
     }
 
-    /// The reason if this is no head of an answer.
-    private mutating func takeHead(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+    private struct StatusLine {
+        let minorVersion: Int
+        let status: Int
+        let reason: String
+        /// Where the fields begin.
+        let end: Int
+    }
+
+    private struct Problem: Error {
+        let text: String
+    }
+
+    /// The first line of a head, whose end may not have come yet.
+    private static func statusLine(_ bytes: UnsafeBufferPointer<UInt8>) -> Result<StatusLine, Problem> {
         var at = 0
         let line = HTTPHead.line(bytes, &at)
         let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count >= 2, let minor = HTTPHead.minorVersion(UnsafeBufferPointer(rebasing: parts[0])), minor >= 0 else {
-            return "malformed HTTP response \(GoQuote.quote(String(repairing: line)))"
+            return .failure(Problem(text: "malformed HTTP response \(GoQuote.quote(String(repairing: line)))"))
         }
         guard parts[1].count == 3, let status = ASCII.decimal(UnsafeBufferPointer(rebasing: parts[1])), status >= 100 else {
-            return "malformed HTTP status code \(GoQuote.quote(String(repairing: parts[1])))"
+            return .failure(Problem(text: "malformed HTTP status code \(GoQuote.quote(String(repairing: parts[1])))"))
         }
+        return .success(
+            StatusLine(minorVersion: minor, status: status, reason: parts.count == 3 ? String(repairing: parts[2]) : "", end: at))
+    }
+
+    /// What is wrong with the first line as soon as it is complete: a peer that speaks another protocol may send no more.
+    private func firstLineProblem(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        guard bytes.contains(UInt8(ascii: "\n")), case .failure(let problem) = Self.statusLine(bytes) else { return nil }
+        return problem.text
+    }
+
+    /// The reason if this is no head of an answer.
+    private mutating func takeHead(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        let statusLine: StatusLine
+        switch Self.statusLine(bytes) {
+        case .success(let line): statusLine = line
+        case .failure(let problem): return problem.text
+        }
+        let status = statusLine.status
         var headers = HTTPHeaders()
-        if HTTPHead.fields(bytes, from: at, into: &headers) != nil { return "malformed MIME header line" }
+        if HTTPHead.fields(bytes, from: statusLine.end, into: &headers) != nil { return "malformed MIME header line" }
         if status < 200 && status != 101 { return nil }
-        var length: Int?, isChunked = false, saysClose = false, saysKeepAlive = false, lengthIsValid = true
+        var length: Int?, isChunked = false, saysClose = false, saysKeepAlive = false, badLength: String?
         headers.forEach { name, value in
             if ASCII.equal(name, "content-length") {
                 length = ASCII.decimal(value)
-                lengthIsValid = lengthIsValid && length != nil
+                if length == nil { badLength = String(repairing: value) }
             } else if ASCII.equal(name, "transfer-encoding") {
                 isChunked = ASCII.equal(value, "chunked")
             } else if ASCII.equal(name, "connection") {
@@ -116,7 +158,7 @@ public struct HTTPResponseParser: Sendable {
                 saysKeepAlive = saysKeepAlive || ASCII.list(value, contains: "keep-alive")
             }
         }
-        if !lengthIsValid { return "bad Content-Length" }
+        if let badLength { return "bad Content-Length \(GoQuote.quote(badLength))" }
         let hasNoBody = (methods.isEmpty ? "" : methods.removeFirst()) == "HEAD" || status == 204 || status == 304 || status == 101
         if hasNoBody {
             body = .sized(0, limit: bodyLimit)
@@ -130,8 +172,8 @@ public struct HTTPResponseParser: Sendable {
         }
         let endsWithConnection = !hasNoBody && !isChunked && length == nil
         head = HTTPClientResponse(
-            status: status, reason: parts.count == 3 ? String(repairing: parts[2]) : "", headers: headers, body: [],
-            keepAlive: !saysClose && !endsWithConnection && (minor > 0 || saysKeepAlive))
+            status: status, reason: statusLine.reason, headers: headers, body: [],
+            keepAlive: !saysClose && !endsWithConnection && (statusLine.minorVersion > 0 || saysKeepAlive))
         return nil
     }
 }

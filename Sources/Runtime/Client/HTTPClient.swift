@@ -29,21 +29,19 @@ public struct HTTPClient: Sendable {
         public var status: Int
         /// `Not Found`
         public var reason: String
-        public var headers: [HTTPHeader]
+        private let headers: HTTPHeaders
         public var body: [UInt8]
 
-        init(_ decoder: HTTPResponseDecoder) {
-            status = decoder.status
-            reason = decoder.reason
-            headers = decoder.headers
+        /// Without the body.
+        init(_ response: HTTPClientResponse) {
+            status = response.status
+            reason = response.reason
+            headers = response.headers
             body = []
         }
 
         /// The first header of that name, in whatever case.
-        public func header(_ name: String) -> String? {
-            let wanted = name.lowercased()
-            return headers.first { $0.name.lowercased() == wanted }?.value
-        }
+        public func header(_ name: String) -> String? { headers.first(name.lowercased()) }
     }
 
     /// The text is Go's, without the `Get "http://...": ` that it puts in front.
@@ -92,8 +90,6 @@ public struct HTTPClient: Sendable {
         do {
             try write(encode(request), to: socket.raw, by: deadline)
             return try read(method: request.method, from: socket.raw, by: deadline, onHead: onHead, onBody: onBody)
-        } catch let failure as HTTPResponseDecoder.Failure {
-            throw Failure(description: failure.description, isConnecting: false)
         } catch let failure as Failure {
             throw failure
         } catch {
@@ -183,38 +179,47 @@ public struct HTTPClient: Sendable {
     private func read(
         method: String, from fd: Int32, by deadline: Instant, onHead: (Response) -> Void, onBody: (UnsafeRawBufferPointer) -> Bool
     ) throws -> Response {
-        var decoder = HTTPResponseDecoder(method: method)
+        var parser = HTTPResponseParser(bodyLimit: .max)
+        parser.expect(method: method)
+        var response: Response?
         var isHeadSeen = false
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        /// False when the caller wants no more.
-        func deliver(_ count: Int) throws -> Bool {
-            try buffer.withUnsafeBytes { bytes in
-                let bytes = UnsafeRawBufferPointer(rebasing: bytes[..<count])
-                var at = 0
-                while true {
-                    let piece = try decoder.take(bytes, at: &at)
-                    if decoder.hasHead, !isHeadSeen {
-                        isHeadSeen = true
-                        onHead(Response(decoder))
-                    }
-                    guard let piece else { return true }
-                    if !onBody(piece) { return false }
-                }
+        /// Whether the answer is complete, or the caller wants no more.
+        func isOver(_ event: HTTPResponseParser.Event) throws -> Bool {
+            var piece: [UInt8] = [], isComplete = false
+            switch event {
+            case .failed(let text): throw Failure(description: text, isConnecting: false)
+            case .needsMore: piece = parser.drainBody()
+            case .response(let done):
+                piece = done.body
+                isComplete = true
+                if response == nil { response = Response(done) }
             }
+            if response == nil, let head = parser.head { response = Response(head) }
+            if let response, !isHeadSeen {
+                isHeadSeen = true
+                onHead(response)
+            }
+            if !piece.isEmpty, !piece.withUnsafeBytes(onBody) { return true }
+            return isComplete
         }
-        while !decoder.isComplete {
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
             let count = buffer.withUnsafeMutableBytes { target in retrying { recv(fd, target.baseAddress!, target.count, 0) } }
             if count > 0 {
-                if try !deliver(count) { break }
+                var at = 0
+                let event = buffer.withUnsafeBytes { parser.parse(UnsafeRawBufferPointer(rebasing: $0[..<count]), at: &at) }
+                if try isOver(event) { break }
             } else if count == 0 {
-                try decoder.end()
+                _ = try isOver(parser.end())
+                break
             } else if errno == EAGAIN {
                 try wait(fd, POLLIN, by: deadline)
             } else {
                 throw Failure(description: "read: \(SystemError.current)", isConnecting: false)
             }
         }
-        return Response(decoder)
+        guard let response else { throw Failure(description: "unexpected EOF", isConnecting: false) }
+        return response
     }
 
     private func wait(_ fd: Int32, _ events: Int32, by deadline: Instant) throws(Failure) {

@@ -12,7 +12,10 @@ final class HTTPProbe: DialingProbe {
     private var target = ProbeURL()
     private var request: [UInt8] = []
     private var sent = 0
-    private var decoder = HTTPResponseDecoder(method: "GET")
+    private var parser = HTTPResponseParser(bodyLimit: .max)
+    /// Of the answer, once its head is complete.
+    private var answer: HTTPClientResponse?
+    private var isComplete = false
     private var output: OutputTail
     private var redirects = 0
 
@@ -39,7 +42,10 @@ final class HTTPProbe: DialingProbe {
 
     private func begin(_ parsed: ProbeURL) {
         target = parsed
-        decoder = HTTPResponseDecoder(method: method)
+        parser = HTTPResponseParser(bodyLimit: .max)
+        parser.expect(method: method)
+        answer = nil
+        isComplete = false
         output = OutputTail(limit: outputLimit)
         request = encode()
         sent = 0
@@ -87,7 +93,7 @@ final class HTTPProbe: DialingProbe {
                 if errno == EAGAIN { return }
                 return finish(.failed("read tcp: \(SystemError.current)"))
             }
-            if decoder.isComplete || output.total > Self.bodySizeMax { return complete() }
+            if isComplete || output.total > Self.bodySizeMax { return complete() }
         }
     }
 
@@ -95,25 +101,34 @@ final class HTTPProbe: DialingProbe {
 
     private func take(_ buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let count = retrying { recv(fd, buffer.baseAddress!, buffer.count, 0) }
-        if count == 0 { try decoder.end() }
-        if count <= 0 { return count }
-        let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
+        if count < 0 { return count }
         var at = 0
-        while let piece = try decoder.take(bytes, at: &at) { output.append(piece) }
+        let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
+        switch count == 0 ? parser.end() : parser.parse(bytes, at: &at) {
+        case .failed(let text): throw ProbeFailure(description: text)
+        case .needsMore:
+            answer = answer ?? parser.head
+            parser.drainBody().withUnsafeBytes { output.append($0) }
+        case .response(let done):
+            answer = done
+            isComplete = true
+            done.body.withUnsafeBytes { output.append($0) }
+        }
         return count
     }
 
     private func complete() {
-        if let location = decoder.header("Location"), !location.isEmpty, [301, 302, 303, 307, 308].contains(decoder.status) {
-            return follow(location)
+        guard let answer else { return finish(.failed("unexpected EOF")) }
+        if let location = answer.header("location"), !location.isEmpty, [301, 302, 303, 307, 308].contains(answer.status) {
+            return follow(location, after: answer.status)
         }
-        finish(.http(status: decoder.status, reason: decoder.reason, body: output.kept))
+        finish(.http(status: answer.status, reason: answer.reason, body: output.kept))
     }
 
-    private func follow(_ location: String) {
+    private func follow(_ location: String, after status: Int) {
         if redirects == Self.redirectsMax { return finish(.failed("stopped after \(Self.redirectsMax) redirects")) }
         redirects += 1
-        if decoder.status < 304, method != "GET", method != "HEAD" {
+        if status < 304, method != "GET", method != "HEAD" {
             method = "GET"
             body = []
         }

@@ -302,6 +302,33 @@ private final class UpperStream: CompressionStream {
         }
     }
 
+    @Test func `a body that is drained while it arrives comes out once, and what follows the answer is left`() {
+        let first = Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n".utf8)
+        let second = Array("2\r\nde\r\n0\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n".utf8)
+        // Drained, a body may be as long as it likes.
+        var parser = HTTPResponseParser(bodyLimit: 4)
+        for _ in 0..<2 { parser.expect(method: "GET") }
+        #expect(parser.head == nil)
+        var at = 0
+        guard case .needsMore = parser.parse(first, at: &at) else { return #expect(Bool(false)) }
+        #expect(parser.head?.status == 200 && text(parser.drainBody()) == "abc" && parser.drainBody().isEmpty)
+        at = 0
+        guard case .response(let response) = parser.parse(second, at: &at) else { return #expect(Bool(false)) }
+        #expect(text(response.body) == "de" && parser.head == nil && text(Array(second[at...])).hasPrefix("HTTP/1.1 204"))
+        guard case .response(let next) = parser.parse(second, at: &at) else { return #expect(Bool(false)) }
+        #expect(next.status == 204 && at == second.count)
+    }
+
+    @Test func `a peer that speaks another protocol is told by its first line`() {
+        var parser = HTTPResponseParser(bodyLimit: 100)
+        parser.expect(method: "GET")
+        var at = 0
+        guard case .failed(let text) = parser.parse(Array("220 mail.example.com\r\n".utf8), at: &at) else {
+            return #expect(Bool(false))
+        }
+        #expect(text == "malformed HTTP response \"220 mail.example.com\"")
+    }
+
     @Test func `damaged answers never trap`() {
         var random = Random(seed: 10)
         let seed = Array(
