@@ -24,6 +24,14 @@ public struct Instant: Hashable, Comparable, Sendable {
     public static func += (a: inout Instant, d: Duration) { a = a + d }
 }
 
+extension Instant {
+    /// The earlier of both; nil is later than everything. For the deadline of a machine that has several.
+    @inline(__always)
+    public mutating func bringForward(to other: Instant?) {
+        if let other, other < self { self = other }
+    }
+}
+
 extension Optional<Instant> {
     /// The earlier of both; nil is later than everything. For the deadline of a machine that has several.
     public mutating func bringForward(to other: Instant?) {

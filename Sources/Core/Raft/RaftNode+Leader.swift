@@ -182,12 +182,12 @@ extension RaftNode {
     func deadline(of leadership: Leadership) -> Instant {
         var earliest = isSoleVoter(leadership) ? .distantFuture : lastQuorumContact(leadership) + config.leaderLeaseTimeout
         for peer in leadership.peers {
-            earliest = min(earliest, peer.contact.heartbeatAt)
-            if let retry = peer.contact.retryAt { earliest = min(earliest, retry) }
-            if let due = peer.tellCommitAt { earliest = min(earliest, due) }
-            if let leaving = peer.leaving { earliest = min(earliest, leaving.deadline) }
+            earliest.bringForward(to: peer.contact.heartbeatAt)
+            earliest.bringForward(to: peer.contact.retryAt)
+            earliest.bringForward(to: peer.tellCommitAt)
+            earliest.bringForward(to: peer.leaving?.deadline)
         }
-        if let transfer = leadership.transfer { earliest = min(earliest, transfer.deadline) }
+        earliest.bringForward(to: leadership.transfer?.deadline)
         return earliest
     }
 

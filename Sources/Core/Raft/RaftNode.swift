@@ -154,12 +154,12 @@ public final class RaftNode {
     public var deadline: Instant? {
         if isStopped { return nil }
         var earliest = snapshotCheckAt
-        if let retry = disk.retryAt { earliest = min(earliest, retry) }
+        earliest.bringForward(to: disk.retryAt)
         if case .leader(let leadership) = state {
-            earliest = min(earliest, deadline(of: leadership))
+            earliest.bringForward(to: deadline(of: leadership))
         } else {
-            earliest = min(earliest, watch.electionDeadline)
-            if let due = leaderProbeDeadline { earliest = min(earliest, due) }
+            earliest.bringForward(to: watch.electionDeadline)
+            earliest.bringForward(to: leaderProbeDeadline)
         }
         return earliest
     }

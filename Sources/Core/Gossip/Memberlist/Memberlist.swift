@@ -142,12 +142,12 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
         var first = gossipTicker.next ?? .distantFuture
         // The delegate got something to say that no event told of.
         if gossipTicker.next == nil, delegate.hasBroadcasts, hasGossipTargets { first = now }
-        if probe == nil, let next = probeTicker.next { first = min(first, next) }
-        if let probe { first = min(first, probe.deadline) }
-        if let next = suspicions.deadline { first = min(first, next) }
-        if let next = relays.deadline { first = min(first, next) }
-        if let next = pushPullAt { first = min(first, next) }
-        for wait in waits { first = min(first, wait.deadline) }
+        if probe == nil { first.bringForward(to: probeTicker.next) }
+        first.bringForward(to: probe?.deadline)
+        first.bringForward(to: suspicions.deadline)
+        first.bringForward(to: relays.deadline)
+        first.bringForward(to: pushPullAt)
+        for wait in waits { first.bringForward(to: wait.deadline) }
         return first == .distantFuture ? nil : first
     }
 
