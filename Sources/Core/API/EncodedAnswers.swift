@@ -6,7 +6,7 @@ struct EncodedAnswers {
         var bytes: [UInt8]
         /// Where the value of the Date header is; nil if there is none.
         var dateAt: Int?
-        var subject: MeasuredSubject
+        var read: AnsweredRead
     }
 
     private var answers = LookupTable<ByteString, Answer>()
@@ -20,22 +20,22 @@ struct EncodedAnswers {
     /// Longer answers are not worth their memory.
     static let answerSizeMax = 128 << 10
 
-    /// Appends the answer to the question `target` if there is one; what it is measured under, nil if there is none.
+    /// Appends the answer to the question `target` if there is one; what it counts as, nil if there is none.
     mutating func append(
         _ target: [UInt8], _ state: PublishedState, _ view: Authorizer.View, _ date: [UInt8], to out: inout [UInt8]
-    ) -> MeasuredSubject? {
+    ) -> AnsweredRead? {
         guard self.state === state, self.view == view, let answer = answers[ByteString(target)] else { return nil }
         let start = out.count
         out.append(contentsOf: answer.bytes)
         if let at = answer.dateAt {
             for offset in date.indices { out[start + at + offset] = date[offset] }
         }
-        return answer.subject
+        return answer.read
     }
 
     mutating func keep(
         _ target: [UInt8], _ state: PublishedState, _ view: Authorizer.View, _ date: [UInt8], _ bytes: ArraySlice<UInt8>,
-        _ subject: MeasuredSubject
+        _ read: AnsweredRead
     ) {
         guard bytes.count <= Self.answerSizeMax else { return }
         if self.state !== state || self.view != view || answers.count >= Self.countMax || size + bytes.count > Self.sizeMax {
@@ -45,7 +45,7 @@ struct EncodedAnswers {
             self.view = view
         }
         answers[ByteString(target)] = Answer(
-            bytes: Array(bytes), dateAt: position(of: date, in: bytes).map { $0 - bytes.startIndex }, subject: subject)
+            bytes: Array(bytes), dateAt: position(of: date, in: bytes).map { $0 - bytes.startIndex }, read: read)
         size += bytes.count
     }
 

@@ -14,8 +14,11 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     private var answers = EncodedAnswers()
     private var prepared = PreparedAnswers()
     private var measures = RequestMeasures()
+    private var lookups = LookupCounters()
     /// What was answered last.
     private var subject = MeasuredSubject.none
+    /// It is a read that was to be consistent.
+    private var isConsistent = false
     /// Of that answer, until it is taken.
     private var error: String?
 
@@ -34,38 +37,45 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     ) -> RequestAnswer {
         let cacheable = request.method == "GET" && !request.hasMeaningfulHeaders && framing.isPlain && state.answersDefault(at: now)
         if cacheable, let known = answers.append(request.target, state, anybody.view, date, to: &out) {
-            subject = known
-            measures.reads += 1
+            count(known)
             return .written
         }
         let call = router.route(request)
-        guard let (response, isRead) = respond(to: call.call, call.context.authorizer, state, now), !response.close else {
+        guard case (let response, var read)? = respond(to: call.call, call.context.authorizer, state, now), !response.close else {
             return .routed(call)
         }
-        subject = MeasuredSubject(request)
+        (subject, isConsistent) = (MeasuredSubject(request), false)
         if response.status >= 400 { error = response.loggedError }
-        if isRead { measures.reads += 1 }
+        read?.subject = subject
+        if let read { count(read) }
         let start = out.count
         let (isOpen, rest) = HTTPSerializer.begin(response, framing: framing, date: date, to: &out, compressor: &gzip)
         if let rest { return .begun(rest, isOpen: isOpen) }
         // Kept are the answers that anybody gets: a token in the URL may come to mean something else.
-        if cacheable && isRead && call.context.token.isEmpty {
-            answers.keep(request.target, state, anybody.view, date, out[start...], subject)
+        if cacheable, let read, call.context.token.isEmpty {
+            answers.keep(request.target, state, anybody.view, date, out[start...], read)
         }
         return .written
     }
 
-    /// nil when the core loop must answer.
-    private func respond(
+    @inline(__always)
+    private mutating func count(_ read: AnsweredRead) {
+        (subject, isConsistent) = (read.subject, read.isConsistent)
+        measures.reads += 1
+        if let lookup = read.lookup { lookups.count(lookup) }
+    }
+
+    /// nil when the core loop must answer. `read` is what a read of the state counts as.
+    private mutating func respond(
         to call: APICall, _ authorizer: Authorizer, _ state: PublishedState, _ now: Instant
-    ) -> (HTTPResponse, isRead: Bool)? {
+    ) -> (HTTPResponse, read: AnsweredRead?)? {
         switch call {
-        case .immediate(let response): return (response, false)
+        case .immediate(let response): return (response, nil)
         case .read(let query, let options, let shape):
             guard shape.cache == nil, options.datacenter.isEmpty || options.datacenter == datacenter else { return nil }
             if case .txn = query { return nil }
             guard state.answers(options, at: now) else { return nil }
-            if let error = shape.filterError { return (Renderer.error(error.text, shape: shape, context: router.context), false) }
+            if let error = shape.filterError { return (Renderer.error(error.text, shape: shape, context: router.context), nil) }
             guard case .success((let result, let index)) = state.store.evaluate(query, options: options, authorizer: authorizer) else {
                 return nil
             }
@@ -75,7 +85,9 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
             meta.knownLeader = state.knowsLeader
             meta.lastContact = state.isLeader ? .zero : state.lastLeaderContact.map { max(.zero, now - $0) } ?? .zero
             if shape.isRepeatedWhenOld, options.isTooOld(meta) { return nil }
-            return (Renderer.render(result, meta: meta, options: options, shape: shape, context: router.context), true)
+            let lookup = query.measuredLookup(result).map { lookups.counter(of: $0) }
+            let read = AnsweredRead(lookup: lookup, isConsistent: options.requireConsistent)
+            return (Renderer.render(result, meta: meta, options: options, shape: shape, context: router.context), read)
         default: return nil
         }
     }
@@ -86,11 +98,15 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     }
 
     public func subject(of request: borrowing HTTPRequest) -> MeasuredSubject { MeasuredSubject(request) }
-    public mutating func measureAnswered(nanoseconds: Int64) { measures.add(subject, nanoseconds: nanoseconds) }
+    public mutating func measureAnswered(nanoseconds: Int64) {
+        measures.add(subject, nanoseconds: nanoseconds)
+        if isConsistent { measures.addConsistentRead(nanoseconds: nanoseconds) }
+    }
     public mutating func measure(_ subject: MeasuredSubject, nanoseconds: Int64) { measures.add(subject, nanoseconds: nanoseconds) }
 
     public mutating func takeMeasures() -> RequestMeasures? {
         if measures.isEmpty { return nil }
+        measures.lookups = lookups.take()
         defer { measures = RequestMeasures() }
         return measures
     }
@@ -106,7 +122,7 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
         guard state.answersQuestions(dns.zone.config, at: now),
             let length = prepared.write(datagram, state, &random, into: out)
         else { return nil }
-        subject = .domainQuery
+        (subject, isConsistent) = (.domainQuery, false)
         if state.isStale(at: now) { measures.staleQuestions += 1 }
         return length
     }
@@ -117,7 +133,7 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
             state, authorizer: anybody, onlyPassing: config.onlyPassing, readable: state.answersQuestions(config, at: now))
         let unixSeconds = (now.nanoseconds &+ wallClockOffset) / 1_000_000_000
         let reply = dns.answer(question, tcp: tcp, from: &catalog, unixSeconds: unixSeconds, random: &random)
-        subject = DNSZone.isPointerQuery(question) ? .pointerQuery : .domainQuery
+        (subject, isConsistent) = (DNSZone.isPointerQuery(question) ? .pointerQuery : .domainQuery, false)
         if catalog.hasRefused { return .handOver }
         if state.isStale(at: now) { measures.staleQuestions += 1 }
         if !tcp, reply != nil { prepared.note(question, state) { dns.prepare(question, from: catalog, random: random) } }

@@ -46,6 +46,10 @@ public struct RequestMeasures: Sendable {
     var staleQuestions = 0
     /// Reads answered from the published state.
     var reads = 0
+    /// Those of them that were to be consistent, in milliseconds.
+    private(set) var consistentReads = MetricAggregate()
+    /// Whose instances they looked up.
+    var lookups: [(lookup: MeasuredLookup, times: Int)] = []
     /// Accepted on the server port.
     var connections = 0
 
@@ -66,6 +70,8 @@ public struct RequestMeasures: Sendable {
             requests[subject.number].add(milliseconds)
         }
     }
+
+    mutating func addConsistentRead(nanoseconds: Int64) { consistentReads.add(Double(nanoseconds) / 1e6) }
 
     /// The samples, by their names without prefix; those of DNS are the ones with a label.
     var samples: [(name: String, isQuestion: Bool, values: MetricAggregate)] {

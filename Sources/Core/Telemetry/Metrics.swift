@@ -60,6 +60,10 @@ public struct Metrics: Sendable {
         merge(other, slot, now)
     }
 
+    public mutating func merge(_ other: MetricAggregate, into sample: SampleMetric, at now: Instant) {
+        if other.count > 0 { merge(other, Self.sampleStart + sample.rawValue, now) }
+    }
+
     private mutating func merge(_ other: MetricAggregate, _ slot: Int, _ now: Instant) {
         if now >= end || slot >= values.count { prepare(now) }
         values[slot].merge(other)

@@ -119,6 +119,37 @@ import Testing
         #expect(taken == nil)
     }
 
+    @Test func `a front end counts whose instances it looks up, and what is read consistently`() throws {
+        var frontEnd = FrontEnd(config: AgentConfig(), gzip: AgentCluster.NoGzip(), seed: 1)
+        let state = PublishedState(
+            store: Store(), isLeader: true, leaseExpiry: .distantFuture, isSoleVoter: true, knowsLeader: true, lastLeaderContact: nil)
+        func ask(_ target: String) {
+            var out: [UInt8] = []
+            let request = HTTPRequest(method: "GET", target: Array(target.utf8))
+            _ = frontEnd.answer(request, framing: HTTPFraming(), state: state, now: .zero, date: [], into: &out)
+            frontEnd.measureAnswered(nanoseconds: 2_000_000)
+        }
+        for _ in 0..<2 {
+            // The later ones are answered from memory.
+            for _ in 0..<3 { ask("/v1/health/service/web?tag=b&tag=a") }
+            for _ in 0..<2 { ask("/v1/catalog/service/web?consistent") }
+            ask("/v1/kv/x?consistent")
+            ask("/v1/kv/x")
+            let taken = frontEnd.takeMeasures()
+            let measures = try #require(taken)
+            let lookups = measures.lookups.map { "\($0.lookup.isHealth) \($0.lookup.service) \($0.lookup.tags) \($0.times)" }
+            #expect(lookups == [#"true web ["b", "a"] 3"#, #"false web [] 2"#])
+            #expect(measures.reads == 7 && measures.consistentReads.count == 3 && measures.consistentReads.sum == 6)
+        }
+        var counters = LookupCounters()
+        for number in 0...LookupCounters.countMax {
+            let lookup = MeasuredLookup(isHealth: true, kind: .service, service: "s\(number)", tags: [], isFound: false)
+            for _ in 0..<2 { counters.count(counters.counter(of: lookup)) }
+        }
+        let counted = counters.take()
+        #expect(counted.count == LookupCounters.countMax && counted.allSatisfy { $0.times == 2 })
+    }
+
     @Test func `the longest prefix decides what is shown`() {
         var metrics = Metrics(prometheusRetention: .seconds(60))
         for name in ["raft.apply", "raft.apply.x", "raft.other", "serf.events"] { metrics.count(name, at: at(1)) }

@@ -108,6 +108,9 @@ struct Telemetry {
         let node = [MetricLabel("node", nodeName)]
         for sample in measures.samples { metrics.merge(sample.values, into: sample.name, labels: sample.isQuestion ? node : [], at: now) }
         metrics.count(.rpcQuery, times: measures.reads, at: now)
+        metrics.merge(measures.consistentReads, into: .rpcConsistentRead, at: now)
+        metrics.count(.raftVerifyLeader, times: measures.consistentReads.count, at: now)
+        for (lookup, times) in measures.lookups { measure(lookup, times: times, at: now) }
         metrics.count(.dnsStaleQueries, times: measures.staleQuestions, at: now)
         metrics.count(.rpcAccepted, times: measures.connections, at: now)
     }
