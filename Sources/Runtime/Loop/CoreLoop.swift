@@ -30,7 +30,7 @@ final class CoreLoop<Machine: AgentMachine>: EventQueue, @unchecked Sendable {
     private var effects: [AgentEffect] = []
     private var armed: Instant?
     /// The machine's, after the last turn.
-    private var deadline: Instant? = .zero
+    private var deadline: Instant?
     private var latest = Instant.zero
 
     /// A thread with other duties goes back to them after this many batches.
