@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test func `a front end counts whose instances it looks up, and what is read consistently`() throws {
-        var frontEnd = FrontEnd(config: AgentConfig(), gzip: AgentCluster.NoGzip(), seed: 1)
+        var frontEnd = FrontEnd(settings: AgentSettings(), gzip: AgentCluster.NoGzip(), seed: 1)
         let state = PublishedState(
             store: Store(), isLeader: true, leaseExpiry: .distantFuture, isSoleVoter: true, knowsLeader: true, lastLeaderContact: nil)
         func ask(_ target: String) {
