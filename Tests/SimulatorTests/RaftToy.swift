@@ -61,7 +61,7 @@ final class RaftToy: SimulatedMachine {
         isThird = settings.identity.nodeName == "s3"
         let address = settings.raft.initialServers.first { $0.name == settings.identity.nodeName }!.address
         node = RaftNode(
-            settings: raft, identity: RaftIdentity(id: settings.identity.nodeID, address: address), recovered: recovered, seed: seed,
+            config: raft, identity: RaftIdentity(id: settings.identity.nodeID, address: address), recovered: recovered, seed: seed,
             now: now)
         if recovered.isPristine {
             let servers = settings.raft.initialServers.map { RaftServer(id: $0.id, address: $0.address) }
