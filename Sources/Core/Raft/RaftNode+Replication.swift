@@ -117,7 +117,9 @@ extension RaftNode {
     /// Tells a follower that has all entries of the commit index.
     func sendEmpty(_ peer: Peer, _ out: inout [RaftEffect]) {
         peer.tellCommitAt = nil
-        guard case .pipeline = peer.mode, peer.contact.retryAt == nil, peer.outstanding == 0 || peer.commitSent < commitIndex else { return }
+        guard case .pipeline = peer.mode, peer.contact.retryAt == nil, peer.outstanding == 0 || peer.commitSent < commitIndex else {
+            return
+        }
         guard peer.next > log.lastIndex, let previousTerm = log.term(at: peer.next - 1) else { return }
         sendEntries(peer, previousTerm, count: 0, bytes: 0, &out) { _ in }
     }
@@ -197,7 +199,9 @@ extension RaftNode {
 
     func appendFailed(_ peer: Peer, epoch: UInt64, previous: UInt64, _ text: String, _ out: inout [RaftEffect]) {
         guard case .leader = state, epoch == peer.epoch else { return }
-        if peer.contact.failures == 0 { out.append(.log(.error, "failed to appendEntries to: peer=\(peer.id) error=\(LogText.value(text))")) }
+        if peer.contact.failures == 0 {
+            out.append(.log(.error, "failed to appendEntries to: peer=\(peer.id) error=\(LogText.value(text))"))
+        }
         if case .pipeline = peer.mode { peer.reset(next: peer.match + 1) } else { peer.reset(next: previous + 1) }
         backOff(peer)
     }

@@ -72,7 +72,9 @@ final class AgentCluster {
             if gossips, number > 1 { settings.gossip.lan.retryJoin = ["10.0.0.1"] }
             return settings
         }
-        let identities = all.prefix(servers).map { ServerIdentity(id: $0.identity.nodeID, name: $0.identity.nodeName, address: $0.raftAddress) }
+        let identities = all.prefix(servers).map {
+            ServerIdentity(id: $0.identity.nodeID, name: $0.identity.nodeName, address: $0.raftAddress)
+        }
         for var settings in all {
             if !gossips {
                 settings.raft.initialServers = identities
