@@ -139,7 +139,7 @@ import Testing
             .packet(.lan, to: "10.0.0.2:8301", [1, 2, 3]), .packet(.wan, to: "10.0.0.2:8302", [1]), .log(.info, "agent", "hello"),
             .log(.debug, "agent", "hidden"),
         ]
-        telemetry.observe(&effects, of: Telemetry.Parts(), wallClockOffset: 0, at: start)
+        telemetry.observe(&effects, of: nil, wallClockOffset: 0, at: start)
         let pieces = effects.compactMap {
             if case .piece(RequestID(1), let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil }
         }

@@ -192,7 +192,7 @@ private final class ClientHarness {
         h.read { $0.minQueryIndex = 1 }
         h.read {
             $0.minQueryIndex = 1
-            $0.servers.maxQueryTime = .hours(1)
+            $0.maxQueryTime = .hours(1)
         }
         #expect(h.calls[0].timeout == .seconds(19))
         #expect(h.calls[1].timeout > .seconds(318) && h.calls[1].timeout < .seconds(345))

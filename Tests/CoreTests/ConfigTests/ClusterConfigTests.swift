@@ -77,9 +77,9 @@ import Testing
 
     @Test func `one expected server is bootstrapping, more are expected`() throws {
         let one = try ConfigFixture.build("server = true\nbootstrap_expect = 1").agent
-        #expect(one.bootstrap && one.announcesBootstrap && one.bootstrapExpect == 0)
+        #expect(one.raft.bootstrap && one.raft.announcesBootstrap && one.raft.bootstrapExpect == 0)
         let three = try ConfigFixture.build("server = true\nbootstrap_expect = 3").agent
-        #expect(!three.bootstrap && !three.announcesBootstrap && three.bootstrapExpect == 3)
+        #expect(!three.raft.bootstrap && !three.raft.announcesBootstrap && three.raft.bootstrapExpect == 3)
     }
 }
 

@@ -144,7 +144,9 @@ enum ConfigFixture {
     }
 
     @Test func `gauges name the host where metrics have a sink`() throws {
-        func hostName(_ telemetry: String) throws -> String { try ConfigFixture.build("telemetry { \(telemetry) }").agent.metricsHostName }
+        func hostName(_ telemetry: String) throws -> String {
+            try ConfigFixture.build("telemetry { \(telemetry) }").agent.telemetry.hostName
+        }
         #expect(try hostName("") == "" && hostName("prometheus_retention_time = \"10s\"") == "host1")
         #expect(try hostName("statsd_address = \"127.0.0.1:1\"") == "host1")
         #expect(try hostName("prometheus_retention_time = \"10s\" disable_hostname = true") == "")
@@ -198,7 +200,7 @@ enum ConfigFixture {
 
     @Test func `templates name addresses of the machine`() throws {
         func bind(_ template: String) throws -> String {
-            try ConfigFixture.build(["data_dir = \"/d\"\nbind_addr = \"\(template)\""]).agent.bindAddress
+            try ConfigFixture.build(["data_dir = \"/d\"\nbind_addr = \"\(template)\""]).agent.addresses.bind
         }
         #expect(try bind("{{ GetPrivateIP }}") == "10.1.2.3")
         #expect(try bind("{{ GetPublicIP }}") == "2001:470::5")
