@@ -11,7 +11,7 @@ SOAK_SECONDS ?= 1800
 MINUTES ?= 2
 TARGET ?=
 # Suites of whole runs and of many random cases: `make check` leaves them to `make test`.
-SLOW := (Simulation|AgentRun|RaftRun|RaftSafety|StoreProperty|RandomInput|Study|Linearizability|MemberlistNetwork|Scenario)Tests\.
+SLOW := (Simulation|AgentRun|Archive|RaftRun|RaftSafety|StoreProperty|RandomInput|Study|Linearizability|MemberlistNetwork|Scenario)Tests\.
 RELEASE := .build/release
 
 .PHONY: help dev deps build test check sanitize soak format lint fuzz fuzz-input bench release clean
