@@ -16,7 +16,7 @@ struct LogTarget: Target {
     }
 
     init() {
-        guard let cluster = try? LiveCluster(servers: 1), cluster.serves(0) else { fatalError("no server") }
+        guard let cluster = try? AgentCluster(gossips: true), cluster.serves(0) else { fatalError("no server") }
         template = cluster.members[0].disk
         settings = cluster.members[0].settings
         now = cluster.now
@@ -61,9 +61,9 @@ struct DiskTarget: Target {
     static var seeds: [[UInt8]] { (UInt8(0)..<24).map { [$0, 0, $0 &* 3, 1] } }
 
     init() {
-        guard let cluster = try? LiveCluster(servers: 1), cluster.serves(0) else { fatalError("no server") }
-        _ = cluster.ask(0, "PUT", "/v1/agent/service/register", "{\"Name\":\"web\",\"Check\":{\"TTL\":\"1m\"}}", within: .seconds(5))
-        if let archive = cluster.ask(0, "GET", "/v1/snapshot", within: .seconds(5)) {
+        guard let cluster = try? AgentCluster(gossips: true), cluster.serves(0) else { fatalError("no server") }
+        _ = cluster.ask(0, "PUT /v1/agent/service/register", body: "{\"Name\":\"web\",\"Check\":{\"TTL\":\"1m\"}}", within: .seconds(5))
+        if let archive = cluster.ask(0, "GET /v1/snapshot", within: .seconds(5)) {
             let request = HTTPRequest(
                 method: "PUT", target: Array("/v1/snapshot".utf8), body: archive.body, contentLength: archive.body.count)
             _ = cluster.ask(0, request, within: .seconds(5))

@@ -22,7 +22,7 @@ struct RaftTarget: Target {
     mutating func run(_ input: [UInt8]) {
         for message in messages(input) {
             guard let first = message.first else { continue }
-            _ = owner.cluster.call(Int(first % 3), .raft, Array(message[1...]), from: stranger)
+            _ = owner.cluster.deliver(Int(first % 3), .raft, Array(message[1...]), from: stranger)
         }
         owner.settle()
     }
@@ -52,13 +52,9 @@ struct RPCTarget: Target {
     }
 
     mutating func run(_ input: [UInt8]) {
-        var mayLeave = false
-        for message in messages(input) {
-            // An operator may take a server out of its cluster, and an archive another one's state in.
-            mayLeave = mayLeave || contains(message, "RaftRemovePeer") || contains(message, "Leave")
-            _ = owner.cluster.call(0, .rpc, message, from: stranger)
-        }
-        owner.settle(mayLeave: mayLeave)
+        for message in messages(input) { _ = owner.cluster.deliver(0, .rpc, message, from: stranger) }
+        // An operator may take a server out of its cluster.
+        owner.settle(mayAsk: contains(input, "RaftRemovePeer") ? .configuration : [])
     }
 }
 
@@ -67,7 +63,7 @@ struct SnapshotTarget: Target {
     private var owner = ClusterOwner(servers: 1, most: 100)
     var isFresh: Bool { owner.isFresh }
     static var seeds: [[UInt8]] {
-        guard let cluster = try? LiveCluster(servers: 1), let archive = cluster.ask(0, "GET", "/v1/snapshot", within: .seconds(5)) else {
+        guard let cluster = try? AgentCluster(gossips: true), let archive = cluster.ask(0, "GET /v1/snapshot", within: .seconds(5)) else {
             return []
         }
         return [[0] + archive.body, [1] + archive.body]
@@ -81,7 +77,7 @@ struct SnapshotTarget: Target {
                 0, HTTPRequest(method: "PUT", target: Array("/v1/snapshot".utf8), body: rest, contentLength: rest.count),
                 within: .seconds(5))
         } else {
-            _ = owner.cluster.call(0, .snapshot, rest, from: stranger)
+            _ = owner.cluster.deliver(0, .snapshot, rest, from: stranger)
         }
         owner.settle()
     }
@@ -98,7 +94,7 @@ struct PacketTarget: Target {
             guard let first = message.first else { continue }
             owner.cluster.tell(Int(first & 1), .packet(first & 2 == 0 ? .lan : .wan, from: stranger, Array(message[1...])))
         }
-        owner.settle(mayLeave: true)
+        owner.settle(mayAsk: .configuration)
     }
 }
 
@@ -111,9 +107,9 @@ struct StreamTarget: Target {
     mutating func run(_ input: [UInt8]) {
         for message in messages(input) {
             guard let first = message.first else { continue }
-            _ = owner.cluster.call(Int(first & 1), first & 2 == 0 ? .lan : .wan, Array(message[1...]), from: stranger)
+            _ = owner.cluster.deliver(Int(first & 1), first & 2 == 0 ? .lan : .wan, Array(message[1...]), from: stranger)
         }
-        owner.settle(mayLeave: true)
+        owner.settle(mayAsk: .configuration)
     }
 }
 
@@ -133,8 +129,8 @@ struct SerfTarget: Target {
         for message in messages(input) {
             owner.cluster.tell(message.count & 1, .packet(.lan, from: stranger, [8] + message))
         }
-        // A leave intent that names a member makes it refute, one of a reap is as it should be.
-        owner.settle(mayLeave: true)
+        // A leave intent that names a member makes it refute.
+        owner.settle(mayAsk: .configuration)
     }
 }
 
@@ -169,17 +165,17 @@ struct PortTarget: Target {
         connection.receivedEnd(at: cluster.now, into: &calls)
         answer(&calls, connection, cluster)
         connection.tick(at: cluster.now + .seconds(30))
-        owner.settle(mayLeave: contains(input, "RaftRemovePeer") || contains(input, "Leave"))
+        owner.settle(mayAsk: contains(input, "RaftRemovePeer") ? .configuration : [])
     }
 
-    private func answer(_ calls: inout [InboundCall], _ connection: InboundConnection, _ cluster: LiveCluster) {
+    private func answer(_ calls: inout [InboundCall], _ connection: InboundConnection, _ cluster: AgentCluster) {
         var rounds = 0
         while !calls.isEmpty, rounds < 100 {
             rounds += 1
             let coming = calls
             calls = []
             for call in coming {
-                let id = cluster.call(0, call.channel, call.bytes, from: stranger)
+                let id = cluster.deliver(0, call.channel, call.bytes, from: stranger)
                 if let reply = cluster.members[0].replies.removeValue(forKey: id) {
                     connection.reply(call.serial, reply, at: cluster.now, into: &calls)
                 } else if cluster.members[0].refused.remove(id) != nil {
@@ -212,8 +208,10 @@ struct HTTPTarget: Target {
     }
 
     mutating func run(_ input: [UInt8]) {
-        // An operator may send a server away or put another state in the place of its own: other targets see to that.
-        let mayLeave = contains(input, "leave") || contains(input, "peer") || contains(input, "%") || contains(input, "snapshot")
+        // An operator may send a server away, and spell that with escapes.
+        var departures: Departures = []
+        if contains(input, "leave") || contains(input, "%") { departures.insert(.leave) }
+        if contains(input, "peer") || contains(input, "%") { departures.insert(.configuration) }
         let cluster = owner.cluster
         var parser = HTTPParser(remoteAddress: "127.0.0.1", bodyLimit: 512 << 10)
         var at = 0
@@ -237,7 +235,7 @@ struct HTTPTarget: Target {
                 _ = cluster.ask(0, request, within: .milliseconds(100))
             }
         }
-        owner.settle(mayLeave: mayLeave)
+        owner.settle(mayAsk: departures)
     }
 }
 
@@ -318,7 +316,7 @@ struct DNSTarget: Target {
 
     mutating func run(_ input: [UInt8]) {
         guard let first = input.first else { return }
-        owner.cluster.question(Int(first >> 1 & 1), Array(input[1...]), tcp: first & 1 == 1)
+        _ = owner.cluster.ask(Int(first >> 1 & 1), question: Array(input[1...]), tcp: first & 1 == 1)
         // A question changes nothing: whether the agents serve is asked now and then.
         count += 1
         if count % 1_000 == 0 { owner.settle() }
