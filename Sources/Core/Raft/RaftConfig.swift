@@ -61,6 +61,10 @@ public struct RaftConfig: Sendable {
     /// autopilot allows a healthy follower to have heard nothing.
     var heartbeatInterval: Duration { min(heartbeatTimeout / 10, .milliseconds(100)) }
 
+    /// A follower to which nothing has to be replicated gets an AppendEntries without entries this often, besides its heartbeats: one that
+    /// has started again learns of the commit index from it, and one whose disk has lost entries is noticed.
+    var idleAppendInterval: Duration { .seconds(1) }
+
     /// How long an AppendEntries or a vote may stay unanswered before it is given up: the reference's 10 s, less where elections are quick.
     var callTimeout: Duration { min(.seconds(10), max(.seconds(1), heartbeatTimeout)) }
 

@@ -55,8 +55,7 @@ extension RaftNode {
             case .probe(let tally): probeAnswered(call, tally, try VoteResponse(from: &reader), &out)
             case .identify(let peer): identified(call, peer, try VoteResponse(from: &reader))
             case .vote: voteAnswered(call, try VoteResponse(from: &reader), &out)
-            case .heartbeat(let peer, let round, let match):
-                heartbeatAnswered(call, peer, round: round, match: match, try AppendEntriesResponse(from: &reader), &out)
+            case .heartbeat(let peer, let round): heartbeatAnswered(call, peer, round, try AppendEntriesResponse(from: &reader), &out)
             case .append(let peer, let epoch, let previous, let last, let bytes):
                 let response = try AppendEntriesResponse(from: &reader)
                 appendAnswered(call, peer, epoch: epoch, previous: previous, last: last, bytes: bytes, response, &out)
@@ -80,7 +79,7 @@ extension RaftNode {
         case .identify(let peer): identifyFailed(peer)
         case .leaderProbe: leaderProbeFailed(call, text, &out)
         case .vote: out.append(.log(.debug, "failed to make requestVote RPC: target=\(call.server) error=\(LogText.value(text))"))
-        case .heartbeat(let peer, _, _): heartbeatFailed(peer, text, &out)
+        case .heartbeat(let peer, _): heartbeatFailed(peer, text, &out)
         case .append(let peer, let epoch, let previous, _, _): appendFailed(peer, epoch: epoch, previous: previous, text, &out)
         case .install(let peer, let install): installFailed(peer, install, text, &out)
         case .timeoutNow: transferFailed(call, text, &out)

@@ -199,7 +199,10 @@ extension RaftNode {
         let isDue = leadership.peers.contains { $0.contact.heartbeatAt <= now }
         let heartbeatsUntil = isDue ? now + config.heartbeatInterval / 2 : .zero
         for peer in leadership.peers {
-            if peer.contact.heartbeatAt <= heartbeatsUntil { sendHeartbeat(peer, leadership, &out) }
+            if peer.contact.heartbeatAt <= heartbeatsUntil {
+                sendHeartbeat(peer, leadership, &out)
+                if now - peer.appendedAt >= config.idleAppendInterval { sendEmpty(peer, &out) }
+            }
             if let retry = peer.contact.retryAt, retry <= now { peer.contact.retryAt = nil }
             if let due = peer.tellCommitAt, due <= now { sendEmpty(peer, &out) }
         }

@@ -27,7 +27,7 @@ extension RaftNode {
         for peer in leadership.peers {
             pump(peer, leadership, &out)
             // Who gets no entries is told of the commit index after a while.
-            if case .pipeline = peer.mode, peer.tellCommitAt == nil, peer.commitSent < commitIndex {
+            if case .pipeline = peer.mode, peer.tellCommitAt == nil, peer.commitSent < certainCommit {
                 peer.tellCommitAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
             }
         }
@@ -109,15 +109,16 @@ extension RaftNode {
         peer.next += UInt64(count)
         peer.outstanding += 1
         peer.outstandingBytes += bytes
-        peer.commitSent = commitIndex
+        peer.commitSent = certainCommit
         peer.tellCommitAt = nil
+        peer.appendedAt = now
         call(peer.id, peer.address, message, purpose, &out)
     }
 
-    /// Tells a follower that has all entries of the commit index.
+    /// Tells a follower that has all entries of the commit index, and finds out whether it still has them.
     func sendEmpty(_ peer: Peer, _ out: inout [RaftEffect]) {
         peer.tellCommitAt = nil
-        guard case .pipeline = peer.mode, peer.contact.retryAt == nil, peer.outstanding == 0 || peer.commitSent < commitIndex else {
+        guard case .pipeline = peer.mode, peer.contact.retryAt == nil, peer.outstanding == 0 || peer.commitSent < certainCommit else {
             return
         }
         guard peer.next > log.lastIndex, let previousTerm = log.term(at: peer.next - 1) else { return }
@@ -236,24 +237,20 @@ extension RaftNode {
         let message = AppendEntriesRequest.encode(
             term: term, leader: addressBytes, previousIndex: 0, previousTerm: 0, commitIndex: 0, count: nil, payload: 0
         ) { _ in }
-        call(peer.id, peer.address, message, .heartbeat(peer, round: leadership.round, match: peer.match), &out)
+        call(peer.id, peer.address, message, .heartbeat(peer, round: leadership.round), &out)
     }
 
-    /// `match` is the peer's at the time of sending.
-    func heartbeatAnswered(
-        _ call: Call, _ peer: Peer, round: UInt64, match: UInt64, _ response: AppendEntriesResponse, _ out: inout [RaftEffect]
-    ) {
+    func heartbeatAnswered(_ call: Call, _ peer: Peer, _ round: UInt64, _ response: AppendEntriesResponse, _ out: inout [RaftEffect]) {
         peer.contact.outstandingHeartbeats -= 1
         guard leads(after: response.term, peer, &out), response.term == term, response.success else { return }
         heardFrom(peer, call)
         peer.contact.confirmedRound = max(peer.contact.confirmedRound, round)
-        // Its disk has lost what was durable there: what it has left is found out anew, without waiting for the next entry.
-        if case .pipeline = peer.mode, response.lastLog < match { peer.reset(next: peer.match + 1) }
         // It is there again: no need to wait longer.
         if peer.contact.isUnreachable {
             peer.contact.isUnreachable = false
             peer.contact.failures = 0
             peer.contact.retryAt = nil
+            peer.appendedAt = .zero
         }
     }
 

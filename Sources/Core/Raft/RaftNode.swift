@@ -79,7 +79,7 @@ public final class RaftNode {
             case vote
             /// Is anybody still there where the leader was?
             case leaderProbe
-            case heartbeat(Peer, round: UInt64, match: UInt64)
+            case heartbeat(Peer, round: UInt64)
             case append(Peer, epoch: UInt64, previous: UInt64, last: UInt64, bytes: Int)
             case install(Peer, Install)
             case timeoutNow

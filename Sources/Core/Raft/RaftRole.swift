@@ -146,6 +146,8 @@ final class Peer {
     var commitSent: UInt64 = 0
     /// When it is told of the commit index, if nothing that is sent before tells it.
     var tellCommitAt: Instant?
+    /// When it was sent the last AppendEntries that was no heartbeat.
+    var appendedAt: Instant
     /// Old entries that were read back from disk for it, from `next` on.
     var staged: [LogEntry] = []
     var isReading = false
@@ -158,6 +160,7 @@ final class Peer {
         id = server.id
         address = server.address
         self.next = next
+        appendedAt = now
         contact = Contact(heartbeatAt: now, last: now)
     }
 
