@@ -184,7 +184,7 @@ extension RaftNode {
         for peer in leadership.peers {
             earliest.bringForward(to: peer.contact.heartbeatAt)
             earliest.bringForward(to: peer.contact.retryAt)
-            earliest.bringForward(to: peer.tellCommitAt)
+            earliest.bringForward(to: peer.told.commitDueAt)
             earliest.bringForward(to: peer.leaving?.deadline)
         }
         earliest.bringForward(to: leadership.transfer?.deadline)
@@ -201,10 +201,10 @@ extension RaftNode {
         for peer in leadership.peers {
             if peer.contact.heartbeatAt <= heartbeatsUntil {
                 sendHeartbeat(peer, leadership, &out)
-                if now - peer.appendedAt >= config.idleAppendInterval { sendEmpty(peer, &out) }
+                if now - peer.told.at >= config.idleAppendInterval { sendEmpty(peer, &out) }
             }
             if let retry = peer.contact.retryAt, retry <= now { peer.contact.retryAt = nil }
-            if let due = peer.tellCommitAt, due <= now { sendEmpty(peer, &out) }
+            if let due = peer.told.commitDueAt, due <= now { sendEmpty(peer, &out) }
         }
         leadership.peers.removeAll { peer in peer.leaving.map { $0.deadline <= now } ?? false }
         if let transfer = leadership.transfer, transfer.deadline <= now {

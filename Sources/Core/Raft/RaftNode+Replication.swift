@@ -27,11 +27,11 @@ extension RaftNode {
         for peer in leadership.peers {
             pump(peer, leadership, &out)
             // Who gets no entries is told of the commit index after a while.
-            if case .pipeline = peer.mode, peer.tellCommitAt == nil, peer.commitSent < certainCommit {
-                peer.tellCommitAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
+            if case .pipeline = peer.mode, peer.told.commitDueAt == nil, peer.told.commit < certainCommit {
+                peer.told.commitDueAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
             }
         }
-        leadership.peers.removeAll { peer in peer.leaving.map { peer.match >= $0.index && peer.commitSent >= $0.index } ?? false }
+        leadership.peers.removeAll { peer in peer.leaving.map { peer.match >= $0.index && peer.told.commit >= $0.index } ?? false }
     }
 
     /// Sends what can be sent to one peer.
@@ -109,16 +109,16 @@ extension RaftNode {
         peer.next += UInt64(count)
         peer.outstanding += 1
         peer.outstandingBytes += bytes
-        peer.commitSent = certainCommit
-        peer.tellCommitAt = nil
-        peer.appendedAt = now
+        peer.told.commit = certainCommit
+        peer.told.commitDueAt = nil
+        peer.told.at = now
         call(peer.id, peer.address, message, purpose, &out)
     }
 
     /// Tells a follower that has all entries of the commit index, and finds out whether it still has them.
     func sendEmpty(_ peer: Peer, _ out: inout [RaftEffect]) {
-        peer.tellCommitAt = nil
-        guard case .pipeline = peer.mode, peer.contact.retryAt == nil, peer.outstanding == 0 || peer.commitSent < certainCommit else {
+        peer.told.commitDueAt = nil
+        guard case .pipeline = peer.mode, peer.contact.retryAt == nil, peer.outstanding == 0 || peer.told.commit < certainCommit else {
             return
         }
         guard peer.next > log.lastIndex, let previousTerm = log.term(at: peer.next - 1) else { return }
@@ -250,7 +250,7 @@ extension RaftNode {
             peer.contact.isUnreachable = false
             peer.contact.failures = 0
             peer.contact.retryAt = nil
-            peer.appendedAt = .zero
+            peer.told.at = .zero
         }
     }
 

@@ -129,6 +129,16 @@ final class Peer {
         var confirmedRound: UInt64 = 0
     }
 
+    /// What the AppendEntries that are no heartbeats have told it.
+    struct Told {
+        /// The commit index of the last one.
+        var commit: UInt64 = 0
+        /// When a newer commit index is told, if nothing that is sent before tells it.
+        var commitDueAt: Instant?
+        /// When the last one was sent.
+        var at: Instant
+    }
+
     let id: String
     var address: Address
     /// The next entry to send.
@@ -142,12 +152,7 @@ final class Peer {
     /// Unanswered AppendEntries of this epoch.
     var outstanding = 0
     var outstandingBytes = 0
-    /// The commit index it was last told.
-    var commitSent: UInt64 = 0
-    /// When it is told of the commit index, if nothing that is sent before tells it.
-    var tellCommitAt: Instant?
-    /// When it was sent the last AppendEntries that was no heartbeat.
-    var appendedAt: Instant
+    var told: Told
     /// Old entries that were read back from disk for it, from `next` on.
     var staged: [LogEntry] = []
     var isReading = false
@@ -160,7 +165,7 @@ final class Peer {
         id = server.id
         address = server.address
         self.next = next
-        appendedAt = now
+        told = Told(at: now)
         contact = Contact(heartbeatAt: now, last: now)
     }
 
@@ -171,7 +176,7 @@ final class Peer {
         epoch += 1
         outstanding = 0
         outstandingBytes = 0
-        commitSent = 0
+        told.commit = 0
         staged = []
         isReading = false
     }
