@@ -65,6 +65,29 @@ enum HTTPHead {
         return nil
     }
 
+    /// Reads the fields of an answer, which a client takes as they come, like Go's: any bytes in names and values, as many as a head has room
+    /// for, folded lines as one with a blank between them. Returns the line that is no field.
+    static func answerFields(_ head: UnsafeBufferPointer<UInt8>, from start: Int, into headers: inout HTTPHeaders) -> String? {
+        var at = start
+        headers.reserve(head.count - start + 32)
+        while at < head.count {
+            let line = line(head, &at)
+            if line.isEmpty { return nil }
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), !ASCII.isBlank(line[0]) else { return String(repairing: line) }
+            var value = Array(ASCII.trimmed(UnsafeBufferPointer(rebasing: line[(colon + 1)...])))
+            while at < head.count && ASCII.isBlank(head[at]) {
+                value.append(UInt8(ascii: " "))
+                value.append(contentsOf: ASCII.trimmed(self.line(head, &at)))
+            }
+            // Nobody looks up a field without a name.
+            if colon == 0 { continue }
+            value.withUnsafeBufferPointer { value in
+                headers.append(name: UnsafeBufferPointer(rebasing: line[..<colon]), value: ASCII.trimmed(value))
+            }
+        }
+        return nil
+    }
+
     /// The minor version of `HTTP/1.x`; nil if the text is no HTTP version, -1 for another major version.
     static func minorVersion(_ text: UnsafeBufferPointer<UInt8>) -> Int? {
         guard text.count == 8, ASCII.equal(UnsafeBufferPointer(rebasing: text[..<5]), "http/"), text[0] == UInt8(ascii: "H"),

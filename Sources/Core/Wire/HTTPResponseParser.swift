@@ -144,7 +144,7 @@ public struct HTTPResponseParser: Sendable {
         }
         let status = statusLine.status
         var headers = HTTPHeaders()
-        if HTTPHead.fields(bytes, from: statusLine.end, into: &headers) != nil { return "malformed MIME header line" }
+        if let line = HTTPHead.answerFields(bytes, from: statusLine.end, into: &headers) { return "malformed MIME header line: " + line }
         if status < 200 && status != 101 { return nil }
         var length: Int?, isChunked = false, saysClose = false, saysKeepAlive = false, badLength: String?
         headers.forEach { name, value in
@@ -158,8 +158,10 @@ public struct HTTPResponseParser: Sendable {
                 saysKeepAlive = saysKeepAlive || ASCII.list(value, contains: "keep-alive")
             }
         }
-        if let badLength { return "bad Content-Length \(GoQuote.quote(badLength))" }
-        let hasNoBody = (methods.isEmpty ? "" : methods.removeFirst()) == "HEAD" || status == 204 || status == 304 || status == 101
+        let isBodiless = status == 204 || status == 304 || status == 101
+        // Where the length says nothing, it may say anything.
+        if let badLength, !isBodiless, !isChunked { return "bad Content-Length \(GoQuote.quote(badLength))" }
+        let hasNoBody = (methods.isEmpty ? "" : methods.removeFirst()) == "HEAD" || isBodiless
         if hasNoBody {
             body = .sized(0, limit: bodyLimit)
         } else if isChunked {

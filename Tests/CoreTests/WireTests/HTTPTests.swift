@@ -319,6 +319,44 @@ private final class UpperStream: CompressionStream {
         #expect(next.status == 204 && at == second.count)
     }
 
+    @Test(arguments: [
+        "X A: b", "X-A : b", "X(A): b", "X-A: a\u{1}b", "X-A: b\r\n  c: d\r\n\te", ": b",
+        Array(repeating: "X: y", count: 2 * HTTPHead.fieldLimit).joined(separator: "\r\n"),
+    ])
+    func `a client takes fields that a server would refuse`(fields: String) {
+        guard case .response(let response) = answer("HTTP/1.1 200 OK\r\n\(fields)\r\nContent-Length: 2\r\n\r\nok") else {
+            return #expect(Bool(false))
+        }
+        #expect(text(response.body) == "ok")
+        if fields.contains("c: d") { #expect(response.header("x-a") == "b c: d e") }
+    }
+
+    @Test func `a line of an answer without a colon is named as malformed`() {
+        for line in ["XA", " X: y"] {
+            guard case .failed(let problem) = answer("HTTP/1.1 200 OK\r\n\(line)\r\n\r\n") else { return #expect(Bool(false)) }
+            #expect(problem == "malformed MIME header line: " + line)
+        }
+    }
+
+    @Test(arguments: [
+        "204 No Content\r\nContent-Length: x\r\n\r\n", "304 Not Modified\r\nContent-Length: x\r\n\r\n",
+        "200 OK\r\nContent-Length: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ])
+    func `a client does not read a length that says nothing`(answered: String) {
+        guard case .response = answer("HTTP/1.1 \(answered)") else { return #expect(Bool(false)) }
+        guard case .failed("bad Content-Length \"x\"") = answer("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n") else {
+            return #expect(Bool(false))
+        }
+    }
+
+    /// What the answer to a GET comes to.
+    private func answer(_ bytes: String) -> HTTPResponseParser.Event {
+        var parser = HTTPResponseParser(bodyLimit: 100)
+        parser.expect(method: "GET")
+        var at = 0
+        return parser.parse(Array(bytes.utf8), at: &at)
+    }
+
     @Test func `a peer that speaks another protocol is told by its first line`() {
         var parser = HTTPResponseParser(bodyLimit: 100)
         parser.expect(method: "GET")

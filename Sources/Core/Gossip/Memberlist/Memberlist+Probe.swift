@@ -18,7 +18,6 @@ extension Memberlist {
         var deadline: Instant { isIndirect ? end : directEnd }
     }
 
-    /// A ping sent for somebody else.
     /// Probes the next node of the order.
     mutating func probeNext() {
         var looked = 0
