@@ -75,8 +75,14 @@ enum Files {
         if fsync(descriptor) != 0 { throw FileFailure(text: "sync \(path): \(SystemError.current)") }
     }
 
+    /// Gives a file another name, durably.
     static func rename(_ path: String, to other: String) throws(FileFailure) {
         if Glibc.rename(path, other) != 0 { throw FileFailure(text: "rename \(path) \(other): \(SystemError.current)") }
+        let folder = other.lastIndex(of: "/").map { String(other[...$0]) } ?? "."
+        let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileFailure(text: "open \(folder): \(SystemError.current)") }
+        defer { close(descriptor) }
+        if fsync(descriptor) != 0 { throw FileFailure(text: "sync \(folder): \(SystemError.current)") }
     }
 
     enum Kind {
