@@ -129,6 +129,7 @@ final class PeerNode: EffectSink, @unchecked Sendable {
         for effect in effects {
             switch effect {
             case .call(let id, let to, let channel, let bytes, let timeout): transport.call(id, to: to, channel, bytes, timeout: timeout)
+            case .giveUp(let id): transport.giveUp(id)
             case .reply(let id, let bytes): transport.reply(id, bytes)
             case .refuse(let id): transport.refuse(id)
             case .packet(let pool, let to, let bytes): transport.send(bytes, to: to, in: pool)

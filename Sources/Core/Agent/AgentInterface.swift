@@ -69,6 +69,8 @@ public enum AgentEffect: Sendable {
     /// The next piece of such a body. It may be left out while the client is far behind.
     case piece(RequestID, [UInt8])
     case call(CallID, to: Address, Channel, [UInt8], timeout: Duration)
+    /// Nobody waits for the answer to a call of ours: whoever was called may be told. Its outcome does not matter any more.
+    case giveUp(CallID)
     case reply(CallID, [UInt8])
     /// An incoming call that cannot be answered: close its connection.
     case refuse(CallID)
@@ -104,6 +106,7 @@ extension AgentEffect {
         switch effect {
         case .call(let id, let address, let channel, let bytes, let timeout):
             self = .call(id, to: address, channel, bytes, timeout: timeout)
+        case .giveUp(let id): self = .giveUp(id)
         case .reply(let id, let bytes): self = .reply(id, bytes)
         case .refuse(let id): self = .refuse(id)
         case .disk(let batch): self = .disk(batch)

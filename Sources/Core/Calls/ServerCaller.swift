@@ -54,6 +54,16 @@ struct ServerCaller {
         case elsewhere
     }
 
+    /// What was held of work that is cancelled.
+    enum Cancelled: Hashable, Sendable {
+        /// Nothing.
+        case unknown
+        /// Something that needs no more than being forgotten.
+        case kept
+        /// This call, which the owner gives up: the server that holds it is to hold it no longer.
+        case underWay(CallID)
+    }
+
     private let settings: AgentSettings
     private var counter: CallCounter
     /// Attempts under way.
@@ -92,12 +102,13 @@ struct ServerCaller {
         }
     }
 
-    /// Whoever asked is gone: nothing is kept of what was asked for. Returns whether there was something.
+    /// Whoever asked is gone: nothing is kept of what was asked for.
     @discardableResult
-    mutating func cancel(_ requester: Requester) -> Bool {
-        guard let id = callOf.removeValue(forKey: requester) else { return waiting.remove(requester) }
-        calls.removeValue(forKey: id)
-        return true
+    mutating func cancel(_ requester: Requester) -> Cancelled {
+        guard let id = callOf.removeValue(forKey: requester) else { return waiting.remove(requester) ? .kept : .unknown }
+        // What changes something takes its course over there, as it would if it were asked for there.
+        guard let call = calls.removeValue(forKey: id), case .read = call.work else { return .kept }
+        return .underWay(id)
     }
 
     // MARK: Outcomes

@@ -8,6 +8,8 @@ struct LeaderWatch {
     private(set) var probeAt: Instant?
     private var probes = 0
     private(set) var isLost = false
+    /// Where the leader's entries came from last: its host may have several addresses.
+    var source: Address = ""
 
     /// Further probes say nothing that these have not said.
     static let probesMax = 3

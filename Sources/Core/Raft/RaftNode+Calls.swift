@@ -16,7 +16,7 @@ extension RaftNode {
             // The reference's fast path takes heartbeats before it looks at the version.
             let isChecked = !request.isHeartbeat || request.previousIndex != 0
             guard !isChecked || RaftProtocol.isSupported(request.version) else { return refuse(call, &out) }
-            appendEntries(call, request, &out)
+            appendEntries(call, from: address, request, &out)
         case .requestVote(let request):
             guard RaftProtocol.isSupported(request.version) else { return refuse(call, &out) }
             requestVote(call, request, &out)

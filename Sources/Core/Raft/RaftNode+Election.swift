@@ -139,13 +139,18 @@ extension RaftNode {
     }
 
     /// The leader of `leaderTerm` hands over. If that is not the current term the message was late, and the present leader has handed over
-    /// nothing. The message does not say whose it is: it counts if it comes from the host of the leader.
+    /// nothing. The message does not say whose it is: it counts if it comes from the host of the leader, or from where its entries come, which is
+    /// another address where the leader has several. A leader that is refused is told so, and gives the transfer up.
     func timeoutNow(_ call: CallID, from address: Address, _ leaderTerm: UInt64, _ out: inout [RaftEffect]) {
+        let isFromLeader =
+            leader.map { known in [known.address, watch.source].contains { Self.host(of: $0) == Self.host(of: address) } } ?? false
+        if !isLeader, mayStand, leaderTerm == 0 || leaderTerm == term, !isFromLeader {
+            let reason = "it is not from the leader's host"
+            logRefusal(of: "a leadership transfer", from: Array(address.utf8), reason, &out)
+            return out.append(.reply(call, RaftFailure.encoded("leadership transfer refused: " + reason)))
+        }
         out.append(.reply(call, TimeoutNow.encodedResponse))
         guard !isLeader, mayStand, leaderTerm == 0 || leaderTerm == term else { return }
-        guard let leader, Self.host(of: leader.address) == Self.host(of: address) else {
-            return logRefusal(of: "a leadership transfer", from: Array(address.utf8), "it is not from the leader's host", &out)
-        }
         setLeader(nil, &out)
         startElection(isTransfer: true, &out)
     }

@@ -22,7 +22,7 @@ extension RaftNode {
     }
 
     /// Spec: rpc-raft-wire §5.2.
-    func appendEntries(_ call: CallID, _ request: AppendEntriesRequest, _ out: inout [RaftEffect]) {
+    func appendEntries(_ call: CallID, from address: Address, _ request: AppendEntriesRequest, _ out: inout [RaftEffect]) {
         var response = AppendEntriesResponse(term: term, lastLog: log.lastIndex)
         // Whoever led once is told so, whatever it sends.
         if request.term < term { return reply(call, response.encoded, after: storage.voteSequence, &out) }
@@ -43,6 +43,7 @@ extension RaftNode {
             response.term = term
             return reply(call, response.encoded, after: storage.voteSequence, &out)
         }
+        watch.source = address
         response.term = term
         if contradicted != nil {
             startOver(&out)

@@ -89,7 +89,7 @@ struct CallRouter {
     mutating func takeOwn(_ number: UInt64) -> OwnCall? { own.removeValue(forKey: number) }
 
     /// Whoever asked is gone: its work does not wait any more, neither here nor for the answer of another server.
-    mutating func cancel(_ requester: Requester) -> Bool { held.remove(requester) || caller.cancel(requester) }
+    mutating func cancel(_ requester: Requester) -> ServerCaller.Cancelled { held.remove(requester) ? .kept : caller.cancel(requester) }
 }
 
 /// Why a server asks another one for itself.

@@ -260,7 +260,14 @@ extension Server {
     /// The requester went away: nothing it waited for is kept. False if it gets an answer all the same, which is on its way.
     @discardableResult
     public func cancel(_ requester: Requester) -> Bool {
-        reads.blocked.remove(requester) != nil || snapshots.cancel(requester) || calls.cancel(requester)
+        if reads.blocked.remove(requester) != nil || snapshots.cancel(requester) { return true }
+        switch calls.cancel(requester) {
+        case .unknown: return false
+        case .kept: return true
+        case .underWay(let call):
+            effects.append(.giveUp(call))
+            return true
+        }
     }
 
     func takeToken() -> UInt64 { consensus.makeToken() }

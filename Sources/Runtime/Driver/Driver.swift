@@ -215,6 +215,7 @@ final class Effects: EffectSink, @unchecked Sendable {
             case .disk(let batch): disk.submit(batch)
             case .call(let id, let address, let channel, let bytes, let timeout):
                 peers.call(id, to: address, channel, bytes, timeout: timeout)
+            case .giveUp(let id): peers.giveUp(id)
             case .reply(let id, let bytes): peers.reply(id, bytes)
             case .refuse(let id): peers.refuse(id)
             case .packet(let pool, let address, let bytes): peers.send(bytes, to: address, in: pool)

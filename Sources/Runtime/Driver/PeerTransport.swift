@@ -9,6 +9,8 @@ public protocol PeerTransport: AnyObject, Sendable {
     var loop: (any ServedLoop)? { get }
     /// Ends in one `.answered` or `.callFailed` of that id, at the latest after `timeout`.
     func call(_ id: CallID, to address: Address, _ channel: Channel, _ bytes: [UInt8], timeout: Duration)
+    /// Nobody waits for the answer to this call.
+    func giveUp(_ id: CallID)
     func reply(_ id: CallID, _ bytes: [UInt8])
     func refuse(_ id: CallID)
     /// Sends a datagram, which may get lost.
@@ -69,6 +71,7 @@ public final class NoPeers: PeerTransport, @unchecked Sendable {
         events?.post(.callFailed(id, "dial tcp \(localAddress):0->\(address): connect: connection refused"))
     }
 
+    public func giveUp(_ id: CallID) {}
     public func reply(_ id: CallID, _ bytes: [UInt8]) {}
     public func refuse(_ id: CallID) {}
     public func send(_ packet: [UInt8], to address: Address, in pool: GossipPool) {}

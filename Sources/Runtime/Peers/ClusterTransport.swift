@@ -62,6 +62,7 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
 
     private enum Message {
         case call(CallID, to: Address, Channel, [UInt8], timeout: Duration)
+        case giveUp(CallID)
         case reply(CallID, [UInt8])
         case refuse(CallID)
         case packet([UInt8], to: Address, GossipPool)
@@ -141,6 +142,7 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
         post(.call(id, to: address, channel, bytes, timeout: timeout))
     }
 
+    public func giveUp(_ id: CallID) { post(.giveUp(id)) }
     public func reply(_ id: CallID, _ bytes: [UInt8]) { post(.reply(id, bytes)) }
     public func refuse(_ id: CallID) { post(.refuse(id)) }
     public func send(_ packet: [UInt8], to address: Address, in pool: GossipPool) { post(.packet(packet, to: address, pool)) }
@@ -244,6 +246,7 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
             switch message {
             case .call(let id, let address, let channel, let bytes, let timeout):
                 pool.call(id, to: address, channel, bytes, timeout: timeout, at: now, into: &effects)
+            case .giveUp(let id): pool.giveUp(id, at: now, into: &effects)
             case .reply(let id, let bytes): if let socket = caller(id) { socket.reply(id, bytes) }
             case .refuse(let id): if let socket = caller(id) { socket.refuse(id) }
             case .packet(let bytes, let address, let pool):

@@ -17,11 +17,12 @@ struct ClientAddress {
 
 /// The clients' side of HTTP: requests are written and answers parsed with the production codecs.
 final class ClientHub {
-    private struct Request {
-        var from: ClientAddress
-        var server: Int
-        var method: String
-        var bytes: [UInt8]
+    /// A class, since each step of a request's way looks at one of its parts.
+    private final class Request {
+        let from: ClientAddress
+        let server: Int
+        let method: String
+        let bytes: [UInt8]
         /// As the server parsed it, once it arrived.
         var parsed: HTTPRequest?
         var framing = HTTPFraming()
@@ -31,6 +32,10 @@ final class ClientHub {
         /// The life in whose core loop it waits.
         var served: LifeID?
         var isAnswered = false
+
+        init(from: ClientAddress, server: Int, method: String, bytes: [UInt8]) {
+            (self.from, self.server, self.method, self.bytes) = (from, server, method, bytes)
+        }
     }
 
     /// Answers larger than this are none of the simulated API's.
@@ -116,7 +121,7 @@ final class ClientHub {
 
     /// Parses a request when it arrives at its server. `firstTry` says whether the front end was not asked yet.
     func parse(_ handle: Handle) -> (request: HTTPRequest, framing: HTTPFraming, firstTry: Bool)? {
-        guard var record = requests[handle] else { return nil }
+        guard let record = requests[handle] else { return nil }
         if record.parsed == nil {
             var parser = HTTPParser(remoteAddress: "10.0.1.\(record.from.client % 250 + 1)", bodyLimit: Self.bodyLimit)
             var event = HTTPEvent.needsMore
@@ -139,11 +144,10 @@ final class ClientHub {
         }
         let firstTry = !record.wasTriedByFrontEnd
         record.wasTriedByFrontEnd = true
-        requests.modify(handle) { $0 = record }
         return (record.parsed!, record.framing, firstTry)
     }
 
-    func routed(_ handle: Handle, _ call: RoutedCall) { requests.modify(handle) { $0.call = call } }
+    func routed(_ handle: Handle, _ call: RoutedCall) { requests[handle]?.call = call }
 
     /// What the core loop gets of the request.
     func event(_ handle: Handle) -> AgentEvent? {
@@ -153,7 +157,7 @@ final class ClientHub {
     }
 
     /// The request enters a core loop, which owes it an answer.
-    func entered(_ handle: Handle, _ life: LifeID) { requests.modify(handle) { $0.served = life } }
+    func entered(_ handle: Handle, _ life: LifeID) { requests[handle]?.served = life }
 
     /// Turns an answer of the core loop into bytes; nil if nobody waits for it any more.
     func serialize(_ handle: Handle, _ response: HTTPResponse, from life: LifeID, date: [UInt8], into out: inout [UInt8]) -> Bool {
@@ -168,7 +172,7 @@ final class ClientHub {
 
     /// Sends the bytes of an answer to the client.
     func transmit(_ handle: Handle, _ bytes: [UInt8], from server: Int) {
-        requests.modify(handle) { $0.isAnswered = true }
+        requests[handle]?.isAnswered = true
         switch network.send(from: server, to: network.clients, now: now) {
         case .arrives(let delay): world.schedule(.response(handle, bytes), after: delay)
         case .lost:

@@ -59,6 +59,14 @@ extension Simulation {
         }
     }
 
+    /// The caller waits no more: the callee learns of it if it has the call, and if the message arrives.
+    func giveUp(_ id: CallID, of server: Server<Machine>) {
+        guard let handle = calls.handles(where: { $0.caller == server.lifeID && $0.id == id }).first, let call = calls.remove(handle),
+            let life = call.served, case .arrives(let delay) = network.send(from: server.index, to: call.callee, now: world.now)
+        else { return }
+        world.schedule(.callerGone(handle, life), after: delay)
+    }
+
     /// The callee closes the connection instead of answering.
     func refuse(_ id: CallID, from server: Server<Machine>) {
         let handle = Handle(raw: id.number)

@@ -4,7 +4,7 @@ extension Happening {
     /// Whether it waits in a socket for the process to look.
     var comesFromNetwork: Bool {
         switch self {
-        case .packet, .call, .answer, .callFailed, .request, .question, .cancel, .strangerMessage: true
+        case .packet, .call, .answer, .callFailed, .callerGone, .request, .question, .cancel, .strangerMessage: true
         default: false
         }
     }

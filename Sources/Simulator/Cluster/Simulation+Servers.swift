@@ -150,6 +150,9 @@ extension Simulation {
             guard !server.cancelledProbes.remove(id) else { return }
             world.count(kind: 8, place: server.index)
             machine.handle(.probed(id, outcome), at: now, into: &effects)
+        case .callerGone(let handle, _):
+            world.count(kind: 62, place: server.index)
+            machine.handle(.callersGone([CallID(incoming: handle.raw)]), at: now, into: &effects)
         case .cancel(let handle, _):
             world.count(kind: 9, place: server.index)
             machine.handle(.cancelled(RequestID(handle.raw)), at: now, into: &effects)
@@ -235,6 +238,8 @@ extension Simulation {
             resolve(id, host, for: server)
         case .call(let id, let address, let channel, let bytes, let timeout):
             call(id, from: server, to: address, channel, bytes, timeout)
+        case .giveUp(let id):
+            giveUp(id, of: server)
         case .reply(let id, let bytes):
             reply(id, from: server, bytes)
         case .refuse(let id):

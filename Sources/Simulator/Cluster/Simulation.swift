@@ -140,7 +140,8 @@ final class Simulation<Machine: SimulatedMachine> {
             deliver(happening, to: server)
         case .call(let handle, let index, _, _):
             arrived(handle, at: servers[index], happening)
-        case .answer(_, let life, _), .callFailed(_, let life, _), .completion(let life, _), .probed(let life, _, _), .cancel(_, let life),
+        case .answer(_, let life, _), .callFailed(_, let life, _), .callerGone(_, let life), .completion(let life, _),
+            .probed(let life, _, _), .cancel(_, let life),
             .leave(let life), .reload(let life), .wallClock(let life), .change(let life, _, _), .handedOver(_, let life):
             let server = servers[life.server]
             guard server.life == life.life, server.isRunning else { return }

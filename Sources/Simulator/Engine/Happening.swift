@@ -31,6 +31,8 @@ enum Happening {
     case slownessEnds(server: Int, ticket: UInt64)
     case answer(Handle, LifeID, [UInt8])
     case callFailed(Handle, LifeID, String)
+    /// Whoever called waits no more.
+    case callerGone(Handle, LifeID)
     /// The first of the batches that wait for the disk is done.
     case disk(LifeID)
     case completion(LifeID, DiskCompletion)

@@ -10,6 +10,7 @@ private final class ClientHarness {
     var calls: [(id: CallID, to: Address, method: String, body: ArraySlice<UInt8>, timeout: Duration)] = []
     var answers: [ServerAnswer] = []
     var logs: [String] = []
+    var givenUp: [CallID] = []
 
     init(servers: [String] = ["s1"], _ change: (inout AgentSettings) -> Void = { _ in }) {
         var settings = AgentSettings()
@@ -29,6 +30,7 @@ private final class ClientHarness {
             case .call(let id, let to, .rpc, let bytes, let timeout):
                 guard let request = try? RPCRequest(decoding: bytes) else { continue }
                 calls.append((id, to, request.method, request.body, timeout))
+            case .giveUp(let id): givenUp.append(id)
             case .log(_, _, let text): logs.append(text)
             default: Issue.record("unexpected effect")
             }
@@ -203,7 +205,10 @@ private final class ClientHarness {
         let h = ClientHarness()
         h.read(for: 1)
         h.read(for: 2)
+        let first = h.calls[0].id
         h.client.cancel(.client(RequestID(1)))
+        h.take()
+        #expect(h.givenUp == [first])
         h.answer([0x80])
         #expect(h.answers.isEmpty)
         h.fail("EOF")

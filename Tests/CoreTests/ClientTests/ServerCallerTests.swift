@@ -185,14 +185,14 @@ private struct CallerHarness {
         var h = CallerHarness()
         let underWay = h.ask(CallerHarness.read, leader)
         let id = h.last!.id
-        h.caller.cancel(underWay)
+        #expect(h.caller.cancel(underWay) == .underWay(id))
         let late = h.lose(id, "EOF")
         #expect(next(late) == nil && h.caller.isIdle)
         let waiting = h.ask(CallerHarness.read, leader)
         #expect(next(h.refuse("No cluster leader")) == .waits)
-        h.caller.cancel(waiting)
+        #expect(h.caller.cancel(waiting) == .kept)
         #expect(h.caller.isIdle && h.caller.deadline == nil)
-        h.caller.cancel(waiting)
+        #expect(h.caller.cancel(waiting) == .unknown)
     }
 
     @Test func `what waits for another attempt is bounded`() {

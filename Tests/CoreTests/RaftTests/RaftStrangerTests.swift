@@ -104,6 +104,18 @@ import Testing
         #expect(follower.node?.currentTerm == term + 1)
     }
 
+    @Test func `a leader whose messages come from another of its addresses hands over`() throws {
+        let (simulation, leader, follower) = try formed()
+        let term = leader.node!.currentTerm
+        simulation.inject(TimeoutNow.encoded(term: term), into: follower, from: "10.7.7.7:4711")
+        #expect(follower.node?.currentTerm == term)
+        var entries = AppendEntriesRequest(term: term, leader: Array(leader.server.address.utf8), version: 3)
+        (entries.previousIndex, entries.previousTerm) = (1, follower.node!.logTerm(at: 1)!)
+        simulation.inject(entries.encoded, into: follower, from: "10.7.7.7:4711")
+        simulation.inject(TimeoutNow.encoded(term: term), into: follower, from: "10.7.7.7:4712")
+        #expect(follower.node?.currentTerm == term + 1)
+    }
+
     @Test(arguments: ["duplicate id", "duplicate address", "no id", "no address", "no voter", "nobody", "staging"])
     func `a follower takes a configuration that its leader would not propose, and goes on`(_ what: String) throws {
         let (simulation, leader, follower) = try formed()

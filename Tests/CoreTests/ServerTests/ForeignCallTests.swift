@@ -127,7 +127,12 @@ import Testing
         let forwarded = try begin(4, .read(.kv(.get(key: "a")), waiting), at: second, cluster.now)
         #expect(forwarded.effects.contains { if case .call(_, _, .rpc, _, _) = $0 { true } else { false } })
         second.callersGone([forwarded.id])
-        #expect(refused(second) == [forwarded.id] && second.calls.incomingCount == 0)
+        var effects: [ServerEffect] = []
+        _ = second.takeOutput(into: &effects)
+        let made = forwarded.effects.compactMap { if case .call(let id, _, .rpc, _, _) = $0 { id } else { nil } }
+        #expect(effects.compactMap { if case .giveUp(let id) = $0 { id } else { nil } } == made)
+        #expect(effects.compactMap { if case .refuse(let id) = $0 { id } else { nil } } == [forwarded.id])
+        #expect(second.calls.incomingCount == 0)
 
         var request = KVSRequest()
         request.op = .set

@@ -193,6 +193,9 @@ final class ServerCluster {
             if !isolated.contains(name), !isolated.contains(caller.name) {
                 schedule(caller.name, after: latency, .answered(caller.call, bytes))
             }
+        // The callee finds nobody to answer.
+        case .giveUp(let id):
+            if let number = callers.first(where: { $0.value.name == name && $0.value.call == id })?.key { callers[number] = nil }
         case .refuse(let id):
             guard let caller = callers.removeValue(forKey: id.number) else { return }
             schedule(caller.name, after: latency, .callFailed(caller.call, "EOF"))

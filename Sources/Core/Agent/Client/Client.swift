@@ -54,7 +54,9 @@ public final class Client {
     }
 
     /// The requester went away: nothing is kept of what it asked for.
-    public func cancel(_ requester: Requester) { caller.cancel(requester) }
+    public func cancel(_ requester: Requester) {
+        if case .underWay(let call) = caller.cancel(requester) { effects.append(.giveUp(call)) }
+    }
 
     private func attempt(_ call: ServerCaller.Call, at now: Instant) {
         guard let server = servers.chosen else { return fail(call, .noServers) }

@@ -238,6 +238,17 @@ public final class PeerPool {
         if forget(call) != nil { effects.append(.answered(call, bytes)) }
     }
 
+    /// Nobody waits for the answer to this call: its stream is reset, so that the other side holds nothing for it. A call on a connection without
+    /// streams takes its course, and so does one whose connection is still being made.
+    public func giveUp(_ call: CallID, at now: Instant, into effects: inout [Effect]) {
+        guard let connection = calls[call], connection.state == .open, connection.use == .mux else { return }
+        _ = forget(call)
+        if connection.cancel(call, at: now) {
+            mark(connection, &effects)
+            release(connection, &effects)
+        }
+    }
+
     private func fail(_ call: CallID, _ text: String, _ effects: inout [Effect]) {
         if forget(call) != nil { effects.append(.failed(call, text)) }
     }
