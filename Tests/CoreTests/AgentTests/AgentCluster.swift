@@ -208,6 +208,9 @@ final class AgentCluster {
             let incoming = CallID(incoming: takeID())
             callers[incoming] = (at, id)
             queue.append((callee, .call(incoming, from: host + ":9000", channel, bytes)))
+        // The callee finds nobody to answer.
+        case .giveUp(let id):
+            if let incoming = callers.first(where: { $0.value.member == at && $0.value.id == id })?.key { callers[incoming] = nil }
         case .reply(let id, let bytes):
             if let caller = callers.removeValue(forKey: id) {
                 queue.append((caller.member, .answered(caller.id, bytes)))
