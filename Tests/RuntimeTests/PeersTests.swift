@@ -176,7 +176,8 @@ import Testing
             let given = (0..<5_000).map { _ in caller.call(callee.address, .rpc, PeerSamples.rpc([4])) }
             callee.until { $0.with { $0.held.count } == given.count }
             caller.ask(given.map { .giveUp(CallID(incoming: $0)) })
-            callee.until { $0.with { Set($0.abandoned) == Set($0.held.map(\.0)) } }
+            callee.until { $0.with { $0.abandoned.count } == given.count }
+            #expect(callee.with { Set($0.abandoned) == Set($0.held.map(\.0)) })
         }
         callee.with { ($0.held, $0.abandoned) = ([], []) }
         caller.call(callee.address, .rpc, PeerSamples.rpc([2]))
