@@ -164,25 +164,30 @@ import Testing
     }
 
     @Test func `a callee is told of calls whose callers are gone, by their time, their will and their connection`() throws {
-        let callee = try PeerNode()
+        var limits = PortLimits.server
+        limits.streamsMax = 100
+        let callee = try PeerNode(limits: limits)
         defer { callee.stop() }
         let caller = try PeerNode()
         callee.with { $0.behaviour = .hold }
         caller.call(callee.address, .rpc, PeerSamples.rpc([1]), timeout: .milliseconds(300))
         callee.until { $0.with { !$0.held.isEmpty && $0.abandoned == $0.held.map(\.0) } }
-        // More than a connection has streams, a part at a time.
+        // More in all than the connection has streams.
         for _ in 0..<4 {
-            callee.with { ($0.held, $0.abandoned) = ([], []) }
-            let given = (0..<5_000).map { _ in caller.call(callee.address, .rpc, PeerSamples.rpc([4])) }
+            let held = callee.with { machine in
+                defer { (machine.held, machine.abandoned) = ([], []) }
+                return machine.held.map(\.0)
+            }
+            callee.ask(held.map { .refuse($0) })
+            let given = (0..<50).map { _ in caller.call(callee.address, .rpc, PeerSamples.rpc([4])) }
             callee.until { $0.with { $0.held.count } == given.count }
             caller.ask(given.map { .giveUp(CallID(incoming: $0)) })
             callee.until { $0.with { $0.abandoned.count } == given.count }
             #expect(callee.with { Set($0.abandoned) == Set($0.held.map(\.0)) })
         }
-        callee.with { ($0.held, $0.abandoned) = ([], []) }
         caller.call(callee.address, .rpc, PeerSamples.rpc([2]))
         caller.call(callee.address, .raft, PeerSamples.append([3]))
-        callee.until { $0.with { $0.held.count } == 2 }
+        callee.until { $0.with { $0.held.count } == 52 }
         caller.stop()
         callee.until { $0.with { Set($0.abandoned) == Set($0.held.map(\.0)) } }
     }
