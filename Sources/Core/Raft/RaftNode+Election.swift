@@ -144,13 +144,14 @@ extension RaftNode {
     func timeoutNow(_ call: CallID, from address: Address, _ leaderTerm: UInt64, _ out: inout [RaftEffect]) {
         let isFromLeader =
             leader.map { known in [known.address, watch.source].contains { Self.host(of: $0) == Self.host(of: address) } } ?? false
-        if !isLeader, mayStand, leaderTerm == 0 || leaderTerm == term, !isFromLeader {
+        let isTimely = !isLeader && mayStand && (leaderTerm == 0 || leaderTerm == term)
+        if isTimely, !isFromLeader {
             let reason = "it is not from the leader's host"
             logRefusal(of: "a leadership transfer", from: Array(address.utf8), reason, &out)
             return out.append(.reply(call, RaftFailure.encoded("leadership transfer refused: " + reason)))
         }
         out.append(.reply(call, TimeoutNow.encodedResponse))
-        guard !isLeader, mayStand, leaderTerm == 0 || leaderTerm == term else { return }
+        guard isTimely else { return }
         setLeader(nil, &out)
         startElection(isTransfer: true, &out)
     }

@@ -9,7 +9,8 @@
 //   a quorum has elected is accepted as soon as the old leader has been silent for the heartbeat timeout.
 // - A stranger whose term is out of reach (`RaftLimits.strangerTermStepMax`) changes nothing. A known server raises the term by at most
 //   `RaftLimits.termStepMax` with one message.
-// - A leadership transfer, whose message names nobody, counts if it comes from the host of the leader that this node follows.
+// - A leadership transfer, whose message names nobody, counts if it comes from the host of the leader that this node follows, or from where
+//   that leader's entries come.
 // - A message that cannot be true (this node's own address as its sender, a second leader in the term that this node leads, a committed
 //   entry that differs) is refused and logged. No message ends the process.
 
