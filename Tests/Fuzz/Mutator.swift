@@ -42,6 +42,31 @@ struct Mutator {
         if bytes.count > most { bytes.removeLast(bytes.count - most) }
     }
 
+    /// One of `corpus` with one to four changes: integers at bounds, bytes changed, removed, doubled or taken from another input.
+    mutating func variant(of corpus: [[UInt8]], most: Int) -> [UInt8] {
+        var bytes = corpus[below(corpus.count)]
+        for _ in 0...below(4) {
+            switch below(8) {
+            case 0, 1, 2: mutate(&bytes, most: most)
+            case 3 where !bytes.isEmpty: bytes[below(bytes.count)] ^= 1 << UInt8(below(8))
+            case 4 where !bytes.isEmpty: bytes[below(bytes.count)] = UInt8(below(256))
+            case 5:
+                let start = below(bytes.count)
+                bytes.removeSubrange(start..<min(bytes.count, start + 1 + below(8)))
+            case 6:
+                let other = corpus[below(corpus.count)]
+                let from = below(other.count)
+                let piece = other[from..<min(other.count, from + 1 + below(64))]
+                bytes.insert(contentsOf: piece, at: below(bytes.count))
+            default:
+                let start = below(bytes.count)
+                bytes.insert(contentsOf: bytes[start..<min(bytes.count, start + 1 + below(32))], at: start)
+            }
+        }
+        if bytes.count > most { bytes.removeLast(bytes.count - most) }
+        return bytes
+    }
+
     private func width(of head: UInt8) -> Int? {
         switch head {
         case 0...0x7F, 0xE0...: 1
