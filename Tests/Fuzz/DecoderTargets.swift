@@ -26,11 +26,9 @@ struct LogTarget: Target {
         file = name
         var end = SegmentFormat.headerSize
         var found: SegmentFormat.Record?
-        bytes.withUnsafeBytes { buffer in
-            while let record = SegmentFormat.record(buffer, at: end) {
-                found = record
-                end = record.end
-            }
+        while let record = SegmentFormat.record(bytes.span.bytes, at: end) {
+            found = record
+            end = record.end
         }
         guard let found else { fatalError("no entries") }
         last = (found.index, found.term, found.salt)

@@ -22,7 +22,9 @@ struct ReflectedCRC32: Sendable {
     }
 
     /// The checksum of `bytes`; O(n).
-    func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    func checksum(_ bytes: RawSpan) -> UInt32 { bytes.withUnsafeBytes { checksum($0) } }
+
+    private func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         tables.withUnsafeBufferPointer { table in
             var crc = ~UInt32(0)
             var at = 0

@@ -3,7 +3,7 @@ enum CRC32C {
     private static let check = ReflectedCRC32(polynomial: 0x82F6_3B78)
 
     /// The checksum of `bytes`; O(n).
-    static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 { check.checksum(bytes) }
+    static func checksum(_ bytes: RawSpan) -> UInt32 { check.checksum(bytes) }
 
-    static func checksum(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { checksum($0) } }
+    static func checksum(_ bytes: [UInt8]) -> UInt32 { checksum(bytes.span.bytes) }
 }

@@ -26,7 +26,7 @@ extension RaftRecovery {
         for name in names {
             guard let first = SegmentFormat.first(ofFile: name) else { continue }
             let bytes = try disk.read(name, offset: 0, count: SegmentFormat.headerSize)
-            let header = bytes.withUnsafeBytes { SegmentFormat.header($0) }
+            let header = SegmentFormat.header(bytes.span.bytes)
             if header?.first == first { good.append(first) } else { headless.append(first) }
         }
         var log: RaftLog?
@@ -70,16 +70,15 @@ extension RaftRecovery {
     private static func scan(_ disk: RecoveryDisk<some Disk>, _ first: UInt64) throws(RecoveryError) -> ScannedSegment {
         let file = SegmentFormat.file(first: first)
         let bytes = try disk.read(file, offset: 0, count: try disk.size(file))
-        let scanned = bytes.withUnsafeBytes { scan($0) }
-        guard let scanned else {
+        guard let scanned = scan(bytes.span.bytes) else {
             throw RecoveryError(file: file, offset: 0, what: "the header changed while it was read", remedy: "check the disk")
         }
         return scanned
     }
 
-    private static func scan(_ bytes: UnsafeRawBufferPointer) -> ScannedSegment? {
+    private static func scan(_ bytes: RawSpan) -> ScannedSegment? {
         guard let header = SegmentFormat.header(bytes) else { return nil }
-        var found = ScannedSegment(header: header, fileSize: bytes.count)
+        var found = ScannedSegment(header: header, fileSize: bytes.byteCount)
         var term = header.previousTerm
         // Offsets are kept in 32 bits; no segment that is written gets nearly as long.
         while found.end <= Int(UInt32.max), let record = SegmentFormat.record(bytes, at: found.end) {
@@ -91,8 +90,7 @@ extension RaftRecovery {
             // The padding of a torn write may be missing; the next record goes behind it all the same.
             found.end = record.end
         }
-        let rest = UnsafeRawBufferPointer(rebasing: bytes[min(found.end, bytes.count)...])
-        if !isZero(rest) {
+        if !isZero(bytes.extracting(min(found.end, bytes.byteCount)..<bytes.byteCount)) {
             found.problem = "a record is damaged"
             found.wasDurable = hasEvidence(bytes, found)
         }
@@ -100,11 +98,11 @@ extension RaftRecovery {
     }
 
     /// Whether an intact record behind the first bad one says that the bad one was durable.
-    private static func hasEvidence(_ bytes: UnsafeRawBufferPointer, _ found: ScannedSegment) -> Bool {
+    private static func hasEvidence(_ bytes: RawSpan, _ found: ScannedSegment) -> Bool {
         var offset = found.end + 8
-        while offset + SegmentFormat.recordHeaderSize <= bytes.count {
+        while offset + SegmentFormat.recordHeaderSize <= bytes.byteCount {
             // Most positions are passed over without a checksum: the salt must be this segment's.
-            let salt = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 24, as: UInt32.self))
+            let salt = SegmentFormat.load(bytes, offset + 24, UInt32.self)
             if salt == found.header.salt, let record = SegmentFormat.record(bytes, at: offset) {
                 if record.index >= found.next, Int(record.synced) > found.end { return true }
                 offset = record.end
@@ -115,13 +113,17 @@ extension RaftRecovery {
         return false
     }
 
-    private static func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    private static func isZero(_ bytes: RawSpan) -> Bool {
         var at = 0
-        while at + 8 <= bytes.count {
-            if bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self) != 0 { return false }
+        while at + 8 <= bytes.byteCount {
+            if SegmentFormat.load(bytes, at, UInt64.self) != 0 { return false }
             at += 8
         }
-        return bytes[at...].allSatisfy { $0 == 0 }
+        while at < bytes.byteCount {
+            if SegmentFormat.load(bytes, at, UInt8.self) != 0 { return false }
+            at += 1
+        }
+        return true
     }
 
     private static func damage(_ scanned: ScannedSegment, _ headless: [UInt64], next: UInt64) -> RecoveryError {
@@ -173,11 +175,9 @@ extension RaftRecovery {
             let file = SegmentFormat.file(first: first)
             if first >= next || log == nil {
                 let bytes = try disk.read(file, offset: 0, count: try disk.size(file))
-                let wasDurable = bytes.withUnsafeBytes { buffer in
-                    stride(from: SegmentFormat.headerSize, to: buffer.count - SegmentFormat.recordHeaderSize, by: 8).contains {
-                        guard let record = SegmentFormat.record(buffer, at: $0) else { return false }
-                        return record.index >= next && Int(record.synced) >= SegmentFormat.headerSize
-                    }
+                let wasDurable = stride(from: SegmentFormat.headerSize, to: bytes.count - SegmentFormat.recordHeaderSize, by: 8).contains {
+                    guard let record = SegmentFormat.record(bytes.span.bytes, at: $0) else { return false }
+                    return record.index >= next && Int(record.synced) >= SegmentFormat.headerSize
                 }
                 if wasDurable {
                     throw RecoveryError(file: file, offset: 0, what: "the header of the segment is damaged", remedy: RecoveryError.rejoin)

@@ -11,8 +11,7 @@
 // Two fields make recovery certain of what it sees:
 // - `salt` is drawn per segment, so what a file system leaves of an older file is never taken for a record.
 // - `synced` is the offset in the segment up to which everything was durable before this record was written. A crash may keep any part
-// of what
-//   was not synced, so a bad record followed by a good one is no damage as such; but a good one that says "everything up to 4096 was
+//   of what was not synced, so a bad record followed by a good one is no damage as such; but a good one that says "everything up to 4096 was
 //   durable" proves that a bad one at 1000 was durable once, and so is damage, not a torn write.
 // A length of zero, like the end of the file, ends the segment: files may be longer than their records and filled with zeros.
 
@@ -78,8 +77,7 @@ enum SegmentFormat {
         bytes.append(littleEndian: header.previousTerm)
         bytes.append(littleEndian: header.salt)
         bytes.append(contentsOf: repeatElement(0, count: 32))
-        let checksum = bytes.withUnsafeBytes { CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[start...])) }
-        bytes.append(littleEndian: checksum)
+        bytes.append(littleEndian: CRC32C.checksum(bytes.span.bytes.extracting(start..<bytes.count)))
     }
 
     static func append(_ entry: borrowing LogEntry, salt: UInt32, synced: Int, to bytes: inout [UInt8]) {
@@ -94,30 +92,30 @@ enum SegmentFormat {
         bytes.append(contentsOf: entry.extensions)
         bytes.append(contentsOf: entry.data)
         bytes.append(contentsOf: repeatElement(0, count: -length & 7))
-        bytes.withUnsafeMutableBytes { buffer in
-            let checksum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: buffer[(start + 4)..<(start + length)]))
-            buffer.storeBytes(of: checksum.littleEndian, toByteOffset: start, as: UInt32.self)
-        }
+        let checksum = CRC32C.checksum(bytes.span.bytes.extracting((start + 4)..<(start + length)))
+        for at in 0..<4 { bytes[start + at] = UInt8(truncatingIfNeeded: checksum >> UInt32(8 * at)) }
     }
 
     // MARK: Reading
 
-    static func header(_ bytes: UnsafeRawBufferPointer) -> Header? {
-        guard bytes.count >= headerSize, load(bytes, 0, UInt64.self) == magic else { return nil }
-        guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<60])) == load(bytes, 60, UInt32.self) else { return nil }
+    static func header(_ bytes: RawSpan) -> Header? {
+        guard bytes.byteCount >= headerSize, load(bytes, 0, UInt64.self) == magic else { return nil }
+        guard CRC32C.checksum(bytes.extracting(0..<60)) == load(bytes, 60, UInt32.self) else { return nil }
         let header = Header(
             first: load(bytes, 8, UInt64.self), previousTerm: load(bytes, 16, UInt64.self), salt: load(bytes, 24, UInt32.self))
         return header.first > 0 && header.first <= RaftLimits.indexMax && header.previousTerm <= RaftLimits.termMax ? header : nil
     }
 
     /// The intact record at `offset`, or nil. One with an index or a term that no cluster reaches is none.
-    static func record(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Record? {
-        guard bytes.count - offset >= recordHeaderSize else { return nil }
+    static func record(_ bytes: RawSpan, at offset: Int) -> Record? {
+        guard bytes.byteCount - offset >= recordHeaderSize else { return nil }
         let length = Int(load(bytes, offset + 4, UInt32.self))
-        guard length >= recordHeaderSize, length <= bytes.count - offset else { return nil }
+        guard length >= recordHeaderSize, length <= bytes.byteCount - offset else { return nil }
         let extensions = Int(load(bytes, offset + 36, UInt32.self))
-        guard extensions <= length - recordHeaderSize, let kind = LogKind(rawValue: bytes[offset + 32]) else { return nil }
-        let checksum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[(offset + 4)..<(offset + length)]))
+        guard extensions <= length - recordHeaderSize, let kind = LogKind(rawValue: load(bytes, offset + 32, UInt8.self)) else {
+            return nil
+        }
+        let checksum = CRC32C.checksum(bytes.extracting((offset + 4)..<(offset + length)))
         guard checksum == load(bytes, offset, UInt32.self) else { return nil }
         let payload = offset + recordHeaderSize
         let (index, term) = (load(bytes, offset + 8, UInt64.self), load(bytes, offset + 16, UInt64.self))
@@ -128,36 +126,29 @@ enum SegmentFormat {
             extensions: payload..<(payload + extensions), data: (payload + extensions)..<(offset + length), end: offset + (length + 7) & ~7)
     }
 
-    static func entry(_ bytes: UnsafeRawBufferPointer, _ record: Record) -> LogEntry {
+    static func entry(_ bytes: RawSpan, _ record: Record) -> LogEntry {
         LogEntry(
-            index: record.index, term: record.term, kind: record.kind, data: Array(UnsafeRawBufferPointer(rebasing: bytes[record.data])),
-            extensions: Array(UnsafeRawBufferPointer(rebasing: bytes[record.extensions])))
+            index: record.index, term: record.term, kind: record.kind, data: Array(copying: bytes.extracting(record.data)),
+            extensions: Array(copying: bytes.extracting(record.extensions)))
     }
 
     /// The entries `first...last` whose records begin `bytes`; nil if they do not stand there intact.
     static func entries(_ bytes: [UInt8], first: UInt64, last: UInt64, salt: UInt32) -> [LogEntry]? {
-        bytes.withUnsafeBytes { buffer in
-            var entries: [LogEntry] = []
-            entries.reserveCapacity(Int(last - first + 1))
-            var offset = 0
-            for index in first...last {
-                guard let record = record(buffer, at: offset), record.index == index, record.salt == salt else { return nil }
-                entries.append(entry(buffer, record))
-                offset = record.end
-            }
-            return entries
+        let buffer = bytes.span.bytes
+        var entries: [LogEntry] = []
+        entries.reserveCapacity(Int(last - first + 1))
+        var offset = 0
+        for index in first...last {
+            guard let record = record(buffer, at: offset), record.index == index, record.salt == salt else { return nil }
+            entries.append(entry(buffer, record))
+            offset = record.end
         }
+        return entries
     }
 
+    /// The load is named for types that not every sequence of bits is a value of; its bounds are checked.
     @inline(__always)
-    private static func load<T: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, _ offset: Int, _ type: T.Type) -> T {
-        T(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: T.self))
-    }
-}
-
-extension [UInt8] {
-    @inline(__always)
-    mutating func append<T: FixedWidthInteger>(littleEndian value: T) {
-        Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+    static func load<T: FixedWidthInteger & BitwiseCopyable>(_ bytes: RawSpan, _ offset: Int, _ type: T.Type) -> T {
+        T(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: T.self))
     }
 }

@@ -212,9 +212,7 @@ extension Store {
         var encoder = SnapshotEncoder(self)
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         while let bytes = encoder.next(maxBytes: 65_536) {
-            bytes.withUnsafeBufferPointer { bytes in
-                for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-            }
+            for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         }
         return hash
     }

@@ -57,7 +57,7 @@ struct HTTPBodyReader: Sendable {
         return false
     }
 
-    mutating func take(_ input: UnsafeBufferPointer<UInt8>, _ at: inout Int) -> Progress {
+    mutating func take(_ input: Span<UInt8>, _ at: inout Int) -> Progress {
         while true {
             switch place {
             case .done: return .done
@@ -94,10 +94,10 @@ struct HTTPBodyReader: Sendable {
     }
 
     /// How many bytes there were to copy, nil if they exceed the limit.
-    private mutating func copy(_ input: UnsafeBufferPointer<UInt8>, _ at: inout Int, _ wanted: Int) -> Int? {
+    private mutating func copy(_ input: Span<UInt8>, _ at: inout Int, _ wanted: Int) -> Int? {
         let count = min(wanted, input.count - at)
         if body.count + count > limit { return nil }
-        body.append(contentsOf: UnsafeBufferPointer(rebasing: input[at..<at + count]))
+        body.append(at..<at + count, of: input)
         at += count
         return count
     }

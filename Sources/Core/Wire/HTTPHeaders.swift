@@ -13,17 +13,16 @@ public struct HTTPHeaders: Sendable {
     }
 
     public mutating func append(name: String, value: String) {
-        var name = name, value = value
-        name.withUTF8 { name in value.withUTF8 { value in append(name: name, value: value) } }
+        append(name: name.utf8.span, value: value.utf8.span)
     }
 
     /// Names are cut at 65,535 bytes, which is far beyond what a name can have.
-    mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
-        let name = UnsafeBufferPointer(rebasing: name.prefix(0xFFFF))
-        packed.append(bigEndian: UInt16(truncatingIfNeeded: name.count))
+    mutating func append(name: Span<UInt8>, value: Span<UInt8>) {
+        let nameLength = min(name.count, 0xFFFF)
+        packed.append(bigEndian: UInt16(truncatingIfNeeded: nameLength))
         packed.append(bigEndian: UInt32(truncatingIfNeeded: value.count))
-        for byte in name { packed.append(ASCII.lowercased(byte)) }
-        packed.append(contentsOf: value)
+        for at in 0..<nameLength { packed.append(ASCII.lowercased(name[at])) }
+        packed.append(0..<value.count, of: value)
         count += 1
     }
 
@@ -69,20 +68,19 @@ public struct HTTPHeaders: Sendable {
     public var pairs: [(name: String, value: String)] {
         var pairs: [(name: String, value: String)] = []
         pairs.reserveCapacity(count)
-        forEach { name, value in pairs.append((String(repairing: name), String(repairing: value))) }
+        forEach { name, value in pairs.append((UTF8Text.repaired(name), UTF8Text.repaired(value))) }
         return pairs
     }
 
     /// Every field as bytes, in the order of the message.
     @inline(__always)
-    func forEach(_ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> Void) {
-        packed.withUnsafeBufferPointer { bytes in
-            var at = 0
-            while at < bytes.count {
-                let field = Field(packed, at)
-                body(UnsafeBufferPointer(rebasing: bytes[field.name]), UnsafeBufferPointer(rebasing: bytes[field.value]))
-                at = field.end
-            }
+    func forEach(_ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) -> Void) {
+        let bytes = packed.span
+        var at = 0
+        while at < bytes.count {
+            let field = Field(packed, at)
+            body(bytes.extracting(field.name), bytes.extracting(field.value))
+            at = field.end
         }
     }
 }
@@ -105,7 +103,7 @@ enum ASCII {
 
     /// Whether `bytes` spell `word`, which is in lower case, in any case.
     @inline(__always)
-    static func equal(_ bytes: UnsafeBufferPointer<UInt8>, _ word: StaticString) -> Bool {
+    static func equal(_ bytes: Span<UInt8>, _ word: StaticString) -> Bool {
         word.withUTF8Buffer { word in
             if bytes.count != word.count { return false }
             for at in 0..<word.count where lowercased(bytes[at]) != word[at] { return false }
@@ -113,29 +111,36 @@ enum ASCII {
         }
     }
 
-    static func trimmed(_ bytes: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
-        var low = 0, high = bytes.count
+    /// The part of `range` without blanks at its ends.
+    static func trimmed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
+        var low = range.lowerBound, high = range.upperBound
         while low < high && isBlank(bytes[low]) { low += 1 }
         while high > low && isBlank(bytes[high - 1]) { high -= 1 }
-        return UnsafeBufferPointer(rebasing: bytes[low..<high])
+        return low..<high
+    }
+
+    /// The element at `at` of a list that ends at `end`, which may be empty; moves `at` behind the separator. nil after the last one.
+    static func element(_ bytes: Span<UInt8>, _ at: inout Int, before end: Int, separator: UInt8) -> Range<Int>? {
+        if at > end { return nil }
+        let element = at..<(bytes.firstIndex(of: separator, in: at..<end) ?? end)
+        at = element.upperBound + 1
+        return element
     }
 
     /// Whether `word`, in lower case, is among the elements that commas separate.
-    static func list(_ bytes: UnsafeBufferPointer<UInt8>, contains word: StaticString) -> Bool {
-        var start = 0
-        while start <= bytes.count {
-            var end = start
-            while end < bytes.count && bytes[end] != UInt8(ascii: ",") { end += 1 }
-            if equal(trimmed(UnsafeBufferPointer(rebasing: bytes[start..<end])), word) { return true }
-            start = end + 1
+    static func list(_ bytes: Span<UInt8>, contains word: StaticString) -> Bool {
+        var at = 0
+        while let element = element(bytes, &at, before: bytes.count, separator: UInt8(ascii: ",")) {
+            if equal(bytes.extracting(trimmed(bytes, element)), word) { return true }
         }
         return false
     }
 
     /// A decimal number without sign that fits `Int`.
-    static func decimal(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+    static func decimal(_ bytes: Span<UInt8>) -> Int? {
         var value = 0
-        for byte in bytes {
+        for at in 0..<bytes.count {
+            let byte = bytes[at]
             guard byte >= 0x30 && byte <= 0x39 else { return nil }
             let (scaled, overflow) = value.multipliedReportingOverflow(by: 10)
             let (sum, overflow2) = scaled.addingReportingOverflow(Int(byte &- 0x30))

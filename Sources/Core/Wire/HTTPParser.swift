@@ -57,29 +57,29 @@ public struct HTTPParser: Sendable {
     public var isInsideRequest: Bool { head != nil || hasInput }
 
     /// Keeps input for later calls of `parse`.
-    public mutating func keep(_ input: UnsafeRawBufferPointer) { held.append(contentsOf: input) }
+    public mutating func keep(_ input: Span<UInt8>) { held.append(0..<input.count, of: input) }
 
     /// Parses from `at` on, which moves behind what was consumed.
-    public mutating func parse(_ input: UnsafeRawBufferPointer, at: inout Int) -> HTTPEvent {
+    public mutating func parse(_ input: Span<UInt8>, at: inout Int) -> HTTPEvent {
         if failed {
             at = input.count
             return .needsMore
         }
         let event: HTTPEvent
         if held.isEmpty {
-            event = step(input.assumingMemoryBound(to: UInt8.self), &at)
+            event = step(input, &at)
             if case .needsMore = event, at < input.count {
-                held.append(contentsOf: input[at...])
+                held.append(at..<input.count, of: input)
                 at = input.count
             }
         } else {
-            held.append(contentsOf: input[at...])
+            held.append(at..<input.count, of: input)
             at = input.count
             // Out of `self` while it is read, so that the step may change the rest.
             var bytes = held
             held = []
             var position = heldAt
-            event = bytes.withUnsafeBufferPointer { step($0, &position) }
+            event = step(bytes.span, &position)
             if position == bytes.count {
                 bytes = []
                 position = 0
@@ -95,25 +95,28 @@ public struct HTTPParser: Sendable {
     }
 
     public mutating func parse(_ input: [UInt8], at: inout Int) -> HTTPEvent {
-        input.withUnsafeBytes { parse($0, at: &at) }
+        parse(input.span, at: &at)
     }
 
-    private mutating func step(_ input: UnsafeBufferPointer<UInt8>, _ at: inout Int) -> HTTPEvent {
+    private mutating func step(_ input: Span<UInt8>, _ at: inout Int) -> HTTPEvent {
         if head != nil { return takeBody(input, &at) }
         // Empty lines before a request are ignored (RFC 7230 §3.5).
         while at < input.count && (input[at] == UInt8(ascii: "\r") || input[at] == UInt8(ascii: "\n")) { at += 1 }
-        let bytes = UnsafeBufferPointer(rebasing: input[at...])
+        let bytes = input.extracting(at..<input.count)
         let seen = scanned
         guard let end = HTTPHead.end(bytes, from: &scanned) else {
             if bytes.count > HTTPHead.sizeLimit { return .failed(HTTPFailure(431)) }
             if hasLine || bytes.isEmpty { return .needsMore }
             // The beginning was looked at before, and the line goes on.
-            if seen >= RequestLine.beginningSize, !bytes[min(seen, bytes.count)...].contains(UInt8(ascii: "\n")) { return .needsMore }
+            if seen >= RequestLine.beginningSize, bytes.firstIndex(of: UInt8(ascii: "\n"), in: min(seen, bytes.count)..<bytes.count) == nil
+            {
+                return .needsMore
+            }
             // What speaks another protocol is told so at once, not only when its idea of a head ends.
             var position = 0
             let line = HTTPHead.line(bytes, &position)
             let isWhole = bytes[position - 1] == UInt8(ascii: "\n")
-            if isWhole ? RequestLine(line) == nil : !RequestLine.mayBegin(bytes) { return .failed(HTTPFailure(400)) }
+            if isWhole ? RequestLine(bytes.extracting(line)) == nil : !RequestLine.mayBegin(bytes) { return .failed(HTTPFailure(400)) }
             hasLine = isWhole
             return .needsMore
         }
@@ -121,10 +124,10 @@ public struct HTTPParser: Sendable {
         hasLine = false
         if end > HTTPHead.sizeLimit { return .failed(HTTPFailure(431)) }
         at += end
-        return takeHead(UnsafeBufferPointer(rebasing: bytes[..<end]), input, &at)
+        return takeHead(bytes.extracting(0..<end), input, &at)
     }
 
-    private mutating func takeBody(_ input: UnsafeBufferPointer<UInt8>, _ at: inout Int) -> HTTPEvent {
+    private mutating func takeBody(_ input: Span<UInt8>, _ at: inout Int) -> HTTPEvent {
         guard var reader = body, var head else { return .failed(HTTPFailure(400)) }
         body = nil
         switch reader.take(input, &at) {
@@ -140,11 +143,9 @@ public struct HTTPParser: Sendable {
         }
     }
 
-    private mutating func takeHead(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ input: UnsafeBufferPointer<UInt8>, _ at: inout Int
-    ) -> HTTPEvent {
+    private mutating func takeHead(_ bytes: Span<UInt8>, _ input: Span<UInt8>, _ at: inout Int) -> HTTPEvent {
         var position = 0
-        let text = HTTPHead.line(bytes, &position)
+        let text = bytes.extracting(HTTPHead.line(bytes, &position))
         guard let line = RequestLine(text) else { return .failed(HTTPFailure(400)) }
         let minor = line.minor
         var headers = HTTPHeaders()
@@ -157,9 +158,10 @@ public struct HTTPParser: Sendable {
         }
         var meaning = FieldMeaning(isHTTP10: minor == 0)
         headers.forEach { meaning.note($0, $1) }
-        let method = String(decoding: text[line.method], as: UTF8.self)
+        let method = UTF8Text.repaired(text.extracting(line.method))
         let request = HTTPRequest(
-            method: method, target: Array(text[line.target]), fields: headers, body: [], contentLength: meaning.announcedLength,
+            method: method, target: Array(copying: text.extracting(line.target).bytes), fields: headers, body: [],
+            contentLength: meaning.announcedLength,
             remoteAddress: remoteAddress)
         if let failure = meaning.failure(minor: minor, isConnect: method == "CONNECT") { return .failed(failure) }
         var framing = HTTPFraming()
@@ -186,12 +188,13 @@ private struct RequestLine {
 
     /// nil for a line that is no request.
     @inline(__always)
-    init?(_ line: UnsafeBufferPointer<UInt8>) {
-        guard let first = line.firstIndex(of: UInt8(ascii: " ")),
-            let second = line[(first + 1)...].firstIndex(of: UInt8(ascii: " ")),
-            let minor = HTTPHead.minorVersion(UnsafeBufferPointer(rebasing: line[(second + 1)...])),
-            first > 0, second > first + 1, line[..<first].allSatisfy(ASCII.isToken)
+    init?(_ line: Span<UInt8>) {
+        guard let first = line.firstIndex(of: UInt8(ascii: " "), in: 0..<line.count),
+            let second = line.firstIndex(of: UInt8(ascii: " "), in: (first + 1)..<line.count),
+            let minor = HTTPHead.minorVersion(line.extracting((second + 1)..<line.count)),
+            first > 0, second > first + 1
         else { return nil }
+        for at in 0..<first where !ASCII.isToken(line[at]) { return nil }
         method = 0..<first
         target = (first + 1)..<second
         self.minor = minor
@@ -201,8 +204,9 @@ private struct RequestLine {
     static let beginningSize = 64
 
     /// Whether an incomplete line has a method, as far as it has come.
-    static func mayBegin(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        for byte in bytes.prefix(beginningSize) {
+    static func mayBegin(_ bytes: Span<UInt8>) -> Bool {
+        for at in 0..<min(beginningSize, bytes.count) {
+            let byte = bytes[at]
             if byte == UInt8(ascii: " ") { return true }
             if !ASCII.isToken(byte) { return byte == UInt8(ascii: "\r") && bytes.count == 1 }
         }
@@ -232,11 +236,11 @@ private struct FieldMeaning {
     var announcedLength: Int? { transferEncodings > 0 ? nil : contentLength }
 
     @inline(__always)
-    mutating func note(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
+    mutating func note(_ name: Span<UInt8>, _ value: Span<UInt8>) {
         switch name.count {
         case 4 where ASCII.equal(name, "host"):
             hosts += 1
-            hostIsValid = value.allSatisfy { $0 > 0x20 && $0 != 0x7F }
+            hostIsValid = Self.isHost(value)
         case 6 where ASCII.equal(name, "expect"):
             if ASCII.equal(value, "100-continue") { expectsContinue = !isHTTP10 } else { expectsOther = !value.isEmpty }
         case 10 where ASCII.equal(name, "connection"):
@@ -254,15 +258,24 @@ private struct FieldMeaning {
         }
     }
 
+    private static func isHost(_ value: Span<UInt8>) -> Bool {
+        for at in 0..<value.count where value[at] <= 0x20 || value[at] == 0x7F { return false }
+        return true
+    }
+
     /// `gzip` with a weight that is not zero.
-    private static func acceptsGzip(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
-        for element in value.split(separator: UInt8(ascii: ",")) {
-            let parts = element.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
-            guard let coding = parts.first, ASCII.equal(ASCII.trimmed(UnsafeBufferPointer(rebasing: coding)), "gzip") else { continue }
-            for parameter in parts.dropFirst() {
-                let text = ASCII.trimmed(UnsafeBufferPointer(rebasing: parameter))
-                guard text.starts(with: "q=".utf8) || text.starts(with: "Q=".utf8) else { continue }
-                guard let weight = Double(String(decoding: text.dropFirst(2), as: UTF8.self)) else { return false }
+    private static func acceptsGzip(_ value: Span<UInt8>) -> Bool {
+        var at = 0
+        while let element = ASCII.element(value, &at, before: value.count, separator: UInt8(ascii: ",")) {
+            var place = element.lowerBound
+            let semicolon = UInt8(ascii: ";")
+            guard let coding = ASCII.element(value, &place, before: element.upperBound, separator: semicolon),
+                ASCII.equal(value.extracting(ASCII.trimmed(value, coding)), "gzip")
+            else { continue }
+            while let parameter = ASCII.element(value, &place, before: element.upperBound, separator: semicolon) {
+                let text = ASCII.trimmed(value, parameter)
+                guard text.count >= 2, ASCII.equal(value.extracting(text.prefix(2)), "q=") else { continue }
+                guard let weight = Double(UTF8Text.repaired(value.extracting(text.dropFirst(2)))) else { return false }
                 return weight > 0
             }
             return true

@@ -38,17 +38,17 @@ public struct HTTPResponseParser: Sendable {
     public mutating func expect(method: String) { methods.append(method) }
 
     public mutating func parse(_ input: [UInt8], at: inout Int) -> Event {
-        input.withUnsafeBytes { parse($0, at: &at) }
+        parse(input.span, at: &at)
     }
 
     /// Parses from `at` on, which moves behind what was consumed. Call it until it needs more.
-    public mutating func parse(_ input: UnsafeRawBufferPointer, at: inout Int) -> Event {
-        held.append(contentsOf: input[at...])
+    public mutating func parse(_ input: Span<UInt8>, at: inout Int) -> Event {
+        held.append(at..<input.count, of: input)
         at = input.count
         let bytes = held
         held = []
         var position = 0
-        let event = bytes.withUnsafeBufferPointer { step($0, &position) }
+        let event = step(bytes.span, &position)
         if case .response = event {
             // What follows is left to the caller; it came with this input.
             at -= bytes.count - position
@@ -76,9 +76,9 @@ public struct HTTPResponseParser: Sendable {
         return done
     }
 
-    private mutating func step(_ input: UnsafeBufferPointer<UInt8>, _ at: inout Int) -> Event {
+    private mutating func step(_ input: Span<UInt8>, _ at: inout Int) -> Event {
         while head == nil {
-            let bytes = UnsafeBufferPointer(rebasing: input[at...])
+            let bytes = input.extracting(at..<input.count)
             guard let end = HTTPHead.end(bytes, from: &scanned) else {
                 if let problem = firstLineProblem(bytes) { return .failed(problem) }
                 if bytes.count <= HTTPHead.sizeLimit { return .needsMore }
@@ -86,7 +86,7 @@ public struct HTTPResponseParser: Sendable {
             }
             scanned = 0
             at += end
-            if let failure = takeHead(UnsafeBufferPointer(rebasing: bytes[..<end])) { return .failed(failure) }
+            if let failure = takeHead(bytes.extracting(0..<end)) { return .failed(failure) }
         }
         guard var reader = body else { return .failed("unexpected EOF") }
         body = nil
@@ -115,28 +115,33 @@ public struct HTTPResponseParser: Sendable {
     }
 
     /// The first line of a head, whose end may not have come yet.
-    private static func statusLine(_ bytes: UnsafeBufferPointer<UInt8>) -> Result<StatusLine, Problem> {
+    private static func statusLine(_ bytes: Span<UInt8>) -> Result<StatusLine, Problem> {
         var at = 0
         let line = HTTPHead.line(bytes, &at)
-        let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count >= 2, let minor = HTTPHead.minorVersion(UnsafeBufferPointer(rebasing: parts[0])), minor >= 0 else {
-            return .failure(Problem(text: "malformed HTTP response \(GoQuote.quote(String(repairing: line)))"))
+        let blank = UInt8(ascii: " ")
+        var place = 0
+        guard let version = ASCII.element(bytes, &place, before: line.upperBound, separator: blank),
+            let minor = HTTPHead.minorVersion(bytes.extracting(version)), minor >= 0,
+            let code = ASCII.element(bytes, &place, before: line.upperBound, separator: blank)
+        else {
+            return .failure(Problem(text: "malformed HTTP response \(GoQuote.quote(UTF8Text.repaired(bytes.extracting(line))))"))
         }
-        guard parts[1].count == 3, let status = ASCII.decimal(UnsafeBufferPointer(rebasing: parts[1])), status >= 100 else {
-            return .failure(Problem(text: "malformed HTTP status code \(GoQuote.quote(String(repairing: parts[1])))"))
+        guard code.count == 3, let status = ASCII.decimal(bytes.extracting(code)), status >= 100 else {
+            return .failure(Problem(text: "malformed HTTP status code \(GoQuote.quote(UTF8Text.repaired(bytes.extracting(code))))"))
         }
-        return .success(
-            StatusLine(minorVersion: minor, status: status, reason: parts.count == 3 ? String(repairing: parts[2]) : "", end: at))
+        let reason = place > line.upperBound ? "" : UTF8Text.repaired(bytes.extracting(place..<line.upperBound))
+        return .success(StatusLine(minorVersion: minor, status: status, reason: reason, end: at))
     }
 
     /// What is wrong with the first line as soon as it is complete: a peer that speaks another protocol may send no more.
-    private func firstLineProblem(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
-        guard bytes.contains(UInt8(ascii: "\n")), case .failure(let problem) = Self.statusLine(bytes) else { return nil }
+    private func firstLineProblem(_ bytes: Span<UInt8>) -> String? {
+        guard bytes.firstIndex(of: UInt8(ascii: "\n"), in: 0..<bytes.count) != nil, case .failure(let problem) = Self.statusLine(bytes)
+        else { return nil }
         return problem.text
     }
 
     /// The reason if this is no head of an answer.
-    private mutating func takeHead(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+    private mutating func takeHead(_ bytes: Span<UInt8>) -> String? {
         let statusLine: StatusLine
         switch Self.statusLine(bytes) {
         case .success(let line): statusLine = line
@@ -150,7 +155,7 @@ public struct HTTPResponseParser: Sendable {
         headers.forEach { name, value in
             if ASCII.equal(name, "content-length") {
                 length = ASCII.decimal(value)
-                if length == nil { badLength = String(repairing: value) }
+                if length == nil { badLength = UTF8Text.repaired(value) }
             } else if ASCII.equal(name, "transfer-encoding") {
                 isChunked = ASCII.equal(value, "chunked")
             } else if ASCII.equal(name, "connection") {

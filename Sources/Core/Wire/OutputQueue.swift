@@ -47,9 +47,10 @@ public struct OutputQueue: Sendable {
 
     /// The bytes that are next, nil when there are none.
     @inline(__always)
-    public func withFirst<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R? {
+    public func withFirst<R>(_ body: (Span<UInt8>) -> R) -> R? {
         if count == 0 { return nil }
-        return chunks[0].withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[sent...])) }
+        let chunk = chunks[0]
+        return body(chunk.span.extracting(sent..<chunk.count))
     }
 
     /// These many of the first bytes are sent; at most as many as `withFirst` showed.
@@ -73,7 +74,7 @@ public struct OutputQueue: Sendable {
     public mutating func take() -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count)
-        while withFirst({ bytes.append(contentsOf: $0) }) != nil { removeFirst(chunks[0].count - sent) }
+        while withFirst({ bytes.append(0..<$0.count, of: $0) }) != nil { removeFirst(chunks[0].count - sent) }
         return bytes
     }
 }

@@ -207,7 +207,7 @@ public struct HTTPClient: Sendable {
             let count = buffer.withUnsafeMutableBytes { target in retrying { recv(fd, target.baseAddress!, target.count, 0) } }
             if count > 0 {
                 var at = 0
-                let event = buffer.withUnsafeBytes { parser.parse(UnsafeRawBufferPointer(rebasing: $0[..<count]), at: &at) }
+                let event = parser.parse(buffer.span.extracting(0..<count), at: &at)
                 if try isOver(event) { break }
             } else if count == 0 {
                 _ = try isOver(parser.end())

@@ -132,7 +132,7 @@ final class HTTPConnection: EventSource {
         if !isOpen { end = .afterOutput }
         if let rest { output.begin(rest) }
         // Requests that came with this one; not before the answers before them have left.
-        if holdsRequests, output.isEmpty { parse(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        if holdsRequests, output.isEmpty { parse(UnsafeBufferPointer(start: nil, count: 0)) }
         send()
         receive()
     }
@@ -184,7 +184,7 @@ final class HTTPConnection: EventSource {
                 break
             }
             if holdsRequests, end == .open {
-                parse(UnsafeRawBufferPointer(start: nil, count: 0))
+                parse(UnsafeBufferPointer(start: nil, count: 0))
                 send()
                 continue
             }
@@ -195,7 +195,7 @@ final class HTTPConnection: EventSource {
                 // Less than was asked for: nothing is left. If the client is done, the end is, and no event will tell.
                 if count < loop.received.count, !isPeerDone { isReadable = false }
                 if end == .open {
-                    parse(UnsafeRawBufferPointer(rebasing: loop.received[..<count]))
+                    parse(UnsafeRawBufferPointer(rebasing: loop.received[..<count]).assumingMemoryBound(to: UInt8.self))
                     send()
                 }
             } else if count < 0, errno == EAGAIN {
@@ -207,11 +207,11 @@ final class HTTPConnection: EventSource {
         noteProgress()
     }
 
-    private func parse(_ input: UnsafeRawBufferPointer) {
+    private func parse(_ input: UnsafeBufferPointer<UInt8>) {
         var at = 0
         holdsRequests = false
         while end == .open, pending == nil, !output.hasAnswer, loop.toSend.count < Self.collectedMax, share < Self.requestsPerTurnMax {
-            switch parser.parse(input, at: &at) {
+            switch parser.parse(input.span, at: &at) {
             case .needsMore: return
             case .expectsContinue: loop.toSend.append(contentsOf: HTTPParser.continueResponse)
             case .failed(let failure):
@@ -223,7 +223,7 @@ final class HTTPConnection: EventSource {
             }
         }
         guard end == .open else { return }
-        if at < input.count { parser.keep(UnsafeRawBufferPointer(rebasing: input[at...])) }
+        if at < input.count { parser.keep(input.span.extracting(at..<input.count)) }
         holdsRequests = parser.hasInput
     }
 

@@ -223,7 +223,7 @@ final class PeerSocket: EventSource {
         case .dialed(let id):
             guard let connection = transport.pool.connection(id) else { return }
             transport.pool.willSend(id)
-            while !isFull, let sent = connection.output.withFirst({ send($0) }) {
+            while !isFull, let sent = connection.output.withFirst({ $0.withUnsafeBytes(send) }) {
                 if sent < 0 {
                     // What had come before is to be had all the same.
                     isReadable = true
@@ -233,7 +233,7 @@ final class PeerSocket: EventSource {
             }
             if connection.endsOutput, connection.output.isEmpty { shutdown(fd, Int32(SHUT_WR)) }
         case .accepted(let connection, _, _):
-            while !isFull, let sent = connection.output.withFirst({ send($0) }) {
+            while !isFull, let sent = connection.output.withFirst({ $0.withUnsafeBytes(send) }) {
                 if sent < 0 { return drop() }
                 if sent > 0 { connection.wrote(sent) }
             }

@@ -19,7 +19,7 @@ import Testing
 
     private func output(_ connection: InboundConnection) -> [UInt8] {
         var out: [UInt8] = []
-        while let bytes = connection.output.withFirst({ Array($0) }) {
+        while let bytes = connection.output.withFirst({ Array(copying: $0.bytes) }) {
             out += bytes
             connection.wrote(bytes.count)
         }

@@ -28,7 +28,7 @@ import Testing
     /// The headers that were sent since the last call.
     private func said(_ connection: InboundConnection) -> [Yamux.Header] {
         var bytes: [UInt8] = []
-        while let part = connection.output.withFirst({ Array($0) }) {
+        while let part = connection.output.withFirst({ Array(copying: $0.bytes) }) {
             bytes += part
             connection.wrote(part.count)
         }

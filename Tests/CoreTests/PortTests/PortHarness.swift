@@ -68,7 +68,7 @@ struct PortHarness {
         case .send(let id):
             guard let connection = pool.connection(id) else { return }
             pool.willSend(id)
-            while let bytes = connection.output.withFirst({ Array($0) }) {
+            while let bytes = connection.output.withFirst({ Array(copying: $0.bytes) }) {
                 wires[id]?.toServer += bytes
                 pool.wrote(id, bytes.count)
             }
@@ -129,7 +129,7 @@ struct PortHarness {
     private mutating func take(_ id: Int) -> Bool {
         guard let inbound = wires[id]?.inbound else { return false }
         if case .now = inbound.end { return false }
-        guard let bytes = inbound.output.withFirst({ Array($0) }) else { return false }
+        guard let bytes = inbound.output.withFirst({ Array(copying: $0.bytes) }) else { return false }
         inbound.wrote(bytes.count)
         wires[id]!.toClient += bytes
         return true

@@ -8,7 +8,7 @@ import Testing
         for (index, term) in [(UInt64.max, 1), (RaftLimits.indexMax + 1, 1), (1, UInt64.max), (1, RaftLimits.termMax + 1)] {
             var record: [UInt8] = []
             SegmentFormat.append(LogEntry(index: index, term: term, kind: .command, data: [1]), salt: 1, synced: 0, to: &record)
-            #expect(record.withUnsafeBytes { SegmentFormat.record($0, at: 0) } == nil, "index \(index), term \(term)")
+            #expect(SegmentFormat.record(record.span.bytes, at: 0) == nil, "index \(index), term \(term)")
             let meta = SnapshotMeta(
                 id: "1-1-1", index: index, term: term, configuration: RaftConfiguration(), configurationIndex: 1, size: 1, checksum: 1)
             #expect(throws: RaftError.self, "index \(index), term \(term)") { try SnapshotMeta(encoded: meta.encoded()) }
@@ -162,10 +162,8 @@ import Testing
                 _ = VoteRecord(encoded: bytes[...])
                 _ = ChunkInfo(encoded: bytes)
                 _ = try? SnapshotMeta(encoded: bytes)
-                bytes.withUnsafeBytes { buffer in
-                    _ = SegmentFormat.header(buffer)
-                    for at in 0..<bytes.count { _ = SegmentFormat.record(buffer, at: at) }
-                }
+                _ = SegmentFormat.header(bytes.span.bytes)
+                for at in 0..<bytes.count { _ = SegmentFormat.record(bytes.span.bytes, at: at) }
             }
         }
     }

@@ -175,10 +175,9 @@ import Testing
         SegmentFormat.append(SegmentFormat.Header(first: 0, previousTerm: 0, salt: 1), to: &bytes)
         SegmentFormat.append(SegmentFormat.Header(first: 1, previousTerm: .max, salt: 1), to: &bytes)
         SegmentFormat.append(LogEntry(index: .max, term: 1), salt: 1, synced: 0, to: &bytes)
-        bytes.withUnsafeBytes { buffer in
-            #expect(SegmentFormat.header(buffer) == nil)
-            #expect(SegmentFormat.header(UnsafeRawBufferPointer(rebasing: buffer[64...])) == nil)
-            #expect(SegmentFormat.record(buffer, at: 128) == nil)
-        }
+        #expect(SegmentFormat.header(bytes.span.bytes) == nil)
+        let second = SegmentFormat.header(bytes.span.bytes.extracting(64..<bytes.count))
+        #expect(second == nil)
+        #expect(SegmentFormat.record(bytes.span.bytes, at: 128) == nil)
     }
 }

@@ -474,14 +474,11 @@ enum RaftDescription {
                     "term \(vote.term)" + (vote.votedTerm == vote.term ? " vote \(String(decoding: vote.candidate, as: UTF8.self))" : "")
                 if parts.last != text { parts.append(text) }
             case .write(let file, let offset, let bytes) where file.hasPrefix(SegmentFormat.folder):
-                let records = bytes.withUnsafeBytes { buffer in
-                    var found: [String] = []
-                    var at = offset == 0 ? SegmentFormat.headerSize : 0
-                    while let record = SegmentFormat.record(buffer, at: at) {
-                        found.append("\(record.index)/\(record.term)")
-                        at = record.end
-                    }
-                    return found
+                var records: [String] = []
+                var at = offset == 0 ? SegmentFormat.headerSize : 0
+                while let record = SegmentFormat.record(bytes.span.bytes, at: at) {
+                    records.append("\(record.index)/\(record.term)")
+                    at = record.end
                 }
                 parts.append("entries \(records.joined(separator: " "))")
             case .truncate(let file, _): parts.append("truncate \(file.dropFirst(9))")

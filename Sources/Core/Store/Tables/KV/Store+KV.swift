@@ -174,19 +174,16 @@ extension Store {
     }
 
     private static func cut(_ key: ByteString, behind separator: ByteString, from start: Int) -> ByteString {
-        if separator.isEmpty { return key }
-        let end = key.bytes.withUnsafeBufferPointer { bytes -> Int? in
-            separator.bytes.withUnsafeBufferPointer { separator in
-                var at = start
-                while at + separator.count <= bytes.count {
-                    if bytes[at..<at + separator.count].elementsEqual(separator) { return at + separator.count }
-                    at += 1
-                }
-                return nil
-            }
+        guard let first = separator.bytes.first else { return key }
+        var at = start
+        while let found = key.bytes.span.firstIndex(of: first, in: at..<key.count) {
+            let end = found + separator.count
+            // A separator at the end cuts nothing off.
+            if end >= key.count { return key }
+            if key.bytes[found..<end].elementsEqual(separator.bytes) { return ByteString(Array(key.bytes[..<end])) }
+            at = found + 1
         }
-        guard let end, end < key.count else { return key }
-        return ByteString(Array(key.bytes[..<end]))
+        return key
     }
 
     /// Behaviour §1.4, "KV list".

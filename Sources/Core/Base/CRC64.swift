@@ -25,7 +25,9 @@ public struct CRC64: Hashable, Sendable {
     }()
 
     /// O(n), eight bytes a step.
-    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
+
+    private mutating func update(_ bytes: UnsafeRawBufferPointer) {
         var crc = state
         Self.tables.withUnsafeBufferPointer { table in
             var at = 0
@@ -46,6 +48,4 @@ public struct CRC64: Hashable, Sendable {
         }
         state = crc
     }
-
-    public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 }
