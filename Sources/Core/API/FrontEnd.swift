@@ -13,6 +13,7 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     private var random: Random
     private var answers = EncodedAnswers()
     private var prepared = PreparedAnswers()
+    private var serviceList = ServiceListBody()
     private var measures = RequestMeasures()
     private var lookups = LookupCounters()
     /// What was answered last.
@@ -87,7 +88,8 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
             if shape.isRepeatedWhenOld, options.isTooOld(meta) { return nil }
             let lookup = query.measuredLookup(result).map { lookups.counter(of: $0) }
             let read = AnsweredRead(lookup: lookup, isConsistent: options.requireConsistent)
-            return (Renderer.render(result, meta: meta, options: options, shape: shape, context: router.context), read)
+            let body = serviceList.body(of: result, shape)
+            return (Renderer.render(result, meta: meta, options: options, shape: shape, context: router.context, body: body), read)
         default: return nil
         }
     }

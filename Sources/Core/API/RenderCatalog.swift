@@ -8,10 +8,7 @@ extension Renderer {
                 if filter?.matches(row.value) ?? true { json.node(row.value) }
             }
         case .services(let services):
-            response.setMembers(services, pretty: pretty, size: { _ in 64 }) { json, service in
-                json.key(service.name)
-                json.strings(service.tags)
-            }
+            response.setMembers(services, pretty: pretty, size: { _ in 64 }) { json, service in json.service(service) }
         case .serviceNodes(let rows):
             response.setRows(rows, pretty: pretty, size: { _ in 640 }) { json, row in
                 let (node, service) = (row.node.value, row.service.value.service)

@@ -1,9 +1,11 @@
 /// Turns results into answers. Pure. Spec: http-1 §1.4, §1.5, §1.13 and §3. Over 500 lines: an extension for each
 /// family of answers.
 public enum Renderer {
-    /// The answer to a read. `options` are those of the request that was answered in the end (a stale read may have been repeated).
+    /// The answer to a read. `options` are those of the request that was answered in the end (a stale read may have been repeated); `body` is
+    /// what the result comes to, if that is known.
     public static func render(
-        _ result: QueryResult, meta: QueryMeta, options: QueryOptions, shape: ReadShape, context: APIContext, cache: CacheState? = nil
+        _ result: QueryResult, meta: QueryMeta, options: QueryOptions, shape: ReadShape, context: APIContext, cache: CacheState? = nil,
+        body: [UInt8]? = nil
     ) -> HTTPResponse {
         var response = HTTPResponse(status: 200)
         var type: String? = Answer.json
@@ -24,7 +26,7 @@ public enum Renderer {
             response = Answer.plain(400, "Invalid value for ?passing")
             context.finish(&response)
             return response
-        default: catalog(result, shape, &response)
+        default: if let body { response.body = body } else { catalog(result, shape, &response) }
         }
         response.headers = headers(type: type, meta: meta, options: options, shape: shape, cache: cache)
         if case .kvRaw = shape.form { response.headers.append(("X-Content-Type-Options", "nosniff")) }

@@ -6,6 +6,7 @@ struct RequestBroker {
     private var rendered: (evaluation: UInt64, shape: ReadShape, response: HTTPResponse)?
     /// Answers that `?cached` has been asked for before (http-1 §1.12).
     private var cached = AnswerCache()
+    private var serviceList = ServiceListBody()
     private let context: APIContext
 
     enum Request {
@@ -95,7 +96,10 @@ struct RequestBroker {
     /// Waiters for the same question get the same bytes, rendered once.
     private mutating func render(_ answer: ReadAnswer, _ options: QueryOptions, _ shape: ReadShape, _ cache: CacheState?) -> HTTPResponse {
         if let last = rendered, last.evaluation == answer.evaluation, last.shape == shape, cache == nil { return last.response }
-        var response = Renderer.render(answer.result, meta: answer.meta, options: options, shape: shape, context: context, cache: cache)
+        // What another agent answered is a new list each time.
+        let body = answer.size > 0 ? nil : serviceList.body(of: answer.result, shape)
+        var response = Renderer.render(
+            answer.result, meta: answer.meta, options: options, shape: shape, context: context, cache: cache, body: body)
         if answer.size > 0 { response.retained = answer.size }
         if cache == nil { rendered = (answer.evaluation, shape, response) }
         return response

@@ -36,6 +36,7 @@ public struct Store: Sendable {
     var servicesByName = PersistentMap<ByteString, Row<ServiceInstance>>()
     /// (name of the service that is reached through Connect, node, service ID)
     var servicesByConnect = PersistentMap<ByteString, Row<ServiceInstance>>()
+    var serviceTags = ServiceTags()
 
     /// (node, check ID)
     var checks = PersistentMap<ByteString, Row<HealthCheck>>()

@@ -43,7 +43,22 @@ import Testing
                 == "[\n    {\n        \"LockIndex\": 0,\n        \"Key\": \"a\",\n        \"Flags\": 42,\n        \"Value\": \"aGVsbG8=\",\n"
                 + "        \"CreateIndex\": 14,\n        \"ModifyIndex\": 15\n    }\n]\n")
         #expect(render(.keys([]), .kvKeys(emptyPrefix: true), pretty: true).text == "[]\n")
-        #expect(render(.services([]), .services, pretty: true).text == "{}\n")
+        #expect(render(.services(ServiceList()), .services, pretty: true).text == "{}\n")
+    }
+
+    @Test func `the list of services is rendered anew when it has changed, and long ones as they are sent`() throws {
+        var bodies = ServiceListBody(), list = ServiceList()
+        let shape = ReadShape(.services, pretty: false)
+        list.insert("web", ["b", "a"])
+        let first = try #require(bodies.body(of: .services(list), shape))
+        #expect(String(decoding: first, as: UTF8.self) == #"{"web":["a","b"]}"#)
+        list.insert("db", [])
+        let second = try #require(bodies.body(of: .services(list), shape))
+        #expect(second == render(.services(list), .services).wholeBody && second != first)
+        #expect(bodies.body(of: .services(list), ReadShape(.services, pretty: true)) == nil)
+        #expect(bodies.body(of: .nodes([]), ReadShape(.nodes, pretty: false)) == nil)
+        list.insert("large", [String(repeating: "x", count: ServiceListBody.sizeMax)])
+        #expect(bodies.body(of: .services(list), shape) == nil)
     }
 
     @Test func `missing keys are not found but tell the index`() {
@@ -94,7 +109,8 @@ import Testing
     @Test func `the cache is told`() {
         let shape = ReadShape(.services)
         let hit = Renderer.render(
-            .services([]), meta: meta, options: QueryOptions(), shape: shape, context: context, cache: .hit(age: .milliseconds(1600)))
+            .services(ServiceList()), meta: meta, options: QueryOptions(), shape: shape, context: context,
+            cache: .hit(age: .milliseconds(1600)))
         #expect(hit["X-Cache"] == "HIT" && hit["Age"] == "2")
         let miss = Renderer.datacenters(["dc1"], cache: .miss, pretty: false, context: context)
         #expect(miss["X-Cache"] == "MISS" && miss["Age"] == nil && miss.text == #"["dc1"]"#)

@@ -88,6 +88,38 @@ import Testing
         #expect(h.index(.catalog(.services)) == 5 && h.index(.catalog(.services), meta: ["k": "v"]) == 6)
     }
 
+    @Test func `the list of services stays the same until a name or a tag comes or goes`() {
+        var h = Harness()
+        func list() -> ServiceList {
+            guard case .services(let found) = h.find(.catalog(.services)).0 else { return ServiceList() }
+            return found
+        }
+        func lines() -> [String] { list().map { "\($0.name) \($0.tags.joined(separator: ","))" } }
+        h.service("web", id: "1", on: "n1") { $0.tags = ["a", "b"] }
+        let before = list()
+        h.service("web", id: "2", on: "n1") { $0.tags = ["b"] }
+        h.service("web", id: "1", on: "n1") {
+            $0.tags = ["b", "a", "a"]
+            $0.port = 1
+        }
+        h.check("c", on: "n1", service: "1")
+        h.deregister("n1", service: "2")
+        #expect(list().isSame(as: before) && h.index(.catalog(.services)) == 5)
+        h.service("web", id: "1", on: "n1") { $0.tags = ["b", ""] }
+        #expect(!list().isSame(as: before) && lines() == ["web ,b"])
+        h.service("we", id: "1", on: "n1") { $0.tags = ["b"] }
+        #expect(lines() == ["we b"])
+        h.deregister("n1")
+        #expect(list().isEmpty && h.store.serviceTags.isEmpty)
+    }
+
+    @Test func `a service and its tags are told from one whose name is longer, whatever bytes are in the names`() {
+        var list = ServiceList()
+        let names = ["a", "a\0", "a\0b", "a\u{1}", "a\u{1}\u{2}", "ab", "b"]
+        for name in names.reversed() { list.insert(name, ["b", "", "\0"]) }
+        #expect(list.map(\.name) == names && list.allSatisfy { $0.tags == ["", "\0", "b"] })
+    }
+
     @Test func `node metadata selects exactly`() {
         var h = Harness()
         h.register("n1") { $0.nodeMeta = ["k": "v", "x": "y"] }

@@ -13,6 +13,7 @@ import Testing
             #expect(store.nodes.contains(TableKey.of(row.value.node)))
             #expect(store.indexes.contains(IndexName.service(row.value.service.service)))
         }
+        expectListed(store)
         #expect(store.servicesByConnect.count == store.services.filter { $0.value.value.service.connectTarget != nil }.count)
         for (_, row) in store.servicesByConnect { #expect(store.services[TableKey.of(row.value.node, row.value.service.id)] === row) }
         #expect(store.checksByStatus.count == store.checks.count && store.checksByInstance.count == store.checks.count)
@@ -31,6 +32,16 @@ import Testing
             }
         }
         for (_, entry) in store.kvs where !entry.session.isEmpty { #expect(store.sessions.contains(Store.sessionKey(entry.session)!)) }
+    }
+
+    private static func expectListed(_ store: Store) {
+        var listed = ServiceTags()
+        for (_, row) in store.services { listed.replace(nil, with: row.value.service) }
+        func lines(_ list: ServiceList) -> [String] { list.map { "\($0.name): \($0.tags)" } }
+        #expect(lines(store.serviceTags.list) == lines(listed.list))
+        var emptied = store.serviceTags
+        for (_, row) in store.services { emptied.replace(row.value.service, with: nil) }
+        #expect(emptied.isEmpty)
     }
 
     @Test(arguments: 0..<25)

@@ -55,7 +55,7 @@ public enum QueryResult: Sendable {
     case keys([ByteString])
     case sessions([Row<Session>])
     case nodes([Row<Node>])
-    case services([(name: String, tags: [String])])
+    case services(ServiceList)
     case serviceList([String])
     /// CatalogQuery.serviceNodes, serviceByAddress: instance and its node, in the order of node name, then service id
     case serviceNodes([(node: Row<Node>, service: Row<ServiceInstance>)])

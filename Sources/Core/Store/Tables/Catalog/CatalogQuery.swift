@@ -118,9 +118,7 @@ extension CatalogQuery: QueryFamily {
         case .nodes(var nodes):
             authorizer.filter(&nodes) { authorizer.sees($0.value) }
             result = .nodes(nodes)
-        case .services(var services):
-            authorizer.filter(&services) { authorizer.sees(service: $0.name) }
-            result = .services(services)
+        case .services(let services): result = .services(services.filter { authorizer.sees(service: $0) })
         case .serviceList(var names):
             authorizer.filter(&names) { authorizer.sees(service: $0) }
             result = .serviceList(names)
@@ -152,7 +150,8 @@ extension CatalogQuery: QueryFamily {
         case .nodes(let nodes):
             reply.key("Nodes")
             reply.rows(nodes)
-        case .services(let services):
+        case .services(let list):
+            let services = Array(list)
             reply.key("Services")
             reply.writer.mapHeader(services.count)
             for (name, tags) in services {
@@ -186,7 +185,7 @@ extension CatalogQuery: QueryFamily {
     var emptyResult: QueryResult {
         switch self {
         case .nodes: .nodes([])
-        case .services: .services([])
+        case .services: .services(ServiceList())
         case .serviceList: .serviceList([])
         case .serviceNodes, .serviceByAddress: .serviceNodes([])
         case .nodeServices, .nodeServiceList: .nodeServices(nil)
@@ -214,14 +213,12 @@ extension CatalogQuery: QueryFamily {
         return true
     }
 
-    /// Sorted by name, whatever the order on the wire.
-    private static func services(from reader: inout MessagePackReader) throws(MessagePackError) -> [(name: String, tags: [String])] {
-        var services: [(name: String, tags: [String])] = []
+    private static func services(from reader: inout MessagePackReader) throws(MessagePackError) -> ServiceList {
+        var services = ServiceList()
         for _ in 0..<(try reader.mapHeader() ?? 0) {
             let name = try reader.string()
-            services.append((name, try reader.strings() ?? []))
+            services.insert(name, try reader.strings() ?? [])
         }
-        services.sort { $0.name < $1.name }
         return services
     }
 }

@@ -111,8 +111,10 @@ extension Store {
     }
 
     mutating func insert(_ row: Row<ServiceInstance>, _ key: ByteString) {
-        if let old = services.updateValue(row, forKey: key) { removeSecondary(old, key) }
+        let old = services.updateValue(row, forKey: key)
+        if let old { removeSecondary(old, key) }
         let service = row.value.service
+        serviceTags.replace(old?.value.service, with: service)
         if !service.service.isEmpty { servicesByName[TableKey.join(TableKey.of(service.service), key)] = row }
         if let target = service.connectTarget { servicesByConnect[TableKey.join(TableKey.of(target), key)] = row }
     }
@@ -133,6 +135,7 @@ extension Store {
         raise(IndexName.checks, to: index)
         services.removeValue(forKey: key)
         removeSecondary(row, key)
+        serviceTags.replace(row.value.service, with: nil)
         raise(IndexName.services, to: index)
         raise(IndexName.serviceKind(row.value.service.kind), to: index)
         addTopics(of: row.value, &changes)

@@ -1,26 +1,14 @@
 // Reading services and their health. Spec: behaviour §1.4, http-1 §5.5-5.6, §6.4.
 extension Store {
-    func listServices(_ meta: StringMap) -> (services: [(name: String, tags: [String])], index: UInt64) {
-        var found: [(name: String, tags: [String])] = []
-        // Spellings of one name stand together: only they can be equal to the next one.
-        var group = 0, groupKey = ByteString([])
-        servicesByName.scan(from: ByteString([])) { key, row in
-            if !meta.isEmpty, node(row.value.node)?.value.satisfies(meta) != true { return true }
-            // Members are read where they are: a copy of the whole row costs more than all the rest.
-            let name = row.value.service.service
-            if groupKey.isEmpty || !key.hasPrefix(groupKey) {
-                groupKey = TableKey.of(name)
-                group = found.count
-            }
-            let at = found[group...].firstIndex { $0.name == name } ?? found.count
-            if at == found.count { found.append((name, [])) }
-            for tag in row.value.service.tags ?? [] where !found[at].tags.contains(tag) { found[at].tags.append(tag) }
+    /// O(1), or with `meta` a walk through all instances.
+    func listServices(_ meta: StringMap) -> (services: ServiceList, index: UInt64) {
+        if meta.isEmpty { return (serviceTags.list, index(IndexName.services)) }
+        var found = ServiceList()
+        servicesByName.scan(from: ByteString([])) { _, row in
+            if node(row.value.node)?.value.satisfies(meta) == true { found.insert(row.value.service.service, row.value.service.tags ?? []) }
             return true
         }
-        for at in found.indices { found[at].tags.sort() }
-        found.sort { $0.name < $1.name }
-        let index = meta.isEmpty ? index(IndexName.services) : catalogIndex(checks: false)
-        return (found, index)
+        return (found, catalogIndex(checks: false))
     }
 
     private func instances(_ service: String, connect: Bool) -> [Row<ServiceInstance>] {
