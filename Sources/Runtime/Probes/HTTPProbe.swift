@@ -103,8 +103,8 @@ final class HTTPProbe: DialingProbe {
         let count = retrying { recv(fd, buffer.baseAddress!, buffer.count, 0) }
         if count < 0 { return count }
         var at = 0
-        let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
-        switch count == 0 ? parser.end() : parser.parse(bytes, at: &at) {
+        let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]).assumingMemoryBound(to: UInt8.self)
+        switch count == 0 ? parser.end() : parser.parse(bytes.span, at: &at) {
         case .failed(let text): throw ProbeFailure(description: text)
         case .needsMore:
             answer = answer ?? parser.head
