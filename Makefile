@@ -14,7 +14,7 @@ TARGET ?=
 SLOW := (Simulation|AgentRun|Archive|RaftRun|RaftSafety|StoreProperty|RandomInput|Study|Linearizability|MemberlistNetwork|Scenario)Tests\.
 RELEASE := .build/release
 
-.PHONY: help dev deps build test check sanitize soak format lint fuzz fuzz-input bench release clean
+.PHONY: help dev deps build test check sanitize soak format lint fuzz fuzz-input planted bench release clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,17 +55,22 @@ soak: build ## Disturb real processes for half an hour, then fuzz as long: make 
 format: ## Reformat all sources
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
 
-lint: ## Check formatting, and the purity, layers and sizes of Sources/Core
+lint: ## Check formatting, and the purity, layers, sizes and planted bugs of Sources/Core
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
 	Tools/check-purity
 	Tools/check-layers
 	Tools/check-sizes
+	Tools/check-planted
 
 fuzz: build ## Run the simulator over a range of seeds: make fuzz SEEDS=1..2000
 	$(RELEASE)/consul-sim fuzz --seeds $(SEEDS) --jobs $(JOBS)
 
 fuzz-input: ## Send mutated bytes to everything that reads those of strangers: make fuzz-input MINUTES=2 TARGET=raft,dns
 	Tools/fuzz-input --minutes $(MINUTES) $(if $(TARGET),--target $(TARGET))
+
+planted: ## Look for the planted bugs and write the table of docs/planted-bugs.md: make planted ONLY=voteTwice SEEDS=1..2000
+	$(SWIFT) build -c release --product consul-sim -Xswiftc -DPLANTED --scratch-path .build/planted
+	Tools/planted-bugs .build/planted/release/consul-sim --seeds $(SEEDS) --jobs $(JOBS) $(if $(ONLY),--only $(ONLY))
 
 bench: build ## Measure the simulator and the agent (needs wrk and dnsperf for the agent)
 	$(RELEASE)/consul-sim bench

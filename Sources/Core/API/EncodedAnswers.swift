@@ -24,7 +24,9 @@ struct EncodedAnswers {
     mutating func append(
         _ target: [UInt8], _ state: PublishedState, _ view: Authorizer.View, _ date: [UInt8], to out: inout [UInt8]
     ) -> AnsweredRead? {
-        guard self.state === state, self.view == view, let answer = answers[ByteString(target)] else { return nil }
+        guard self.state === state || planted(.keptAnswerOfOldState), self.view == view,
+            let answer = answers[ByteString(planted(.keptAnswerOfOtherTarget) ? Array(target.prefix { $0 != 0x3F }) : target)]
+        else { return nil }
         let start = out.count
         out.append(contentsOf: answer.bytes)
         if let at = answer.dateAt {
@@ -44,7 +46,7 @@ struct EncodedAnswers {
             self.state = state
             self.view = view
         }
-        answers[ByteString(target)] = Answer(
+        answers[ByteString(planted(.keptAnswerOfOtherTarget) ? Array(target.prefix { $0 != 0x3F }) : target)] = Answer(
             bytes: Array(bytes), dateAt: position(of: date, in: bytes).map { $0 - bytes.startIndex }, read: read)
         size += bytes.count
     }

@@ -36,7 +36,9 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
     public mutating func answer(
         _ request: borrowing HTTPRequest, framing: HTTPFraming, state: PublishedState, now: Instant, date: [UInt8], into out: inout [UInt8]
     ) -> RequestAnswer {
-        let cacheable = request.method == "GET" && !request.hasMeaningfulHeaders && framing.isPlain && state.answersDefault(at: now)
+        let cacheable =
+            request.method == "GET" && !request.hasMeaningfulHeaders && framing.isPlain
+            && (state.answersDefault(at: now) || planted(.keptAnswerBeyondLease) && state.isLeader)
         if cacheable, let known = answers.append(request.target, state, anybody.view, date, to: &out) {
             count(known)
             return .written
@@ -145,13 +147,17 @@ public struct FrontEnd<Gzip: Compressor>: RequestFrontEnd {
 
 extension PublishedState {
     /// Whether a read in default consistency may be answered from this state.
-    func answersDefault(at now: Instant) -> Bool { isLeader && !limitsCalls && (isSoleVoter || now < leaseExpiry) }
+    func answersDefault(at now: Instant) -> Bool {
+        isLeader && !limitsCalls && (isSoleVoter || now < leaseExpiry || planted(.leaseIgnored))
+    }
 
     /// Whether a read with these options may be answered from this state (behaviour §3.1).
     func answers(_ options: QueryOptions, at now: Instant) -> Bool {
         if limitsCalls { return false }
-        if options.allowStale { return isLeader || lastLeaderContact != nil }
-        return options.requireConsistent ? isLeader && isSoleVoter : answersDefault(at: now)
+        if options.allowStale || planted(.defaultAsStale) && !options.requireConsistent {
+            return isLeader || lastLeaderContact != nil || planted(.staleOfNewServer)
+        }
+        return options.requireConsistent && !planted(.consistentAsDefault) ? isLeader && isSoleVoter : answersDefault(at: now)
     }
 
     /// Whether an answer from this state counts as a stale one (config §24).
@@ -160,9 +166,9 @@ extension PublishedState {
     /// Whether DNS questions may be answered from this state (dns §14.3).
     func answersQuestions(_ config: DNSConfig, at now: Instant) -> Bool {
         if limitsCalls { return false }
-        guard config.allowStale else { return answersDefault(at: now) }
+        guard config.allowStale || planted(.dnsStaleForbidden) else { return answersDefault(at: now) }
         if isLeader { return true }
-        return lastLeaderContact.map { now - $0 <= max(.zero, config.maxStale) } ?? false
+        return lastLeaderContact.map { now - $0 <= max(.zero, config.maxStale) || planted(.dnsMaxStaleIgnored) } ?? false
     }
 }
 

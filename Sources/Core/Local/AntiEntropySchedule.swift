@@ -41,6 +41,7 @@ struct AntiEntropySchedule {
 
     /// Triggers are remembered once each until they are served.
     mutating func trigger(_ action: Action) {
+        if planted(.triggerLost), case .partial = phase {} else if planted(.triggerLost) { return }
         if action == .full { fullTriggered = true } else { changesTriggered = true }
     }
 
@@ -75,7 +76,7 @@ struct AntiEntropySchedule {
             case .partial:
                 if fullTriggered {
                     takeFullTrigger(now, restartsTimer: true, &random)
-                } else if now >= nextFull {
+                } else if now >= nextFull, !planted(.noPeriodicSync) {
                     restartTimer(now, &random)
                     phase = .full(running: false)
                 } else if changesTriggered {
@@ -90,7 +91,7 @@ struct AntiEntropySchedule {
 
     mutating func finishedFull(succeeded: Bool, at now: Instant, _ random: inout Random) {
         guard case .full(running: true) = phase else { return }
-        if succeeded { phase = .partial } else { retryLater(now, &random) }
+        if succeeded || planted(.fullSyncOnce) { phase = .partial } else { retryLater(now, &random) }
     }
 
     /// When `poll` has something to say without a trigger.
@@ -100,7 +101,7 @@ struct AntiEntropySchedule {
         case .full(running: false): .zero
         case .retry(let until): fullTriggered ? .zero : until
         case .staggered(let until, _): until
-        case .partial: fullTriggered || changesTriggered ? .zero : nextFull
+        case .partial: fullTriggered || changesTriggered ? .zero : planted(.noPeriodicSync) ? nil : nextFull
         }
     }
 

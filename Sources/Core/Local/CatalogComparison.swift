@@ -4,7 +4,7 @@
 extension NodeService {
     func isSame(as other: NodeService) -> Bool {
         sameBytes(id, other.id) && sameBytes(service, other.service) && (tags ?? []) == (other.tags ?? []) && address == other.address
-            && port == other.port && (taggedAddresses ?? [:]) == (other.taggedAddresses ?? [:])
+            && (port == other.port || planted(.portNotCompared)) && (taggedAddresses ?? [:]) == (other.taggedAddresses ?? [:])
             && (weights ?? Weights()) == (other.weights ?? Weights()) && (meta ?? [:]) == (other.meta ?? [:])
             && enableTagOverride == other.enableTagOverride && kind == other.kind && proxy.isSame(as: other.proxy)
             && connect.native == other.connect.native
@@ -13,7 +13,8 @@ extension NodeService {
 
 extension HealthCheck {
     func isSame(as other: HealthCheck, ignoringOutput: Bool) -> Bool {
-        node.lowercased() == other.node.lowercased() && sameBytes(checkID, other.checkID) && name == other.name && status == other.status
+        node.lowercased() == other.node.lowercased() && sameBytes(checkID, other.checkID) && name == other.name
+            && (status == other.status || planted(.statusNotCompared))
             && notes == other.notes && (ignoringOutput || sameBytes(output, other.output)) && sameBytes(serviceID, other.serviceID)
             && serviceName == other.serviceName && (serviceTags ?? []) == (other.serviceTags ?? []) && definition == other.definition
     }

@@ -71,7 +71,7 @@ extension CatalogSync {
             remote.insert(id)
             guard let entry = registry.services[id] else {
                 // The servers' own service belongs to the leader.
-                if theirs.id != "consul" { registry.services.put(id, unknownService(theirs)) }
+                if theirs.id != "consul", !planted(.unknownServiceStays) { registry.services.put(id, unknownService(theirs)) }
                 continue
             }
             if entry.sync.deleted {
@@ -85,7 +85,9 @@ extension CatalogSync {
             }
             registry.services.setInSync(id, entry.service.isSame(as: theirs))
         }
-        for (id, _) in registry.services.all where !remote.contains(id) { registry.services.setInSync(id, false) }
+        for (id, _) in registry.services.all where !remote.contains(id) && !planted(.missingServiceIgnored) {
+            registry.services.setInSync(id, false)
+        }
     }
 
     /// Something registered under this node's name that this agent knows nothing of: to be deleted.
@@ -101,7 +103,7 @@ extension CatalogSync {
             let id = ByteString(row.value.checkID)
             remote.insert(id)
             guard let entry = registry.checks[id] else {
-                if row.value.checkID != CheckStatus.serfHealth {
+                if row.value.checkID != CheckStatus.serfHealth || planted(.serfHealthRemoved), !planted(.unknownCheckStays) {
                     let unknown = CheckRegistration(check: row.value, definition: nil)
                     let entry = LocalCheck(unknown, token: "", source: .local, persisted: false)
                     entry.sync.deleted = true
@@ -118,7 +120,7 @@ extension CatalogSync {
             registry.setCheckInSync(id, entry.check.isSame(as: row.value, ignoringOutput: ignoresOutput))
         }
         for (id, entry) in registry.checks.all {
-            if !remote.contains(id) { registry.setCheckInSync(id, false) }
+            if !remote.contains(id), !planted(.missingCheckIgnored) { registry.setCheckInSync(id, false) }
             guard entry.awaitsCatalog else { continue }
             // The catalog has never heard of it.
             entry.awaitsCatalog = false

@@ -104,6 +104,11 @@ final class ChangeQueue {
             unsyncedFiles.drop(file.file)
             unsyncedFiles.drop(FileChange.temporary(file.file))
         }
+        if planted(.registrationNotDurable) {
+            for file in changes.flatMap(\.files) { unsyncedFiles.add(file) }
+            for change in changes { make(change, now, &effects) }
+            return
+        }
         let operations = FileCommit.preparation(of: changes.flatMap(\.files))
         if operations.isEmpty { return exchange(changes, now, &effects) }
         commit = Commit(token: context.makeToken(), step: .preparing, changes: changes)

@@ -105,7 +105,7 @@ final class CheckRunner {
             context.log(.warn, "Check missed TTL, is now critical", [("check", id.string)], &effects)
             var output = "TTL expired"
             if !entry.lastNote.isEmpty { output += " (last output before timeout follows): " + entry.lastNote }
-            updateStatus(id, CheckStatus.critical, output: output, now)
+            if !planted(.ttlNeverExpires) { updateStatus(id, CheckStatus.critical, output: output, now) }
         case .probe(var runner):
             precondition(runner.token == nil, "a check has one probe under way at a time")
             let token = context.makeToken()
@@ -125,9 +125,13 @@ final class CheckRunner {
         let result = ProbeResult(outcome, of: runner)
         let applies = result.bypassesThresholds || runner.counts(result.status)
         entry.runner = .probe(runner)
-        timers[id] = now + runner.interval
+        if !planted(.checkRunsOnce) { timers[id] = now + runner.interval }
         logResult(id, result, &effects)
-        if applies { updateStatus(id, result.status, output: result.output, now) }
+        if applies, !planted(.recoveryNotApplied) || result.status != CheckStatus.passing,
+            !planted(.resultNotApplied) || result.status == CheckStatus.passing
+        {
+            updateStatus(id, result.status, output: result.output, now)
+        }
     }
 
     private func logResult(_ id: ByteString, _ result: ProbeResult, _ effects: inout [LocalEffect]) {
@@ -146,10 +150,10 @@ final class CheckRunner {
         guard let entry = registry.liveCheck(id) else { return }
         let output = context.settings.reloadable.discardCheckOutput ? "" : output
         if status == CheckStatus.critical {
-            if entry.criticalSince == nil { entry.criticalSince = now }
+            if entry.criticalSince == nil || planted(.criticalSinceReset) { entry.criticalSince = now }
             if entry.deregistersAfter != nil { armReaper(now) }
         } else {
-            entry.criticalSince = nil
+            if !planted(.passingServiceReaped) { entry.criticalSince = nil }
         }
         let isFirst = entry.awaitsCatalog
         entry.awaitsCatalog = false
@@ -159,9 +163,9 @@ final class CheckRunner {
         // An answer under way carries the old output, which is fine until the deferral ends.
         if sameStatus && context.settings.checks.updateInterval > .zero { return sync.deferOutput(of: id, now) }
         entry.check.status = status
-        registry.checkChanged(id)
+        if !planted(.statusNotTriggered) { registry.checkChanged(id) }
         sync.trigger()
-        registry.markAliases(ofService: entry.check.serviceID)
+        if !planted(.aliasNotMarked) { registry.markAliases(ofService: entry.check.serviceID) }
     }
 
     /// A client's update of a TTL check; refused when there is none of that id.
@@ -173,7 +177,7 @@ final class CheckRunner {
         }
         let output = CheckRunner.limited(output, to: runner.outputLimit)
         entry.lastNote = output
-        timers[id] = now + runner.ttl
+        if !planted(.ttlNotRestarted) { timers[id] = now + runner.ttl }
         context.log(.debug, "Check status updated", [("check", id.string), ("status", status)], &effects)
         updateStatus(id, status, output: output, now)
         keepState(id, entry, until: now + runner.ttl)

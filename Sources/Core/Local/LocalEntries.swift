@@ -59,7 +59,7 @@ final class LocalCheck: SyncedEntry {
     /// Whether it has been critical for so long that its service is to be deregistered.
     func isOverdue(at now: Instant) -> Bool {
         guard let limit = deregistersAfter, let since = criticalSince else { return false }
-        return now - since > limit
+        return now - since > limit && !planted(.criticalServiceStays)
     }
 }
 
@@ -94,12 +94,12 @@ struct ProbeRunner {
     mutating func counts(_ status: String) -> Bool {
         if status == CheckStatus.critical {
             successes = 0
-            failures = min(failures + 1, failuresNeeded)
-            return failures >= failuresNeeded
+            failures = min(failures + 1, failuresNeeded + (planted(.failureThresholdLate) ? 1 : 0))
+            return failures >= failuresNeeded + (planted(.failureThresholdLate) ? 1 : 0) - (planted(.failureThresholdOff) ? 1 : 0)
         }
-        failures = 0
+        if !planted(.failuresNotReset) { failures = 0 }
         successes = min(successes + 1, successesNeeded)
-        return successes >= successesNeeded
+        return successes >= successesNeeded || planted(.successThresholdIgnored)
     }
 }
 

@@ -18,14 +18,14 @@ final class RegistrationLoader {
     /// See `LocalState.load`.
     func load(_ files: [LocalFile], at now: Instant, into effects: inout [LocalEffect]) throws(Complaint) {
         try loadServices(now, &effects)
-        restoreServices(files, now, &effects)
+        if !planted(.registrationNotLoaded) { restoreServices(files, now, &effects) }
         try loadChecks(now, &effects)
-        restoreChecks(files, now, &effects)
+        if !planted(.checkNotLoaded) { restoreChecks(files, now, &effects) }
         // Until they have run, what the catalog says of them holds: it may be more than that they are new.
         for (_, entry) in registry.checks.all {
             switch entry.runner {
             case .none: break
-            case .ttl, .probe, .alias: entry.awaitsCatalog = true
+            case .ttl, .probe, .alias: entry.awaitsCatalog = !planted(.stateNotLoaded)
             }
         }
         restoreStates(files, now, &effects)

@@ -181,6 +181,7 @@ extension CatalogSync {
         } else {
             pass.hasSucceeded = true
             pass.window = min(SyncPass.windowLimit, pass.window + 1)
+            if planted(.oneWritePerPass) { pass.isEnding = true }
         }
         advance(pass, now, &effects)
     }
@@ -202,7 +203,7 @@ extension CatalogSync {
             report(outcome, done: "Synced node info", "Node info update", failed: "Syncing node info failed.", [], &effects)
         case .registerService(let id, let version, let sent):
             if outcome.settles {
-                if let entry = registry.services[id], entry.sync.version == version, !entry.sync.deleted {
+                if let entry = registry.services[id], entry.sync.version == version || planted(.answerSettlesNewer), !entry.sync.deleted {
                     registry.services.setInSync(id, true)
                 }
                 for check in sent { settleCheck(check.id, check.version) }
@@ -212,7 +213,8 @@ extension CatalogSync {
                 outcome, done: "Synced service", "Service registration", failed: "Syncing service failed.", [("service", id.string)],
                 &effects)
         case .deregisterService(let id, let version):
-            if let entry = registry.services[id], entry.sync.version == version, entry.sync.deleted {
+            if let entry = registry.services[id], entry.sync.version == version && entry.sync.deleted || planted(.deregistrationForgetsNew)
+            {
                 if outcome.settles { registry.services.setInSync(id, true) }
                 if outcome.confirmsDeletion { registry.forgetService(id) }
             }
@@ -237,7 +239,9 @@ extension CatalogSync {
     }
 
     private func settleCheck(_ id: ByteString, _ version: UInt64) {
-        if let entry = registry.checks[id], entry.sync.version == version, !entry.sync.deleted { registry.setCheckInSync(id, true) }
+        if let entry = registry.checks[id], entry.sync.version == version || planted(.answerSettlesNewerCheck), !entry.sync.deleted {
+            registry.setCheckInSync(id, true)
+        }
     }
 
     private func report(
@@ -278,14 +282,14 @@ private enum WriteOutcome {
 
     /// Whether the entry counts as in sync now.
     var settles: Bool {
-        if case .failed = self { return false }
+        if case .failed = self { return planted(.failedWriteSettles) }
         return true
     }
 
     var confirmsDeletion: Bool {
         switch self {
         case .done, .unknown: true
-        case .refused, .failed: false
+        case .refused, .failed: planted(.failedDeletionForgotten)
         }
     }
 }

@@ -37,6 +37,7 @@ struct SyncedEntries<Entry: SyncedEntry> {
         guard let entry = all[id] else { return }
         entry.sync.version &+= 1
         entry.sync.inSync = false
+        if planted(.serviceNotSynced) { return }
         unsynced[id] = entry
     }
 

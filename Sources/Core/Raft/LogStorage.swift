@@ -76,6 +76,7 @@ struct LogStorage {
         vote.votedTerm = votedTerm
         vote.candidate = candidate
         vote.sequence += 1
+        if planted(.termNotStored), votedTerm < term { return }
         pendingVote = vote
         voteSequence = nextSequence
     }
@@ -134,12 +135,12 @@ struct LogStorage {
                 let end = Int(log.segments[at].offsets[keep])
                 log.segments[at].offsets.removeLast(log.segments[at].offsets.count - keep)
                 log.segments[at].end = end
-                operations.append(.truncate(file: log.segments[at].file, size: end))
-                operations.append(.sync(file: log.segments[at].file))
+                if !planted(.truncationSkipped) { operations.append(.truncate(file: log.segments[at].file, size: end)) }
+                if !planted(.truncationNotSynced) { operations.append(.sync(file: log.segments[at].file)) }
             }
         }
         log.truncateEntries(from: index)
-        lowerDurableIndex(to: index - 1)
+        if !planted(.durableNotLowered) { lowerDurableIndex(to: index - 1) }
     }
 
     /// Empties the log; the next entry follows (`index`, `term`), which a durable snapshot covers.
@@ -167,7 +168,7 @@ struct LogStorage {
 
     private mutating func lowerDurableIndex(to index: UInt64) {
         durableIndex = min(durableIndex, index)
-        if let last = inFlight?.lastIndex { inFlight?.lastIndex = min(last, index) }
+        if let last = inFlight?.lastIndex, !planted(.inFlightNotLowered) { inFlight?.lastIndex = min(last, index) }
     }
 
     /// Drops the segments that hold nothing after `index`, which a durable snapshot covers. Returns what removes their files.
@@ -193,7 +194,7 @@ struct LogStorage {
 
     private mutating func syncBuffer() {
         guard let file = unsyncedFile else { return }
-        operations.append(.sync(file: file))
+        if !planted(.logWithoutSync) { operations.append(.sync(file: file)) }
         unsyncedFile = nil
     }
 
@@ -205,7 +206,7 @@ struct LogStorage {
         var all: [DiskOperation] = []
         if let vote = pendingVote {
             all = vote.operations(first: voteSlot)
-            if !hasVoteFile { all += [.syncDirectory("raft"), .syncDirectory("")] }
+            if !hasVoteFile, !planted(.voteFolderNotSynced) { all += [.syncDirectory("raft"), .syncDirectory("")] }
             hasVoteFile = true
             voteSlot = 1 - voteSlot
             pendingVote = nil
@@ -213,7 +214,9 @@ struct LogStorage {
         closeBuffer()
         syncBuffer()
         all += operations
-        if createsFile { all += [.syncDirectory(SegmentFormat.folder), .syncDirectory("raft"), .syncDirectory("")] }
+        if createsFile, !planted(.segmentFolderNotSynced) {
+            all += [.syncDirectory(SegmentFormat.folder), .syncDirectory("raft"), .syncDirectory("")]
+        }
         operations = []
         createsFile = false
         inFlight = Batch(token: token, sequence: nextSequence, operations: all, lastIndex: lastIndex, garbage: garbage)
@@ -239,6 +242,6 @@ struct LogStorage {
     mutating func retry(token: UInt64) -> DiskBatch? {
         guard isFull, inFlight != nil else { return nil }
         inFlight?.token = token
-        return DiskBatch(of: .raft, token: token, operations: inFlight?.operations ?? [])
+        return DiskBatch(of: .raft, token: token, operations: planted(.fullDiskForgets) ? [] : inFlight?.operations ?? [])
     }
 }

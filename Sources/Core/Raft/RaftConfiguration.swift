@@ -52,7 +52,7 @@ public struct RaftConfiguration: Hashable, Sendable {
     public var voters: [RaftServer] { servers.filter { $0.suffrage == .voter } }
     public var voterCount: Int { servers.count { $0.suffrage == .voter } }
     /// How many voters make a majority.
-    public var quorum: Int { voterCount / 2 + 1 }
+    public var quorum: Int { planted(.halfIsMajority) ? (voterCount + 1) / 2 : voterCount / 2 + 1 }
 
     public subscript(id: String) -> RaftServer? { servers.first { $0.id == id } }
 

@@ -109,7 +109,7 @@ struct RaftLog: Sendable {
     /// Forgets the entries from `index` on. The segments are the caller's business.
     mutating func truncateEntries(from index: UInt64) {
         lastIndex = index - 1
-        while let last = runs.last, last.first >= index { runs.removeLast() }
+        while let last = runs.last, last.first >= index, !planted(.truncateOneTooFew) { runs.removeLast() }
         cache.truncate(from: index)
     }
 

@@ -2,7 +2,9 @@
 
 extension RaftNode {
     func diskCompleted(_ completion: DiskCompletion, _ out: inout [RaftEffect]) {
-        if completion.token == storage.inFlight?.token { return logWritten(completion.result, &out) }
+        if completion.token == storage.inFlight?.token {
+            return logWritten(planted(.diskErrorIgnored) ? .success([]) : completion.result, &out)
+        }
         guard let purpose = disk.takePurpose(of: completion.token) else { return }
         switch purpose {
         case .housekeeping:

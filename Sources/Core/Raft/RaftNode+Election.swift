@@ -27,12 +27,18 @@ extension RaftNode {
             watch.electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
             return
         }
-        if configuration.isSoleVoter(identity.id) { startElection(isTransfer: false, &out) } else { startPreVote(&out) }
+        if configuration.isSoleVoter(identity.id) || planted(.preVoteNotAsked) {
+            startElection(isTransfer: false, &out)
+        } else {
+            startPreVote(&out)
+        }
     }
 
     /// Only voters stand. One that an uncommitted entry removes still may: it can be the only one whose log lets it win.
     private var mayStand: Bool {
-        if storage.isFull || log.lastTerm < storage.vote.forgotIn || term >= RaftLimits.termMax { return false }
+        if storage.isFull || log.lastTerm < storage.vote.forgotIn && !planted(.forgottenLogVotes) || term >= RaftLimits.termMax {
+            return false
+        }
         if configuration.isVoter(identity.id) { return true }
         // Nobody could lead with it.
         if configuration.voterCount == 0 { return false }
@@ -111,6 +117,7 @@ extension RaftNode {
     private func startElection(isTransfer: Bool, _ out: inout [RaftEffect]) {
         storage.setVote(term: term + 1, votedTerm: term + 1, candidate: addressBytes)
         state = .candidate(VoteTally(term: term, isTransfer: isTransfer))
+        if planted(.candidacyBeforeSync) { return candidacyDurable(term, &out) }
         disk.wait(for: storage.voteSequence, .candidacy(term: term))
         watch.electionDeadline = now + random.duration(in: config.electionTimeout..<config.electionTimeout * 2)
         out.append(.log(.info, "entering candidate state: node=\"Node at \(identity.address) [Candidate]\" term=\(term)"))
@@ -132,7 +139,7 @@ extension RaftNode {
         if response.term > term {
             out.append(.log(.debug, "newer term discovered, fallback to follower"))
             becomeFollower(reachable(response.term), &out)
-        } else if response.granted, call.term == tally.term, response.term == tally.term {
+        } else if response.granted, planted(.voteOfOldTermCounted) || call.term == tally.term && response.term == tally.term {
             tally.grant(call.server)
             if tally.hasQuorum(of: configuration) { becomeLeader(&out) }
         }
@@ -144,7 +151,7 @@ extension RaftNode {
     func timeoutNow(_ call: CallID, from address: Address, _ leaderTerm: UInt64, _ out: inout [RaftEffect]) {
         let isFromLeader =
             leader.map { known in [known.address, watch.source].contains { Self.host(of: $0) == Self.host(of: address) } } ?? false
-        let isTimely = !isLeader && mayStand && (leaderTerm == 0 || leaderTerm == term)
+        let isTimely = !isLeader && mayStand && (leaderTerm == 0 || leaderTerm == term || planted(.transferOfOldTerm))
         if isTimely, !isFromLeader {
             let reason = "it is not from the leader's host"
             logRefusal(of: "a leadership transfer", from: Array(address.utf8), reason, &out)
@@ -161,9 +168,12 @@ extension RaftNode {
     /// Follows in `newTerm`, which is the current one or a later one.
     func becomeFollower(_ newTerm: UInt64, _ out: inout [RaftEffect]) {
         if case .leader(let leadership) = state { endLeadership(leadership, isSuperseded: newTerm > term, &out) }
-        if newTerm > term { storage.setVote(term: newTerm, votedTerm: storage.vote.votedTerm, candidate: storage.vote.candidate) }
+        if newTerm > term {
+            storage.setVote(
+                term: newTerm, votedTerm: planted(.termNotReset) ? newTerm : storage.vote.votedTerm, candidate: storage.vote.candidate)
+        }
         state = .follower
-        calls = LookupTable()
+        if !planted(.voteOfOldTermCounted) { calls = LookupTable() }
         armElection(config.heartbeatTimeout)
     }
 
@@ -185,8 +195,10 @@ extension RaftNode {
     /// Whether the candidate has everything that this server acknowledged (§5.4.1). What it acknowledged and threw away (`startOver`)
     /// the leader of that term had, and so has whoever has an entry of that term or a later one.
     private func isUpToDate(_ request: VoteRequest) -> Bool {
-        if request.lastTerm < storage.vote.forgotIn { return false }
-        return request.lastTerm != log.lastTerm ? request.lastTerm > log.lastTerm : request.lastIndex >= log.lastIndex
+        if planted(.logComparedByLength) { return request.lastIndex >= log.lastIndex }
+        if request.lastTerm < storage.vote.forgotIn && !planted(.forgottenLogVotes) { return false }
+        return request.lastTerm != log.lastTerm || planted(.logComparedByTerm)
+            ? request.lastTerm >= log.lastTerm : request.lastIndex >= log.lastIndex
     }
 
     func requestVote(_ call: CallID, _ request: VoteRequest, _ out: inout [RaftEffect]) {
@@ -196,12 +208,14 @@ extension RaftNode {
         }
         if storage.isFull { return out.append(.reply(call, RaftFailure.encoded(RaftError.noSpace.text))) }
         let isGranted = decideVote(request, &out)
-        reply(call, VoteResponse(term: term, granted: isGranted).encoded(.requestVote), after: storage.voteSequence, &out)
+        reply(
+            call, VoteResponse(term: term, granted: isGranted).encoded(.requestVote),
+            after: planted(.voteBeforeSync) ? 0 : storage.voteSequence, &out)
     }
 
     private func decideVote(_ request: VoteRequest, _ out: inout [RaftEffect]) -> Bool {
         let isTransfer = request.isTransfer && isKnown(request.candidate)
-        if !isTransfer, heedsLeader(otherThan: request.candidate) {
+        if !isTransfer, heedsLeader(otherThan: request.candidate), !planted(.leaderIgnoredInVote) {
             out.append(
                 .log(
                     .warn, "rejecting vote request since we have a leader: from=\(String(decoding: request.candidate, as: UTF8.self))"
@@ -216,11 +230,11 @@ extension RaftNode {
         if request.term > term { becomeFollower(reachable(request.term), &out) }
         // The rest of the way is left to the next request.
         if request.term > term { return false }
-        if storage.vote.votedTerm == term {
+        if storage.vote.votedTerm == term, !planted(.voteTwice) {
             if isSplitVote(request) { startElection(isTransfer: false, &out) }
             return storage.vote.candidate == request.candidate
         }
-        guard isUpToDate(request) else { return false }
+        guard isUpToDate(request) || planted(.voteWithoutComparing) else { return false }
         storage.setVote(term: term, votedTerm: term, candidate: request.candidate)
         armElection(config.heartbeatTimeout)
         return true

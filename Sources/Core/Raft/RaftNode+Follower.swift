@@ -3,7 +3,7 @@
 extension RaftNode {
     /// Takes note of a leader's message. False if its term is over, or if it changes nothing for another reason.
     func acceptLeader(_ messageTerm: UInt64, _ leaderAddress: [UInt8], _ out: inout [RaftEffect]) -> Bool {
-        if messageTerm < term { return false }
+        if messageTerm < term { return planted(.staleLeaderAccepted) && !isLeader }
         var isFollower = false
         if case .follower = state { isFollower = true }
         let second = messageTerm == term && isLeader ? "this server leads in term \(term) itself" : nil
@@ -25,7 +25,7 @@ extension RaftNode {
     func appendEntries(_ call: CallID, from address: Address, _ request: AppendEntriesRequest, _ out: inout [RaftEffect]) {
         var response = AppendEntriesResponse(term: term, lastLog: log.lastIndex)
         // Whoever led once is told so, whatever it sends.
-        if request.term < term { return reply(call, response.encoded, after: storage.voteSequence, &out) }
+        if request.term < term, !planted(.staleLeaderAccepted) { return reply(call, response.encoded, after: storage.voteSequence, &out) }
         let isMatching: Bool
         switch logMatch(request) {
         case .malformed: return out.append(.reply(call, RaftFailure.encoded("log entries are malformed")))
@@ -59,7 +59,7 @@ extension RaftNode {
         }
         appendMissing(request.entries, &out)
         let last = request.previousIndex + UInt64(request.entries.count)
-        let committed = min(request.commitIndex, last, log.lastIndex)
+        let committed = min(request.commitIndex, planted(.commitBeyondMatch) ? .max : last, log.lastIndex)
         if request.previousIndex >= log.baseIndex { confirmedCommit = max(confirmedCommit, committed) }
         if committed > commitIndex {
             commitIndex = committed
@@ -67,7 +67,7 @@ extension RaftNode {
         }
         response.success = true
         // Success promises that everything up to `last` is durable; a heartbeat promises nothing of the log.
-        let sequence = last > storage.durableIndex ? storage.writeSequence : storage.voteSequence
+        let sequence = last > storage.durableIndex && !planted(.ackBeforeSync) ? storage.writeSequence : storage.voteSequence
         reply(call, response.encoded, after: sequence, &out)
     }
 
@@ -91,9 +91,11 @@ extension RaftNode {
             previousTerm = entry.term
         }
         if request.previousIndex == 0 { return .match }
-        if let known = log.term(at: request.previousIndex) { return known == request.previousTerm ? .match : .conflict }
+        if let known = log.term(at: request.previousIndex) {
+            return known == request.previousTerm || planted(.prevTermNotChecked) ? .match : .conflict
+        }
         // What was compacted away is committed, so every leader has the same there.
-        return request.previousIndex < log.baseIndex ? .match : .conflict
+        return request.previousIndex < log.baseIndex || planted(.gapAppended) && request.entries.isEmpty ? .match : .conflict
     }
 
     /// A committed entry that is of another term in the leader's log. Every leader has every committed entry (§5.4.3), so there is
@@ -112,8 +114,11 @@ extension RaftNode {
     /// Appends what is missing, in place of what contradicts it.
     private func appendMissing(_ entries: [LogEntry], _ out: inout [RaftEffect]) {
         for entry in entries where entry.index > log.baseIndex {
+            if planted(.truncateAlways), entry.index > commitIndex, entry.index == entries.last?.index, entry.index < log.lastIndex {
+                storage.truncate(from: entry.index, &log)
+            }
             if let known = log.term(at: entry.index) {
-                if known == entry.term { continue }
+                if known == entry.term || planted(.conflictKept) { continue }
                 precondition(entry.index > commitIndex, "a committed entry is never removed from the log")
                 out.append(.log(.warn, "clearing log suffix: from=\(entry.index) to=\(log.lastIndex)"))
                 storage.truncate(from: entry.index, &log)
@@ -163,6 +168,6 @@ extension RaftNode {
     func applyReadDone(_ entries: [LogEntry], _ out: inout [RaftEffect]) {
         isReadingForApply = false
         // A snapshot may have been installed meanwhile.
-        if entries.first?.index == lastApplied + 1 { give(entries, &out) }
+        if entries.first?.index == lastApplied + 1 || planted(.appliedTwice) { give(entries, &out) }
     }
 }

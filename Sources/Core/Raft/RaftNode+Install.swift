@@ -138,7 +138,7 @@ extension RaftNode {
         }
         peer.contact.failures = 0
         peer.match = max(peer.match, install.meta.index)
-        peer.reset(next: install.meta.index + 1)
+        peer.reset(next: planted(.installNotRemembered) ? install.meta.index : install.meta.index + 1)
     }
 
     func installFailed(_ peer: Peer, _ install: Install, _ text: String, _ out: inout [RaftEffect]) {
@@ -174,7 +174,7 @@ extension RaftNode {
             return false
         }
         // Everything in it is committed here too: nothing to do.
-        if request.lastIndex <= lastApplied {
+        if request.lastIndex <= lastApplied, !planted(.installGoesBack) {
             response = InstallSnapshotResponse(term: term, success: true, offset: isPiecemeal ? request.size : nil)
             reply(call, response.encoded, after: storage.writeSequence, &out)
             return false
@@ -218,7 +218,7 @@ extension RaftNode {
         answerReceipt(receipt, failure: "superseded by a repeated call", &out)
         receipt.call = call
         guard !sink.isBusy, case .writing = sink.phase else { return }
-        guard request.offset == sink.meta.size, request.data.count <= request.size - request.offset else {
+        guard request.offset == sink.meta.size || planted(.pieceInWrongPlace), request.data.count <= request.size - request.offset else {
             return answerPiece(sink, receipt, success: false, &out)
         }
         receivePiece(request.data, sink, receipt, &out)
@@ -258,6 +258,7 @@ extension RaftNode {
         if receipt.isPiecemeal, sink.checksum.value != receipt.request.checksum {
             return abandonSink(.snapshot("CRC mismatch"), &out)
         }
+        if planted(.installAnsweredEarly), receipt.isPiecemeal { answerPiece(sink, receipt, success: true, &out) }
         sink.phase = .decoding(offset: 0)
         readForDecoding(sink, at: 0, &out)
     }
@@ -290,7 +291,7 @@ extension RaftNode {
     }
 
     func finishInstall(_ sink: SnapshotSink, _ receipt: SnapshotReceipt, _ out: inout [RaftEffect]) {
-        if sink.meta.index <= lastApplied {
+        if sink.meta.index <= lastApplied, !planted(.installGoesBack) {
             // The log caught up in the meantime.
             keep(sink.meta, &out)
             out.append(.discardSnapshot(sink.id))

@@ -6,10 +6,10 @@ extension RaftNode {
         out.append(.log(.info, "entering leader state: leader=\"Node at \(identity.address) [Leader]\""))
         let leadership = Leadership(startIndex: log.lastIndex + 1)
         state = .leader(leadership)
-        calls = LookupTable()
+        if !planted(.oldLeaderKeepsCalls) { calls = LookupTable() }
         setLeader(configuration[identity.id] ?? RaftServer(id: identity.id, address: identity.address), &out)
         joinPeers(leadership)
-        append(LogEntry(index: log.lastIndex + 1, term: term, kind: .noop))
+        if !planted(.noNoop) { append(LogEntry(index: log.lastIndex + 1, term: term, kind: .noop)) }
         out.append(.becameLeader(term: term))
         for peer in leadership.peers { sendHeartbeat(peer, leadership, &out) }
     }
@@ -18,7 +18,7 @@ extension RaftNode {
     func endLeadership(_ leadership: Leadership, isSuperseded: Bool, _ out: inout [RaftEffect]) {
         state = .follower
         calls = LookupTable()
-        rejectUncommitted(.leadershipLost, &out)
+        if !planted(.proposalTokenLost) { rejectUncommitted(.leadershipLost, &out) }
         for verification in leadership.verifications { out.append(.verified(token: verification.token, .failure(.notLeader))) }
         if let change = leadership.pendingChange { out.append(.membershipDone(token: change.token, .failure(.leadershipLost))) }
         for waiting in leadership.waitingChanges { out.append(.membershipDone(token: waiting.token, .failure(.leadershipLost))) }
@@ -55,14 +55,14 @@ extension RaftNode {
 
     /// Whether this node leads and has given out an entry of its term, so that what it applied is what any leader committed (§8).
     public var isEstablished: Bool {
-        if case .leader(let leadership) = state { lastApplied >= leadership.startIndex } else { false }
+        if case .leader(let leadership) = state { lastApplied >= leadership.startIndex || planted(.leaseOfNewLeader) } else { false }
     }
 
     // MARK: Proposals
 
     func propose(_ batch: [Proposal], _ out: inout [RaftEffect]) {
         guard case .leader(let leadership) = state else { return refuse(batch[...], .notLeader, &out) }
-        if leadership.transfer != nil { return refuse(batch[...], .leadershipTransferInProgress, &out) }
+        if leadership.transfer != nil, !planted(.proposalsDuringTransfer) { return refuse(batch[...], .leadershipTransferInProgress, &out) }
         if leadership.isRestoring { return refuse(batch[...], .snapshot("snapshot restore in progress"), &out) }
         if storage.isFull { return refuse(batch[...], .noSpace, &out) }
         for (at, proposal) in batch.enumerated() {
@@ -104,8 +104,8 @@ extension RaftNode {
 
     /// An entry of the current term that a majority has durably is committed, and all before it (§5.4.2).
     private func advanceCommit(_ leadership: Leadership, _ out: inout [RaftEffect]) {
-        let index = quorumValue(leadership, own: storage.durableIndex) { $0.match }
-        guard index > commitIndex, log.term(at: index) == term else { return }
+        let index = quorumValue(leadership, own: planted(.ownEntriesUnsynced) ? log.lastIndex : storage.durableIndex) { $0.match }
+        guard index > commitIndex, log.term(at: index) == term || planted(.olderTermCommitted) else { return }
         commitIndex = index
         confirmedCommit = index
         commitAdvanced(&out)
@@ -128,9 +128,10 @@ extension RaftNode {
                 }
                 used += 1
             }
+            if planted(.commitByOne), T.self == UInt64.self { return electorate.includesSelf ? own : value(electorate.peers[0]) }
             if electorate.includesSelf { insert(own) }
             for peer in electorate.peers { insert(value(peer)) }
-            let result = values[(count - 1) / 2]
+            let result = values[planted(.commitByMinority) ? count / 2 : (count - 1) / 2]
             values.deinitialize()
             return result
         }
@@ -138,7 +139,7 @@ extension RaftNode {
 
     /// Who votes, by the configuration in force.
     private func electorate(_ leadership: Leadership) -> Leadership.Electorate {
-        if let known = leadership.electorate, known.index == configurationIndex { return known }
+        if let known = leadership.electorate, known.index == configurationIndex || planted(.electorateNotRefreshed) { return known }
         let voters = configuration.voters
         let electorate = Leadership.Electorate(
             index: configurationIndex, peers: voters.compactMap { $0.id == identity.id ? nil : leadership.peer($0.id) },
@@ -157,11 +158,16 @@ extension RaftNode {
     /// Until when reads may be answered here without asking anybody: no other leader can have been elected before. nil: not at all. The
     /// only voter's never ends. Counted from when the messages were sent that a quorum answered.
     public var leaseExpiry: Instant? {
-        guard case .leader(let leadership) = state, lastApplied >= leadership.startIndex, !leadership.hasGivenLease else { return nil }
+        guard case .leader(let leadership) = state, lastApplied >= leadership.startIndex || planted(.leaseOfNewLeader),
+            !leadership.hasGivenLease
+        else { return nil }
         if isSoleVoter(leadership) { return .distantFuture }
         let never = Instant(nanoseconds: .min)
-        let confirmed = quorumValue(leadership, own: now) { $0.contact.confirmedAt ?? never }
-        return confirmed == never ? nil : confirmed + config.leaderLeaseTimeout
+        let confirmed =
+            planted(.leaseOfOne)
+            ? leadership.peers.compactMap(\.contact.confirmedAt).max() ?? now
+            : quorumValue(leadership, own: now) { $0.contact.confirmedAt ?? never }
+        return confirmed == never ? nil : confirmed + config.leaderLeaseTimeout * (planted(.leaseTooLong) ? 4 : 1)
     }
 
     /// Tells the owner of a lease that is notably longer, or gone.
@@ -169,7 +175,7 @@ extension RaftNode {
         let expiry = leaseExpiry
         let announced = leadership.announcedLease
         if let expiry, let announced, expiry - announced < config.leaderLeaseTimeout / 8, expiry >= announced { return }
-        guard expiry != announced else { return }
+        guard expiry != announced, !(planted(.leaseNotWithdrawn) && expiry == nil) else { return }
         leadership.announcedLease = expiry
         out.append(.leaseChanged(expiry ?? .zero))
     }
@@ -192,7 +198,7 @@ extension RaftNode {
     }
 
     func runTimers(of leadership: Leadership, _ out: inout [RaftEffect]) {
-        if !isSoleVoter(leadership), lastQuorumContact(leadership) + config.leaderLeaseTimeout <= now {
+        if !isSoleVoter(leadership), lastQuorumContact(leadership) + config.leaderLeaseTimeout <= now, !planted(.quorumNeverLost) {
             return stepDown("failed to contact quorum of nodes", &out)
         }
         // Heartbeats that are due soon go with the first: an idle leader wakes up once for all its followers.
@@ -207,7 +213,7 @@ extension RaftNode {
             if let due = peer.told.commitDueAt, due <= now { sendEmpty(peer, &out) }
         }
         leadership.peers.removeAll { peer in peer.leaving.map { $0.deadline <= now } ?? false }
-        if let transfer = leadership.transfer, transfer.deadline <= now {
+        if let transfer = leadership.transfer, transfer.deadline <= now, !planted(.transferNeverEnds) {
             leadership.transfer = nil
             out.append(.transferred(token: transfer.token, .failure(.transfer("leadership transfer timeout"))))
         }

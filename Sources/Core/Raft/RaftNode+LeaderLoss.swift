@@ -19,7 +19,9 @@ extension RaftNode {
     }
 
     /// How long a leader must have been silent before this node votes for another one.
-    var leaderStickiness: Duration { watch.isLost ? leaseMargin : config.heartbeatTimeout }
+    var leaderStickiness: Duration {
+        watch.isLost ? (planted(.lostLeaderGrantsEarly) ? leaseMargin / 4 : leaseMargin) : config.heartbeatTimeout
+    }
 
     /// The leader was heard.
     func heardLeader() { watch.heard(probeAt: now + leaderProbeDelay) }

@@ -17,7 +17,8 @@ extension RaftNode {
     /// Begins the next change, unless one is uncommitted. None before an entry of this term is committed: the leader before may have
     /// begun one that this one does not know to be committed.
     func processChanges(_ leadership: Leadership, _ out: inout [RaftEffect]) {
-        while !leadership.waitingChanges.isEmpty, configurationIndex <= commitIndex, commitIndex >= leadership.startIndex,
+        while !leadership.waitingChanges.isEmpty, configurationIndex <= commitIndex || planted(.twoChangesAtOnce),
+            commitIndex >= leadership.startIndex || planted(.changeBeforeNoop),
             !leadership.isRestoring, !storage.isFull
         {
             let (token, change) = leadership.waitingChanges.removeFirst()
@@ -52,6 +53,7 @@ extension RaftNode {
     /// Entries from `index` on are gone, and the configurations in them.
     func dropConfigurations(from index: UInt64, _ out: inout [RaftEffect]) {
         guard let last = configurations.last, last.index >= index else { return }
+        if planted(.configurationNotRolledBack) { return }
         configurations.removeAll { $0.index >= index }
         out.append(.configurationChanged(configuration))
     }
@@ -70,7 +72,9 @@ extension RaftNode {
             leadership.pendingRestore = nil
             out.append(.restored(token: restore.token, .success(restore.index)))
         }
-        if isNews, configurations.count == 1, !configuration.isVoter(identity.id) { leaveOffice(leadership, &out) }
+        if isNews, configurations.count == 1, !configuration.isVoter(identity.id), !planted(.removedLeaderStays) {
+            leaveOffice(leadership, &out)
+        }
     }
 
     /// This node's own removal or demotion is committed: the others are told, then it leads no more.
@@ -137,13 +141,13 @@ extension RaftNode {
     /// Tells the target to stand for election once it has everything.
     func continueTransfer(_ leadership: Leadership, _ out: inout [RaftEffect]) {
         guard let transfer = leadership.transfer, !transfer.isTold, let peer = leadership.peer(transfer.target) else { return }
-        guard peer.match == log.lastIndex else { return }
+        guard peer.match == log.lastIndex || planted(.transferToLagging) else { return }
         leadership.transfer?.isTold = true
         tellToStand(peer, leadership, &out)
     }
 
     func tellToStand(_ peer: Peer, _ leadership: Leadership, _ out: inout [RaftEffect]) {
-        leadership.hasGivenLease = true
+        leadership.hasGivenLease = !planted(.leaseAfterTransfer)
         call(peer.id, peer.address, TimeoutNow.encoded(term: term), .timeoutNow, &out)
     }
 

@@ -16,10 +16,11 @@ extension RaftNode {
                 }
             } else {
                 leadership.peers.append(Peer(server, next: log.lastIndex + 1, now: now))
+                if planted(.newPeerHasAll) { leadership.peers[leadership.peers.count - 1].match = log.lastIndex }
             }
         }
         for peer in leadership.peers where configuration[peer.id] == nil && peer.leaving == nil {
-            peer.leaving = (configurationIndex, now + config.electionTimeout * 4)
+            peer.leaving = planted(.removedServerNotTold) ? (0, now) : (configurationIndex, now + config.electionTimeout * 4)
         }
     }
 
@@ -27,7 +28,7 @@ extension RaftNode {
         for peer in leadership.peers {
             pump(peer, leadership, &out)
             // Who gets no entries is told of the commit index after a while.
-            if case .pipeline = peer.mode, peer.told.commitDueAt == nil, peer.told.commit < certainCommit {
+            if case .pipeline = peer.mode, peer.told.commitDueAt == nil, peer.told.commit < certainCommit, !planted(.commitNotTold) {
                 peer.told.commitDueAt = now + random.duration(in: config.commitTimeout..<config.commitTimeout * 2)
             }
         }
@@ -55,7 +56,7 @@ extension RaftNode {
                 sendEntries(peer, previousTerm, count: 0, bytes: 0, &out) { _ in }
             } else if peer.next >= log.cache.first {
                 sendCached(peer, previousTerm, &out)
-            } else if let first = peer.staged.first, first.index == peer.next {
+            } else if let first = peer.staged.first, first.index == peer.next || planted(.stagedInWrongPlace) {
                 sendStaged(peer, previousTerm, &out)
             } else {
                 return readBack(peer, leadership, &out)
@@ -79,7 +80,7 @@ extension RaftNode {
             last += 1
         }
         sendEntries(peer, previousTerm, count: Int(last - first + 1), bytes: bytes, &out) { writer in
-            for index in first...last { log.cache[index].encode(&writer) }
+            for index in first...last { log.cache[planted(.payloadLost) && index > first ? first : index].encode(&writer) }
         }
     }
 
@@ -107,6 +108,7 @@ extension RaftNode {
             payload: bytes, entries: entries)
         let purpose = Call.Purpose.append(peer, epoch: peer.epoch, previous: previous, last: previous + UInt64(count), bytes: bytes)
         peer.next += UInt64(count)
+        if planted(.matchIsNext) { peer.match = peer.next - 1 }
         peer.outstanding += 1
         peer.outstandingBytes += bytes
         peer.told.commit = certainCommit
@@ -118,7 +120,9 @@ extension RaftNode {
     /// Tells a follower that has all entries of the commit index, and finds out whether it still has them.
     func sendEmpty(_ peer: Peer, _ out: inout [RaftEffect]) {
         peer.told.commitDueAt = nil
-        guard case .pipeline = peer.mode, peer.contact.retryAt == nil, peer.outstanding == 0 || peer.told.commit < certainCommit else {
+        guard case .pipeline = peer.mode, peer.contact.retryAt == nil, peer.outstanding == 0 || peer.told.commit < certainCommit,
+            !planted(.commitNotTold)
+        else {
             return
         }
         guard peer.next > log.lastIndex, let previousTerm = log.term(at: peer.next - 1) else { return }
@@ -142,7 +146,7 @@ extension RaftNode {
 
     func readBackDone(_ peer: Peer, _ entries: [LogEntry]) {
         peer.isReading = false
-        if entries.first?.index == peer.next { peer.staged = entries }
+        if entries.first?.index == peer.next || planted(.stagedInWrongPlace) { peer.staged = entries }
     }
 
     // MARK: Answers
@@ -150,13 +154,15 @@ extension RaftNode {
     /// Any answer in the current term says that the peer follows.
     private func heardFrom(_ peer: Peer, _ call: Call) {
         peer.contact.last = now
-        if peer.contact.confirmedAt.map({ $0 < call.sentAt }) ?? true { peer.contact.confirmedAt = call.sentAt }
+        if peer.contact.confirmedAt.map({ $0 < call.sentAt }) ?? true {
+            peer.contact.confirmedAt = planted(.leaseFromAnswer) ? now : call.sentAt
+        }
     }
 
     /// Whether this node still leads after a response; a newer term ends the leadership.
     private func leads(after responseTerm: UInt64, _ peer: Peer, _ out: inout [RaftEffect]) -> Bool {
         guard case .leader = state else { return false }
-        guard responseTerm > term else { return true }
+        guard responseTerm > term, !planted(.newerTermIgnored) else { return true }
         out.append(.log(.error, "peer has newer term, stopping replication: peer=\(peer.id)"))
         becomeFollower(reachable(responseTerm), &out)
         return false
@@ -168,9 +174,13 @@ extension RaftNode {
     ) {
         guard leads(after: response.term, peer, &out) else { return }
         // No follower answers in a term that is over.
-        guard response.term == term else { return appendFailed(peer, epoch: epoch, previous: previous, "answer in an old term", &out) }
+        guard response.term == term || planted(.answerOfOldTerm) else {
+            return appendFailed(peer, epoch: epoch, previous: previous, "answer in an old term", &out)
+        }
         heardFrom(peer, call)
-        if response.success { peer.match = max(peer.match, min(last, log.lastIndex)) }
+        if response.success || planted(.matchFromOldEpoch) {
+            peer.match = max(peer.match, min(planted(.matchOffByOne) ? last + 1 : last, log.lastIndex))
+        }
         guard epoch == peer.epoch else { return }
         peer.outstanding -= 1
         peer.outstandingBytes -= bytes
@@ -191,7 +201,7 @@ extension RaftNode {
         }
         // Either the peer's log is shorter, or its entry there is of another term: then no entry of this log's term there needs to be
         // compared.
-        var next = min(previous, response.lastLog + 1)
+        var next = planted(.rejectedNotBacked) ? previous + 1 : min(previous, response.lastLog + 1)
         if response.lastLog >= previous { next = min(next, log.firstOfTerm(at: previous)) }
         peer.reset(next: max(1, next))
         out.append(.log(.warn, "appendEntries rejected, sending older logs: peer=\(peer.id) next=\(peer.next)"))
@@ -245,6 +255,7 @@ extension RaftNode {
         guard leads(after: response.term, peer, &out), response.term == term, response.success else { return }
         heardFrom(peer, call)
         peer.contact.confirmedRound = max(peer.contact.confirmedRound, round)
+        if planted(.heartbeatCommits) { peer.match = max(peer.match, peer.next - 1) }
         // It is there again: no need to wait longer.
         if peer.contact.isUnreachable {
             peer.contact.isUnreachable = false

@@ -90,9 +90,11 @@ extension RaftNode {
 
     private func beginSnapshot(tokens: [UInt64], _ out: inout [RaftEffect]) {
         guard let committed = configurations.last(where: { $0.index <= commitIndex }) else { return }
-        let (index, term) = lastCommand
+        var (index, term) = lastCommand
+        if planted(.snapshotIndexOff), index < commitIndex, log.term(at: index + 1) == term { index += 1 }
         let meta = SnapshotMeta(
-            id: snapshotName(term: term, index: index), index: index, term: term, configuration: committed.configuration,
+            id: snapshotName(term: term, index: index), index: index, term: term,
+            configuration: planted(.snapshotOldConfiguration) ? configuration : committed.configuration,
             configurationIndex: committed.index)
         let sink = SnapshotSink(id: newSnapshotID(), meta: meta, purpose: .local(tokens: tokens))
         self.sink = sink
@@ -190,13 +192,13 @@ extension RaftNode {
         var surplus = snapshots.count - max(1, config.snapshotsRetained)
         var operations: [DiskOperation] = []
         snapshots.removeAll { old in
-            guard surplus > 0, old != meta, !isBeingSent(old) else { return false }
+            guard surplus > 0, old != meta, !isBeingSent(old) || planted(.snapshotBeingSentRemoved) else { return false }
             surplus -= 1
             operations += SnapshotStorage.remove(old)
             return true
         }
         let trailing = min(config.trailingLogs, meta.index)
-        operations += storage.compact(through: meta.index - trailing, &log)
+        operations += storage.compact(through: planted(.compactedTooMuch) ? lastApplied : meta.index - trailing, &log)
         if !operations.isEmpty { perform(operations, .housekeeping, &out) }
     }
 
@@ -268,6 +270,7 @@ extension RaftNode {
         out.append(.log(.info, "restored user snapshot: index=\(sink.meta.index)"))
         out.append(.installSnapshot(sink.id, index: sink.meta.index, term: sink.meta.term))
         leadership.pendingRestore = (token, sink.meta.index, log.lastIndex + 1)
+        if planted(.restoreNotCommitted) { out.append(.restored(token: token, .success(sink.meta.index))) }
         append(LogEntry(index: log.lastIndex + 1, term: term, kind: .noop))
     }
 
@@ -284,7 +287,7 @@ extension RaftNode {
     /// A newer leader does not have the snapshot that this server restored, or took over: it was never committed. What is left is
     /// nothing; the leader sends everything again.
     func startOver(_ out: inout [RaftEffect]) {
-        guard isProvisional, let last = snapshots.last else { return }
+        guard isProvisional, let last = snapshots.last, !planted(.provisionalKept) else { return }
         out.append(.log(.warn, "the restored snapshot \(last.id) was never committed; starting over without it"))
         abandonSink(.snapshot("the snapshot before it was never committed"), &out)
         storage.setForgotten(in: term)
@@ -302,10 +305,13 @@ extension RaftNode {
 
     /// A durable snapshot takes the place of the log up to its index, and of all of it if it went another way.
     func replaceLog(by meta: SnapshotMeta, _ out: inout [RaftEffect]) {
-        let goesOn = log.term(at: meta.index) == meta.term && meta.index <= log.lastIndex
-        if !goesOn { storage.reset(toIndex: meta.index, term: meta.term, &log) }
+        let goesOn = (log.term(at: meta.index) == meta.term || planted(.installKeepsConflict)) && meta.index <= log.lastIndex
+        if !goesOn || planted(.installDropsTail) { storage.reset(toIndex: meta.index, term: meta.term, &log) }
         var kept = configurations.filter { goesOn && $0.index > meta.index }
-        kept.insert(ConfigurationPoint(index: meta.configurationIndex, configuration: meta.configuration), at: 0)
+        kept.insert(
+            ConfigurationPoint(
+                index: meta.configurationIndex, configuration: planted(.installForgetsConfiguration) ? configuration : meta.configuration),
+            at: 0)
         let isNews = kept.last?.configuration != configuration
         configurations = kept
         if isNews { out.append(.configurationChanged(configuration)) }

@@ -108,7 +108,8 @@ public final class RaftNode {
         lastApplied = commitIndex
         lastCommand = (commitIndex, recovered.snapshot?.term ?? 0)
         watch = LeaderWatch(
-            electionDeadline: now, votesBlockedUntil: recovered.vote.term == 0 ? now : now + config.leaderLeaseTimeout)
+            electionDeadline: now,
+            votesBlockedUntil: recovered.vote.term == 0 || planted(.restartForgetsLease) ? now : now + config.leaderLeaseTimeout)
         snapshotCheckAt = now
         armElection(config.heartbeatTimeout)
         snapshotCheckAt = now + random.duration(in: config.snapshotInterval..<config.snapshotInterval * 2)
@@ -181,13 +182,17 @@ public final class RaftNode {
     var term: UInt64 { storage.vote.term }
     public var isLeader: Bool { if case .leader = state { true } else { false } }
     /// The latest configuration, committed or not: the one in force (§6).
-    public var configuration: RaftConfiguration { configurations.last?.configuration ?? RaftConfiguration() }
+    public var configuration: RaftConfiguration {
+        let inForce =
+            planted(.configurationAtCommit) ? configurations.last { $0.index <= commitIndex } ?? configurations.first : configurations.last
+        return inForce?.configuration ?? RaftConfiguration()
+    }
     var configurationIndex: UInt64 { configurations.last?.index ?? 0 }
 
     func armElection(_ timeout: Duration) {
         // The only voter need not wait for anybody, unless it follows a leader that is on its way out.
         let isAlone = leader == nil && configuration.isSoleVoter(identity.id) && !storage.isFull
-        watch.electionDeadline = isAlone ? now : now + random.duration(in: timeout..<timeout * 2)
+        watch.electionDeadline = isAlone ? now : now + (planted(.electionNotRandom) ? timeout : random.duration(in: timeout..<timeout * 2))
     }
 
     func setLeader(_ server: RaftServer?, _ out: inout [RaftEffect]) {

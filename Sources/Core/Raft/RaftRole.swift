@@ -45,7 +45,7 @@ final class VoteTally {
     }
 
     func hasQuorum(of configuration: RaftConfiguration) -> Bool {
-        granted.count { configuration.isVoter($0) } >= configuration.quorum
+        granted.count { configuration.isVoter($0) || planted(.nonvotersCounted) } >= configuration.quorum
     }
 }
 

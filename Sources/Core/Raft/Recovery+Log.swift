@@ -31,6 +31,7 @@ extension RaftRecovery {
         }
         var log: RaftLog?
         var configurations: [LogEntry] = []
+        if planted(.lastSegmentLost), good.count > 1 { good.removeLast() }
         for (at, first) in good.enumerated() {
             let isLast = at + 1 == good.count
             let scanned = try scan(disk, first)
@@ -82,10 +83,12 @@ extension RaftRecovery {
         var term = header.previousTerm
         // Offsets are kept in 32 bits; no segment that is written gets nearly as long.
         while found.end <= Int(UInt32.max), let record = SegmentFormat.record(bytes, at: found.end) {
-            guard record.salt == header.salt, record.index == found.next, record.term >= term else { break }
+            guard record.salt == header.salt || planted(.saltIgnored), record.index == found.next, record.term >= term else { break }
             if found.runs.isEmpty || record.term != term { found.runs.append(RaftLog.Run(first: record.index, term: record.term)) }
             term = record.term
-            if record.kind.changesConfiguration { found.configurations.append(SegmentFormat.entry(bytes, record)) }
+            if record.kind.changesConfiguration, !planted(.configurationNotRecovered) {
+                found.configurations.append(SegmentFormat.entry(bytes, record))
+            }
             found.offsets.append(UInt32(found.end))
             // The padding of a torn write may be missing; the next record goes behind it all the same.
             found.end = record.end
@@ -104,7 +107,7 @@ extension RaftRecovery {
             // Most positions are passed over without a checksum: the salt must be this segment's.
             let salt = SegmentFormat.load(bytes, offset + 24, UInt32.self)
             if salt == found.header.salt, let record = SegmentFormat.record(bytes, at: offset) {
-                if record.index >= found.next, Int(record.synced) > found.end { return true }
+                if record.index >= found.next, Int(record.synced) > found.end, !planted(.damageCutOff) { return true }
                 offset = record.end
             } else {
                 offset += 8
@@ -156,11 +159,12 @@ extension RaftRecovery {
         _ disk: RecoveryDisk<some Disk>, _ scanned: ScannedSegment, _ headless: [UInt64], _ state: inout RecoveredRaftState
     ) throws(RecoveryError) {
         guard let problem = scanned.problem else { return }
-        if scanned.wasDurable {
+        if scanned.wasDurable || planted(.tornTailRefused) {
             throw RecoveryError(
                 file: scanned.file, offset: scanned.end, what: "\(problem): entry \(scanned.next) was durable and is lost",
                 remedy: RecoveryError.rejoin)
         }
+        if planted(.tornTailKept) { return }
         try disk.perform([.truncate(file: scanned.file, size: scanned.end), .sync(file: scanned.file)])
         state.notes.append("cut off the torn end of \(scanned.file): \(scanned.fileSize - scanned.end) bytes from \(scanned.end) on")
     }

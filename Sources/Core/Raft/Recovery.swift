@@ -109,7 +109,7 @@ public enum RaftRecovery {
     /// Makes durable what is there. A process that was killed may have written without a sync: the system still shows that, so the node
     /// would answer for it, and a loss of power would take it away afterwards.
     private static func settle(_ disk: RecoveryDisk<some Disk>, _ names: [String]) throws(RecoveryError) {
-        guard !names.isEmpty else { return }
+        guard !names.isEmpty, !planted(.unsyncedNotSettled) else { return }
         var folders: [String] = [""]
         for name in names {
             var end = name.utf8.startIndex
@@ -134,7 +134,7 @@ public enum RaftRecovery {
         case (nil, nil):
             return false
         case (let first?, let second?):
-            state.vote = first.sequence >= second.sequence ? first : second
+            state.vote = (first.sequence >= second.sequence) != planted(.newerVoteLost) ? first : second
             state.voteSlot = first.sequence >= second.sequence ? 1 : 0
         case (let first?, nil):
             state.vote = first

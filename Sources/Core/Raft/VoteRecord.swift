@@ -58,8 +58,9 @@ struct VoteRecord: Hashable, Sendable {
     /// `first` is the slot that does not hold the only good copy.
     func operations(first: Int) -> [DiskOperation] {
         let bytes = encoded
-        return [first, 1 - first].flatMap { slot -> [DiskOperation] in
-            [.write(file: Self.file, offset: slot * Self.slotSize, bytes: bytes), .sync(file: Self.file)]
+        return (planted(.oneVoteSlot) ? [0] : [first, 1 - first]).flatMap { slot -> [DiskOperation] in
+            [.write(file: Self.file, offset: slot * Self.slotSize, bytes: bytes)]
+                + (planted(.voteWithoutSync) ? [] : [.sync(file: Self.file)])
         }
     }
 }

@@ -49,7 +49,7 @@ struct BlockedQueries {
         _ requester: Requester, _ question: Question, options: QueryOptions, context: RequestContext, topics: [WatchTopic],
         until deadline: Instant
     ) {
-        let group = groupOf[question] ?? open(question)
+        let group = (planted(.groupForgetsOthers) ? nil : groupOf[question]) ?? open(question)
         // Topics follow the latest evaluation: what an answer depends on changes with the state.
         registry.register(group, topics)
         let waiter = nextID
@@ -79,6 +79,7 @@ struct BlockedQueries {
             return nil
         }
         let (question, value, isLast) = left
+        if planted(.lastWaiterEndsAll) { registry.cancel(group) }
         if isLast {
             registry.cancel(group)
             groups.removeValue(forKey: group)

@@ -8,7 +8,7 @@ struct LockDelays {
 
     mutating func start(_ key: ByteString, for delay: Duration, at now: Instant) {
         guard delay > .zero else { return }
-        delays[key] = now + min(delay, Self.limit)
+        delays[key] = now + min(delay, Self.limit) / (planted(.lockDelayOnRelease) ? 10 : 1)
     }
 
     mutating func isDelayed(_ key: ByteString, at now: Instant) -> Bool {

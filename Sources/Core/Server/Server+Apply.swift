@@ -12,14 +12,16 @@ extension Server {
         }
         publishes = true
         follow(changes, at: now)
-        publish(at: now)
+        if !planted(.publishedBeforeApplied) || changes.isEmpty { publish(at: now) }
         for (requester, result) in outcomes { finish(requester, .success(result), at: now) }
         wake(changes, at: now)
     }
 
     /// What must be done beside the tables: delays of locks, the leader's duties.
     private func follow(_ changes: ChangeSet, at now: Instant) {
-        for delay in changes.lockDelays { writes.lockDelays.start(delay.key, for: delay.delay, at: now) }
+        for delay in changes.lockDelays where raft.isLeader || !planted(.lockDelayOnlyOnLeader) {
+            writes.lockDelays.start(delay.key, for: delay.delay, at: now)
+        }
         duties.applied(changes, self, at: now)
     }
 

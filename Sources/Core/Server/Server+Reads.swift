@@ -24,7 +24,7 @@ extension Server {
         }
         if calls.isClosed { return fail(work, requester, .noLeader, at: now) }
         if raft.isLeader {
-            if isEstablished && (raft.isSoleVoter || now < raft.leaseExpiry ?? .zero) {
+            if isEstablished && (raft.isSoleVoter || now < raft.leaseExpiry ?? .zero || planted(.leaseIgnoredInCore)) {
                 return lead(work, context, for: requester, at: now)
             }
         } else if let leader = raft.leaderAddress, leader != raft.identity.address {
@@ -41,7 +41,7 @@ extension Server {
     private func lead(_ work: ServerWork, _ context: RequestContext, for requester: Requester, at now: Instant) {
         switch work {
         case .read(let query, let options):
-            if options.requireConsistent {
+            if options.requireConsistent, !planted(.consistentAsDefaultInCore) {
                 let read = VerifiedRead(requester: requester, since: now, query: query, options: options, context: context, deadline: nil)
                 verify(read, at: now)
             } else {
@@ -70,7 +70,9 @@ extension Server {
 
     /// Somebody may lead now: what waited for that is tried again, in the order in which it came.
     func retryHeld(at now: Instant) {
-        for held in calls.held.takeAll() { route(held.work, held.context, for: held.requester, giveUpAt: held.giveUpAt, at: now) }
+        for held in planted(.heldNotRetried) ? [] : calls.held.takeAll() {
+            route(held.work, held.context, for: held.requester, giveUpAt: held.giveUpAt, at: now)
+        }
     }
 
     func expireHeld(at now: Instant) {
@@ -89,7 +91,7 @@ extension Server {
 
     /// Asks a quorum whether this server still leads, then evaluates.
     func verify(_ read: VerifiedRead, at now: Instant) {
-        if raft.isSoleVoter {
+        if raft.isSoleVoter || planted(.soleVoterAssumed) {
             measures.add(.verification)
             measures.add(.consistentRead(now - read.since))
             evaluate(read.query, read.options, read.context, for: read.requester, deadline: read.deadline, at: now)
@@ -165,7 +167,8 @@ extension Server {
     func answer(_ result: QueryResult, _ index: UInt64, at now: Instant) -> ReadAnswer {
         // A transaction reads many tables: it has no index.
         let least: UInt64 = if case .txn = result { 0 } else { 1 }
-        return ReadAnswer(result: result, meta: meta(index: max(least, index), at: now), evaluation: reads.lastEvaluation)
+        return ReadAnswer(
+            result: result, meta: meta(index: planted(.indexZero) ? index : max(least, index), at: now), evaluation: reads.lastEvaluation)
     }
 
     func meta(index: UInt64, at now: Instant) -> QueryMeta {
@@ -194,7 +197,7 @@ extension Server {
 
     /// The whole state was replaced: everybody is answered with what there is (behaviour §1.14).
     func wakeAll(at now: Instant) {
-        for id in reads.blocked.allGroups() {
+        for id in reads.blocked.allGroups() where !planted(.wokenBeforePublished) {
             guard let group = reads.blocked.group(id) else { continue }
             for (_, waiter) in group.waiters {
                 reads.blocked.remove(waiter.requester)
@@ -207,7 +210,7 @@ extension Server {
 
     private func wakeGroup(_ id: UInt64, at now: Instant) {
         guard let group = reads.blocked.group(id) else { return }
-        if group.question.consistent && !raft.isSoleVoter { return verifyGroup(group, at: now) }
+        if group.question.consistent && !raft.isSoleVoter && !planted(.blockedConsistentUnverified) { return verifyGroup(group, at: now) }
         guard let first = group.waiters.first?.value else { return }
         measures.add(.reads(group.waiters.count))
         switch store.evaluate(group.question.query, options: first.options, authorizer: first.context.authorizer) {
@@ -221,14 +224,16 @@ extension Server {
             let answer = answer(result, index, at: now)
             let lookup = group.question.query.measuredLookup(result)
             for (_, waiter) in group.waiters {
-                if answer.meta.index > waiter.options.minQueryIndex {
+                if answer.meta.index > waiter.options.minQueryIndex || planted(.answeredAtSameIndex) {
                     if let lookup { measures.count(lookup) }
                     reads.blocked.remove(waiter.requester)
                     finishRead(waiter.requester, .success(answer))
                 }
             }
             // Waking ended the group's registration; whoever still waits watches what the answer depends on now.
-            if reads.blocked.group(id) != nil { reads.blocked.watch(id, store.topics(of: group.question.query, options: first.options)) }
+            if reads.blocked.group(id) != nil, !planted(.topicsOfFirstEvaluation) {
+                reads.blocked.watch(id, store.topics(of: group.question.query, options: first.options))
+            }
         }
     }
 
@@ -249,7 +254,7 @@ extension Server {
 
     /// The time of some waiters is over: they get the present result.
     func expireBlocked(at now: Instant) {
-        while let requester = reads.blocked.expired(at: now) {
+        while let requester = reads.blocked.expired(at: now), !planted(.blockedForEver) {
             guard let (question, waiter) = reads.blocked.remove(requester) else { break }
             var options = waiter.options
             options.minQueryIndex = 0

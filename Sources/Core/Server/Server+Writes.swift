@@ -21,7 +21,7 @@ extension Server {
 
     /// A proposal came to nothing.
     func rejected(_ token: UInt64, _ reason: String, at now: Instant) {
-        guard let requester = endWrite(token, at: now) else { return }
+        guard let requester = endWrite(token, at: now), !planted(.lostWriteAnswered) else { return }
         finish(requester, .failure(ServerError(reason)), at: now)
     }
 

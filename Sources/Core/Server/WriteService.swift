@@ -33,12 +33,14 @@ struct WriteService {
         } catch {
             return Refusal(result: .failure(ServerError(error.text)))
         }
-        if case .kv(let kv) = request, kv.op == .lock, lockDelays.isDelayed(kv.dirEnt.key, at: now) {
+        if case .kv(let kv) = request, kv.op == .lock, !planted(.lockDelayIgnored), lockDelays.isDelayed(kv.dirEnt.key, at: now) {
             let warning = "Rejecting lock of key due to lock-delay: key=\(LogText.value(kv.dirEnt.key.string))"
             return Refusal(result: .success(.bool(false)), warning: warning)
         }
         if case .txn(var txn) = request {
-            let errors = WriteValidation.precheck(&txn, context.authorizer) { lockDelays.isDelayed($0, at: now) }
+            let errors = WriteValidation.precheck(&txn, context.authorizer) {
+                !planted(.txnLockDelayIgnored) && lockDelays.isDelayed($0, at: now)
+            }
             if !errors.isEmpty { return Refusal(result: .success(.txn(TxnResponse(errors: errors)))) }
             request = .txn(txn)
         }

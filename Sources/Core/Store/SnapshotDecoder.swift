@@ -100,7 +100,7 @@ public struct SnapshotDecoder: Sendable {
         case 2:
             let row = try DirEntry(from: &reader)
             if row.key.isEmpty { throw GoError("entry without a key") }
-            store.put(row.key, row.entry, replacing: store.kvs[row.key]?.session ?? "")
+            store.put(row.key, row.entry, replacing: planted(.heldKeysNotRestored) ? row.entry.session : store.kvs[row.key]?.session ?? "")
         case 3:
             let session = try Session(from: &reader)
             store.insert(Row(session), try Store.lookUpKey(session.id))
@@ -127,6 +127,7 @@ extension Store {
             var node = Node(request)
             // Old versions did not write the indexes of nodes.
             node.index = request.index.create == 0 ? RaftIndex(create: unindexed, modify: unindexed) : request.index
+            if planted(.createIndexLost) { node.index.create = node.index.modify }
             insert(Row(node), key)
         }
         if let service = request.service {

@@ -73,7 +73,7 @@ public struct SnapshotEncoder: Sendable {
             }
         case .checks(let node, var checks, let nodes):
             if let (key, check) = checks.next(), Self.isOf(node, key) {
-                record(node, service: nil, check: check.value)
+                if !planted(.checksNotInSnapshot) { record(node, service: nil, check: check.value) }
                 phase = .checks(node, checks, nodes)
             } else {
                 phase = .nodes(nodes)
@@ -90,30 +90,34 @@ public struct SnapshotEncoder: Sendable {
     private mutating func stepTable() {
         switch phase {
         case .coordinates(var coordinates):
-            guard let (_, row) = coordinates.next() else { return phase = .sessions(store.sessions.makeIterator()) }
+            guard let (_, row) = coordinates.next(), !planted(.coordinatesNotInSnapshot) else {
+                return phase = .sessions(store.sessions.makeIterator())
+            }
             writer.bytes.append(6)
             writer.arrayHeader(1)
             row.value.encode(into: &writer)
             phase = .coordinates(coordinates)
         case .sessions(var sessions):
-            guard let (_, session) = sessions.next() else { return startOpaque(0) }
+            guard let (_, session) = sessions.next(), !planted(.sessionsNotInSnapshot) else { return startOpaque(0) }
             writer.bytes.append(3)
             session.value.encode(into: &writer)
             phase = .sessions(sessions)
         case .entries(var entries):
-            guard let (key, entry) = entries.next() else { return phase = .tombstones(store.tombstones.makeIterator()) }
+            guard let (key, entry) = entries.next(), !planted(.lastEntryNotInSnapshot) || key != store.kvs.last?.key else {
+                return phase = .tombstones(store.tombstones.makeIterator())
+            }
             writer.bytes.append(2)
             DirEntry.encode(key, entry, into: &writer)
             phase = .entries(entries)
         case .tombstones(var tombstones):
-            guard let (key, index) = tombstones.next() else { return startOpaque(5) }
+            guard let (key, index) = tombstones.next(), !planted(.tombstonesNotInSnapshot) else { return startOpaque(5) }
             var entry = KVEntry()
             entry.index.modify = index
             writer.bytes.append(5)
             DirEntry.encode(key, entry, into: &writer)
             phase = .tombstones(tombstones)
         case .indexes(var indexes):
-            guard let (name, value) = indexes.next() else {
+            guard let (name, value) = indexes.next(), !planted(.indexesNotInSnapshot) else {
                 recordChunks()
                 return phase = .done
             }
@@ -151,7 +155,7 @@ public struct SnapshotEncoder: Sendable {
         writer.field("ID", node.id)
         writer.field("ModifyIndex", node.index.modify)
         writer.field("Node", node.node)
-        writer.field("NodeMeta", node.meta)
+        writer.field("NodeMeta", planted(.nodeMetaNotEncoded) ? nil : node.meta)
         writer.field("Service", service)
         writer.field("SkipNodeUpdate", false)
         writer.field("TaggedAddresses", node.taggedAddresses)
@@ -176,8 +180,9 @@ public struct SnapshotEncoder: Sendable {
         writer.bytes.append(29)
         writer.mapHeader(1)
         writer.key("ChunkMap")
-        writer.mapHeader(store.chunks.operations.count)
-        for (operation, pieces) in store.chunks.operations {
+        let operations = planted(.chunksNotInSnapshot) ? PersistentMap<UInt64, [ChunkCollector.Piece?]>() : store.chunks.operations
+        writer.mapHeader(operations.count)
+        for (operation, pieces) in operations {
             writer.uint(operation)
             writer.arrayHeader(pieces.count)
             for (sequence, piece) in pieces.enumerated() {

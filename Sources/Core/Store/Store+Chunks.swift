@@ -25,13 +25,14 @@ extension Store {
         guard let info = ChunkInfo(encoded: extensions), info.sequence < info.count, info.count <= ChunkCollector.piecesMax else {
             return .error("malformed chunk of a command")
         }
-        if term != chunks.term {
+        if term != chunks.term, !planted(.chunkTermIgnored) {
             chunks.operations.removeAll()
             chunks.term = term
         }
         var pieces = chunks.operations.removeValue(forKey: info.operation) ?? []
         if pieces.count != Int(info.count) { pieces = Array(repeating: nil, count: Int(info.count)) }
-        pieces[Int(info.sequence)] = ChunkCollector.Piece(data: data, term: term)
+        pieces[planted(.chunkOrderLost) ? pieces.firstIndex { $0 == nil } ?? 0 : Int(info.sequence)] = ChunkCollector.Piece(
+            data: data, term: term)
         guard pieces.allSatisfy({ $0 != nil }) else {
             chunks.operations[info.operation] = pieces
             return nil

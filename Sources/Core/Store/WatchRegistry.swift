@@ -61,7 +61,7 @@ public struct WatchRegistry<ID: Hashable & Sendable>: Sendable {
             if position < last {
                 let moved = members[topic]![last]
                 members[topic]![position] = moved
-                watchers[moved.id]!.positions[moved.topic] = position
+                if !planted(.cancelMisplacesLast) { watchers[moved.id]!.positions[moved.topic] = position }
             }
             members[topic]!.removeLast()
             if last == 0 { remove(topic) }
@@ -72,7 +72,7 @@ public struct WatchRegistry<ID: Hashable & Sendable>: Sendable {
         members.removeValue(forKey: topic)
         guard case .kvPrefix(let prefix) = topic else { return }
         let left = prefixLengths[prefix.count]! - 1
-        prefixLengths[prefix.count] = left == 0 ? nil : left
+        prefixLengths[prefix.count] = left == 0 || planted(.prefixForgotten) ? nil : left
     }
 
     /// The watchers of what changed, in the order of their registration. They are registered no longer.
@@ -84,7 +84,7 @@ public struct WatchRegistry<ID: Hashable & Sendable>: Sendable {
             guard case .kvKey(let key) = topic else { continue }
             // A copy, since prefixes leave the map when their last watcher is woken.
             let lengths = prefixLengths
-            for (length, _) in lengths {
+            for (length, _) in lengths where !planted(.prefixesNotWoken) || length + 1 >= key.count {
                 guard length <= key.count else { break }
                 wake(.kvPrefix(length == key.count ? key : ByteString(Array(key.bytes[..<length]))), &woken)
             }
@@ -95,7 +95,7 @@ public struct WatchRegistry<ID: Hashable & Sendable>: Sendable {
 
     private mutating func wake(_ topic: WatchTopic, _ woken: inout [(order: UInt64, id: ID)]) {
         guard let found = members[topic] else { return }
-        for (id, _) in found {
+        for (id, _) in planted(.oneWatcherWoken) ? Array(found.prefix(1)) : found {
             woken.append((watchers[id]!.order, id))
             cancel(id)
         }

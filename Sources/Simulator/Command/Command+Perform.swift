@@ -30,6 +30,12 @@ extension Command {
             return 0
         case .bench:
             return Bench.perform()
+        case .planted(let options):
+            #if PLANTED
+                return try PlantedRun(options).perform()
+            #else
+                throw UsageError(text: PlantedChoice.howToBuild)
+            #endif
         case .swimStudy(let members, let seed, let svg):
             return try StudyCommand.perform(members: members, seed: seed, svg: svg)
         case .check(let file):

@@ -7,6 +7,8 @@ enum Command: Equatable {
     case fuzz(FuzzOptions)
     case replay(seed: UInt64, trace: Bool, json: Bool)
     case bench
+    /// Looks for planted bugs, one after the other.
+    case planted(PlantedOptions)
     /// Compares the parts of Lifeguard in a pool of so many members; draws the outcome if there is a file for it.
     case swimStudy(members: Int, seed: UInt64, svg: String?)
     /// Judges the history of a real cluster.
@@ -38,6 +40,18 @@ enum Command: Equatable {
             let json = words.flag("--json")
             try words.finish()
             return .fuzz(FuzzOptions(first: first, last: last, jobs: Int(jobs), scenario: scenario, json: json))
+        case "planted":
+            var options = PlantedOptions()
+            if let range = try words.option("--seeds") { (options.first, options.last) = try seeds(range) }
+            if let names = try words.option("--only") { options.only = names.split(separator: ",").map(String.init) }
+            let jobs = try words.option("--jobs").map { text throws(UsageError) in try number(text) } ?? 1
+            guard (1...256).contains(jobs) else { throw UsageError(text: "--jobs must be from 1 to 256") }
+            options.jobs = Int(jobs)
+            options.scenarios = try words.option("--scenarios")
+            options.seconds = try words.option("--seconds").map { text throws(UsageError) in Double(try number(text)) } ?? 0
+            options.json = words.flag("--json")
+            try words.finish()
+            return .planted(options)
         case "bench":
             try words.finish()
             return .bench

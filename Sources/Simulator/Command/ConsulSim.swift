@@ -9,6 +9,7 @@ struct ConsulSim {
                consul-sim fuzz --seeds A..B [--jobs N] [--scenario FILE] [--json]
                consul-sim replay SEED [--trace] [--json]
                consul-sim bench
+               consul-sim planted [--only NAME,...] [--seeds A..B] [--jobs N] [--scenarios FOLDER] [--seconds N] [--json]
                consul-sim swim-study [--members N] [--seed N] [--svg FILE]
                consul-sim check HISTORY
 
@@ -16,6 +17,7 @@ struct ConsulSim {
         fuzz    runs many seeds, each with faults of its own, or one scenario with many seeds
         replay  runs one seed of fuzz again
         bench   measures how fast the simulation runs
+        planted runs the catalogue of planted bugs (docs/planted-bugs.md): at which seed, by which rule and by which scenario each is found
         swim-study  compares the parts of Lifeguard under slow members; draws a picture of it
         check   judges the history of a real cluster, one operation a line, as the simulator judges its own
 
@@ -25,6 +27,12 @@ struct ConsulSim {
 
     static func main() {
         let status: Int32
+        #if PLANTED
+            if let name = getenv(PlantedChoice.variable), !PlantedBugs.select(String(cString: name)) {
+                writeError("consul-sim: there is no planted bug \"\(String(cString: name))\"\n")
+                exit(2)
+            }
+        #endif
         do {
             status = try Command.parse(Array(CommandLine.arguments.dropFirst())).perform()
         } catch let error as UsageError {

@@ -8,8 +8,11 @@ final class Worker {
     private var buffer: [UInt8] = []
     private var position = 0
 
-    /// Runs `first`, `first + stride`, ... up to `last`.
-    init(first: UInt64, last: UInt64, stride: UInt64, scenario: String?) throws {
+    /// Readable when there is output, or none any more.
+    var descriptor: Int32 { output }
+
+    /// Runs `first`, `first + stride`, ... up to `last`. `environment` is added to that of this process.
+    init(first: UInt64, last: UInt64, stride: UInt64, scenario: String?, environment: [String] = []) throws {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw UsageError(text: "no pipe for a worker") }
         var arguments = ["/proc/self/exe", "worker", "--seeds", "\(first)..\(last)", "--stride", "\(stride)"]
@@ -22,8 +25,16 @@ final class Worker {
         words.append(nil)
         // A trap is reported by its seed; whoever replays that gets the backtrace.
         setenv("SWIFT_BACKTRACE", "enable=no", 0)
-        let result = posix_spawn(&pid, "/proc/self/exe", &actions, nil, words, environ)
-        for word in words { free(word) }
+        var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) }
+        let added = variables
+        var at = 0
+        while let variable = environ[at] {
+            variables.append(variable)
+            at += 1
+        }
+        variables.append(nil)
+        let result = posix_spawn(&pid, "/proc/self/exe", &actions, nil, words, variables)
+        for word in words + added { free(word) }
         posix_spawn_file_actions_destroy(&actions)
         close(ends[1])
         output = ends[0]
@@ -50,6 +61,12 @@ final class Worker {
             guard count > 0 else { return nil }
             buffer += chunk[..<count]
         }
+    }
+
+    /// Ends the process, whatever it is doing.
+    func kill() {
+        _ = Glibc.kill(pid, SIGKILL)
+        _ = finish()
     }
 
     /// Waits for the end of the process; how it ended, for people.

@@ -93,7 +93,8 @@ extension DNSLookup {
     func serviceRecord(_ instance: CheckServiceNode, _ target: DNSName) -> DNSData {
         .srv(
             priority: 1, weight: UInt16(truncatingIfNeeded: Self.weight(of: instance)),
-            port: UInt16(truncatingIfNeeded: instance.service.value.service.port), target: target)
+            port: UInt16(truncatingIfNeeded: instance.service.value.service.port & (planted(.dnsPortTruncated) ? 0xFF : 0xFFFF)),
+            target: target)
     }
 
     /// `<hex>.addr.<datacenter>.<domain>`
@@ -112,7 +113,7 @@ extension DNSLookup {
     }
 
     private func serviceAddress(of instance: CheckServiceNode) -> String {
-        let plain = instance.service.value.service.address
+        let plain = planted(.dnsNodeAddress) ? "" : instance.service.value.service.address
         guard let tagged = instance.service.value.service.taggedAddresses, !tagged.isEmpty else { return plain }
         return Self.select(plain, type, v4: tagged["lan_ipv4"]?.address, v6: tagged["lan_ipv6"]?.address)
     }
@@ -164,7 +165,7 @@ extension DNSLookup {
             default: return 1
             }
         }
-        return isWarning ? weights.warning : weights.passing
+        return isWarning && !planted(.dnsWeightOfWarning) ? weights.warning : weights.passing
     }
 }
 

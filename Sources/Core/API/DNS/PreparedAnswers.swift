@@ -42,7 +42,7 @@ struct PreparedAnswers {
             places[at].question.withUnsafeBytes({ $0.elementsEqual(question) }), answer.size <= out.count
         else { return nil }
         if places[at].catalog != catalog {
-            guard answer.isMade(of: state.store) else {
+            guard answer.isMade(of: state.store) || planted(.dnsPreparedNotCompared) else {
                 drop(at)
                 return nil
             }
@@ -116,8 +116,9 @@ struct PreparedAnswers {
 extension Store {
     /// Whether nothing in the tables has changed that services are answered from. O(1).
     fileprivate func hasSameCatalog(as other: Store) -> Bool {
-        nodes.isSame(as: other.nodes) && servicesByName.isSame(as: other.servicesByName)
-            && servicesByConnect.isSame(as: other.servicesByConnect) && checksByInstance.isSame(as: other.checksByInstance)
+        (nodes.isSame(as: other.nodes) || planted(.dnsPreparedIgnoresNodes)) && servicesByName.isSame(as: other.servicesByName)
+            && servicesByConnect.isSame(as: other.servicesByConnect)
+            && (checksByInstance.isSame(as: other.checksByInstance) || planted(.dnsPreparedIgnoresChecks))
     }
 
     /// Calls `body` with every row that the answer to the question may depend on, in an order that depends on the rows alone, until it

@@ -68,7 +68,9 @@ struct StoredInstances: DNSInstances {
         self.state = state
         self.authorizer = authorizer
         self.onlyPassing = onlyPassing
-        tags = question.tag.isEmpty || question.connect ? [] : [TableKey.lowerCased(question.tag)]
+        tags =
+            question.tag.isEmpty || question.connect
+            ? [] : [planted(.dnsCaseSensitive) ? ByteString(question.tag) : TableKey.lowerCased(question.tag)]
         if question.ingress {
             // Config entries are kept, not interpreted: no ingress gateway exposes a service yet.
             rows = []
@@ -95,12 +97,16 @@ struct StoredInstances: DNSInstances {
         var checks: [Row<HealthCheck>] = []
         var isUsable = true
         func look(_ key: ByteString, _ check: Row<HealthCheck>) -> Bool {
-            isUsable = check.value.status != CheckStatus.critical && (!onlyPassing || check.value.status == CheckStatus.passing)
+            isUsable =
+                check.value.status != CheckStatus.critical
+                && (!onlyPassing && !planted(.dnsHidesWarning) || check.value.status == CheckStatus.passing)
             if isUsable { checks.append(check) }
             return isUsable
         }
-        state.store.checksByInstance.scan(prefix: TableKey.join(key, Self.noService), look)
-        if isUsable { state.store.checksByInstance.scan(prefix: TableKey.join(key, TableKey.of(row.value.service.id)), look) }
+        if !planted(.dnsIgnoresNodeChecks) { state.store.checksByInstance.scan(prefix: TableKey.join(key, Self.noService), look) }
+        if isUsable, !planted(.dnsShowsCritical) {
+            state.store.checksByInstance.scan(prefix: TableKey.join(key, TableKey.of(row.value.service.id)), look)
+        }
         guard isUsable, authorizer.sees(row.value) else { return nil }
         return CheckServiceNode(node: node, service: row, checks: checks)
     }

@@ -5,7 +5,7 @@ struct Awareness {
 
     init(multiplier: Int) { maximum = max(0, multiplier - 1) }
 
-    mutating func apply(_ delta: Int) { score = min(max(0, score + delta), maximum) }
+    mutating func apply(_ delta: Int) { score = min(max(0, score + (planted(.healthNotLowered) ? max(0, delta) : delta)), maximum) }
 
     func scale(_ interval: Duration) -> Duration { interval * (score + 1) }
 }

@@ -39,12 +39,12 @@ public struct GossipKeyring: Hashable, Sendable {
     public mutating func use(_ key: [UInt8]) throws(Failure) {
         guard let at = keys.firstIndex(of: key) else { throw .unknownKey }
         keys.remove(at: at)
-        keys.insert(key, at: 0)
+        keys.insert(key, at: planted(.primaryKeyNotMoved) ? keys.count : 0)
     }
 
     /// Removing an unknown key changes nothing.
     public mutating func remove(_ key: [UInt8]) throws(Failure) {
-        if key == primary { throw .removesPrimary }
+        if key == primary, !planted(.primaryKeyRemoved) { throw .removesPrimary }
         if let at = keys.firstIndex(of: key) { keys.remove(at: at) }
     }
 }

@@ -15,7 +15,7 @@ public enum GossipMath {
     }
 
     /// How often a broadcast is sent in a pool of `n`.
-    public static func retransmitLimit(mult: Int, nodes n: Int) -> Int { mult * log10Ceiling(n + 1) }
+    public static func retransmitLimit(mult: Int, nodes n: Int) -> Int { planted(.gossipToOne) ? 1 : mult * log10Ceiling(n + 1) }
 
     /// The least time that a node stays suspected.
     static func suspicionTimeout(mult: Int, nodes n: Int, interval: Duration) -> Duration {

@@ -88,7 +88,9 @@ struct MemberTable {
         if deadCount > 0 {
             order.removeAll { slot in
                 let entry = entries[Int(slot)]
-                guard entry.state == .dead, entry.changed < limit, slot != own.map({ Int32($0) }) else { return false }
+                guard entry.state == .dead, entry.changed < limit || planted(.deadNotForgotten), slot != own.map({ Int32($0) }) else {
+                    return false
+                }
                 slots.removeValue(forKey: entry.name)
                 entries[Int(slot)].name = ""
                 entries[Int(slot)].meta = []

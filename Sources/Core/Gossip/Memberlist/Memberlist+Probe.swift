@@ -30,7 +30,11 @@ extension Memberlist {
             }
             let slot = table.slot(at: probeIndex)
             probeIndex += 1
-            if slot != ownSlot, !table[slot].state.isGone { return startProbe(table[slot].node) }
+            if slot != ownSlot, !table[slot].state.isGone, !(planted(.suspectsNotProbed) && table[slot].state == .suspect),
+                !(planted(.someNotProbed) && slot == 1)
+            {
+                return startProbe(table[slot].node)
+            }
             looked += 1
         }
     }
@@ -64,7 +68,7 @@ extension Memberlist {
         guard let current = probe else { return }
         guard current.isIndirect || current.end <= now else { return probeIndirectly() }
         probe = nil
-        if current.reachedByStream {
+        if current.reachedByStream, !planted(.streamAnswerIgnored) {
             log(.warn, "Was able to connect to \(current.target.name) but other probes failed, network may be misconfigured")
             return awareness.apply(-1)
         }
@@ -81,7 +85,7 @@ extension Memberlist {
         log(.debug, "Failed ping: \(target.name) (timeout reached)")
         current.isIndirect = true
         let targetSlot = table.slot(target.name)
-        let helpers = table.choose(config.indirectChecks, &random) { slot, entry in
+        let helpers = table.choose(planted(.indirectNotAsked) ? 0 : config.indirectChecks, &random) { slot, entry in
             entry.state == .alive && slot != ownSlot && slot != targetSlot
         }
         var request = IndirectPingMessage(
@@ -102,13 +106,13 @@ extension Memberlist {
     // MARK: Answers
 
     mutating func receive(_ ack: AckMessage) {
-        if let current = probe, current.sequence == ack.sequence {
+        if let current = probe, current.sequence == ack.sequence || planted(.ackOfOldProbe) {
             probe = nil
             awareness.apply(-1)
             if !current.isIndirect {
                 delegate.pingCompleted(current.target, roundTrip: now - current.start, payload: ack.payload, at: now)
             }
-        } else if let relay = relays.remove(ack.sequence) {
+        } else if let relay = relays.remove(ack.sequence), !planted(.relayToRequester) {
             sendDirect(AckMessage(sequence: relay.sequence).encoded, to: relay.requester)
         }
     }

@@ -5,6 +5,7 @@ extension Memberlist {
 
     /// With one random member.
     mutating func pushPullWithAny() {
+        if planted(.pushPullNever) { return }
         let own = ownSlot
         guard let slot = table.choose(1, &random, where: { slot, entry in slot != own && entry.state == .alive }).first else { return }
         let (name, address) = (table[slot].name, table[slot].address.text)
@@ -34,7 +35,7 @@ extension Memberlist {
         var nodes = remote.nodes
         for index in nodes.indices where nodes[index].port == 0 { nodes[index].port = config.bindPort }
         if let reason = versionVeto(nodes) ?? (join ? mergeVeto(nodes) : nil) { return reason }
-        for node in nodes { apply(node) }
+        for node in nodes where !planted(.pushPullOneWay) || node.state == Int(NodeState.alive.rawValue) { apply(node) }
         if !remote.userState.isEmpty { delegate.merge(remoteState: remote.userState, join: join, at: now) }
         return nil
     }
@@ -48,6 +49,8 @@ extension Memberlist {
                     versions: node.versions))
         case Int(NodeState.left.rawValue):
             apply(DeadMessage(accusation: Accusation(incarnation: node.incarnation, node: node.name, from: node.name)))
+        case Int(NodeState.dead.rawValue) where planted(.deadBelievedAtOnce):
+            apply(DeadMessage(accusation: Accusation(incarnation: node.incarnation, node: node.name, from: config.name)))
         case Int(NodeState.suspect.rawValue), Int(NodeState.dead.rawValue):
             // That somebody is dead is nothing to believe at once: it may still refute.
             apply(SuspectMessage(accusation: Accusation(incarnation: node.incarnation, node: node.name, from: config.name)))

@@ -25,7 +25,11 @@ extension Memberlist {
             alive.meta.count <= MemberTable.metaLimit
         else { return log(.warn, "Ignoring an alive message (\(colonPort(address))) because it goes over a limit") }
         // Old news needs no veto: nothing would come of it.
-        if let known, !isAboutSelf, table[known].address == address, alive.incarnation <= table[known].incarnation { return }
+        if let known, !isAboutSelf, table[known].address == address,
+            alive.incarnation + (planted(.aliveOfOldIncarnation) ? 1 : 0) <= table[known].incarnation
+        {
+            return
+        }
         var peer = MemberlistNode(
             name: alive.node, address: address, meta: Array(alive.meta), versions: versions, incarnation: alive.incarnation)
         if let reason = delegate.aliveVeto(peer) {
@@ -40,17 +44,20 @@ extension Memberlist {
             slot = known
             let movesNode = table[slot].address != address
             if movesNode, !canMove(slot, to: peer) { return }
-            let isStale = isAboutSelf ? alive.incarnation < table[slot].incarnation : alive.incarnation <= table[slot].incarnation
+            let isStale =
+                isAboutSelf
+                ? alive.incarnation < table[slot].incarnation
+                : alive.incarnation + (planted(.aliveOfOldIncarnation) ? 1 : 0) <= table[slot].incarnation
             // This node's own word counts even where its incarnations begin anew.
             if isStale, !isOwn, isAboutSelf || !movesNode { return }
         } else {
             slot = table.insert(alive.node, address: address, at: now, &random)
             if isAboutSelf { ownSlot = slot }
         }
-        suspicions.remove(slot)
+        if !planted(.suspicionNotRemoved) { suspicions.remove(slot) }
         if isAboutSelf, !isOwn { return refuteIfWrong(peer, slot) }
 
-        broadcast(alive, about: alive.node, token: token)
+        if !planted(.aliveNotSpread) || isAboutSelf { broadcast(alive, about: alive.node, token: token) }
         counters.alive += 1
         peer.meta = table[slot].meta == peer.meta ? table[slot].meta : pool?.shared(peer.meta) ?? peer.meta
         adopt(peer, slot)
@@ -97,8 +104,8 @@ extension Memberlist {
     private mutating func adopt(_ peer: MemberlistNode, _ slot: Int) {
         let (oldState, oldMeta) = (table[slot].state, table[slot].meta)
         table[slot].versions = peer.versions
-        table[slot].incarnation = peer.incarnation
-        table[slot].meta = peer.meta
+        if !planted(.incarnationNotAdopted) { table[slot].incarnation = peer.incarnation }
+        if !planted(.metaNotUpdated) || oldState.isGone { table[slot].meta = peer.meta }
         table[slot].address = peer.address
         if oldState != .alive { table.set(slot, .alive, at: now) }
         if oldState.isGone {
@@ -134,7 +141,7 @@ extension Memberlist {
             incarnation: incarnation, node: own.name, address: own.address.bytes[...], port: own.address.port, meta: own.meta[...],
             versions: own.versions.bytes[...])
         // Under the address, as the reference does: it does not replace what is queued under the name.
-        broadcast(alive, about: own.address.ipText)
+        if !planted(.refutationNotSpread) { broadcast(alive, about: own.address.ipText) }
     }
 
     // MARK: suspect
@@ -142,17 +149,22 @@ extension Memberlist {
     /// Gossip §8.3.
     mutating func apply(_ suspect: SuspectMessage) {
         let claim = suspect.accusation
-        guard let slot = table.slot(claim.node), claim.incarnation >= table[slot].incarnation else { return }
+        guard let slot = table.slot(claim.node),
+            planted(.suspectNeedsNewer)
+                ? claim.incarnation > table[slot].incarnation
+                : claim.incarnation >= table[slot].incarnation || planted(.suspectOfOldIncarnation)
+        else { return }
         if suspicions.contains(slot) {
             if suspicions.confirm(slot, by: claim.from, notBefore: minimumSuspicionEnd) { broadcast(suspect, about: claim.node) }
             return
         }
         guard table[slot].state == .alive else { return }
         if slot == ownSlot {
+            if planted(.suspicionNotRefuted) { return }
             refute(claim.incarnation)
             return log(.warn, "Refuting a suspect message (from: \(claim.from))")
         }
-        broadcast(suspect, about: claim.node)
+        if !planted(.suspectNotSpread) { broadcast(suspect, about: claim.node) }
         counters.suspect += 1
         table[slot].incarnation = claim.incarnation
         table.set(slot, .suspect, at: now)
@@ -171,7 +183,9 @@ extension Memberlist {
         var needed = config.usesDynamicSuspicion ? max(0, config.suspicionMult - 2) : 0
         // Neither this node nor the suspected one confirms.
         if n - 2 < needed { needed = 0 }
-        let least = GossipMath.suspicionTimeout(mult: config.suspicionMult, nodes: n, interval: config.probeInterval)
+        let least =
+            GossipMath.suspicionTimeout(mult: config.suspicionMult, nodes: n, interval: config.probeInterval)
+            / (planted(.suspicionTooShort) ? 10 : 1)
         let suspicion = Suspicion(
             from: accuser, needed: needed, least: least, longest: least * config.suspicionMaxTimeoutMult, at: now)
         suspicions.add(suspicion, of: slot)
@@ -179,7 +193,7 @@ extension Memberlist {
 
     /// Nobody spoke for the node in time.
     mutating func suspicionEnded(of slot: Int, _ suspicion: Suspicion) {
-        guard table[slot].state == .suspect else { return }
+        guard table[slot].state == .suspect || planted(.suspicionNotRemoved) else { return }
         if suspicion.confirmations < suspicion.needed { counters.degradedTimeout += 1 }
         let (name, incarnation) = (table[slot].name, table[slot].incarnation)
         log(.info, "Marking \(name) as failed, suspect timeout reached (\(suspicion.confirmations) peer confirmations)")
@@ -191,17 +205,19 @@ extension Memberlist {
     /// Gossip §8.4.
     mutating func apply(_ dead: DeadMessage, token: UInt64 = 0) {
         let claim = dead.accusation
-        guard let slot = table.slot(claim.node), claim.incarnation >= table[slot].incarnation else { return }
+        guard let slot = table.slot(claim.node), claim.incarnation >= table[slot].incarnation || planted(.deadOfOldIncarnation) else {
+            return
+        }
         suspicions.remove(slot)
         if table[slot].state.isGone { return }
-        if slot == ownSlot, !isLeaving {
+        if slot == ownSlot, !isLeaving, !planted(.deathNotRefuted) {
             refute(claim.incarnation)
             return log(.warn, "Refuting a dead message (from: \(claim.from))")
         }
-        broadcast(dead, about: claim.node, token: token)
+        if !planted(.deadNotSpread) || slot == ownSlot { broadcast(dead, about: claim.node, token: token) }
         counters.dead += 1
         table[slot].incarnation = claim.incarnation
-        let state: NodeState = claim.node == claim.from ? .left : .dead
+        let state: NodeState = claim.node == claim.from && !planted(.leftTakenForDead) || planted(.deadTakenForLeft) ? .left : .dead
         table.set(slot, state, at: now)
         if state == .dead { lastDeath = now }
         delegate.left(table[slot].node, at: now)

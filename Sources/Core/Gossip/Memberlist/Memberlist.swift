@@ -116,7 +116,7 @@ public struct Memberlist<Delegate: MemberlistDelegate> {
     /// the node, 30 s after they take it for dead; 0 they would never believe.
     func nextIncarnation(beyond accused: UInt32) -> UInt32 {
         let highest = max(incarnation, accused)
-        if highest < .max { return highest + 1 }
+        if highest < .max { return planted(.refutedWithSameIncarnation) && accused > 0 ? highest : highest + 1 }
         return incarnation < .max ? incarnation + 1 : 1
     }
 

@@ -20,13 +20,13 @@ struct Suspicion {
     /// When the node is to be declared dead; may be past.
     var deadline: Instant {
         guard needed > 0 else { return start + least }
-        guard confirmations > 0 else { return start + longest }
+        guard confirmations > 0, !planted(.confirmationsIgnored) else { return start + longest }
         return start + GossipMath.suspicionTimeout(confirmations: confirmations, of: needed, least: least, longest: longest)
     }
 
     /// False where that adds nothing: an accuser already counted, or enough of them.
     mutating func confirm(_ accuser: String) -> Bool {
-        guard confirmations < needed, !accusers.contains(accuser) else { return false }
+        guard confirmations < needed, !accusers.contains(accuser) || planted(.confirmedByOne) else { return false }
         confirmations += 1
         accusers.append(accuser)
         return true
@@ -45,7 +45,7 @@ struct SuspicionTable {
 
     mutating func add(_ suspicion: Suspicion, of slot: Int) {
         suspicions[slot] = suspicion
-        deadlines[slot] = suspicion.deadline
+        if !planted(.suspicionForEver) { deadlines[slot] = suspicion.deadline }
     }
 
     /// Another accuser: false where that adds nothing. The deadline comes nearer, but not before `earliest`.

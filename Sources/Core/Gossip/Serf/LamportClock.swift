@@ -19,6 +19,8 @@ struct LamportClock: Hashable, Sendable {
 
     /// After something of time `other` was seen, the clock is beyond it.
     mutating func witness(_ other: UInt64) {
-        if other >= time, isReachable(other), other < .max { time = other + 1 }
+        if planted(.clockEqualNotWitnessed) ? other > time : other >= time, isReachable(other), other < .max, !planted(.clockNotWitnessed) {
+            time = other + 1
+        }
     }
 }

@@ -24,8 +24,11 @@ struct RecentEvents {
             clear(at)
             slots[at] = PushPullState.EventSlot(ltime: time, events: [])
         }
-        let isKnown = slots[at]?.events.contains { $0.name == event.name && ($0.payload ?? []) == (event.payload ?? []) } ?? false
-        if isKnown || slots[at]?.events.count ?? 0 >= SerfLimits.eventsPerTimeMax { return false }
+        let isKnown =
+            slots[at]?.events.contains {
+                planted(.eventOfSameTimeLost) || $0.name == event.name && ($0.payload ?? []) == (event.payload ?? [])
+            } ?? false
+        if isKnown && !planted(.eventTwice) || slots[at]?.events.count ?? 0 >= SerfLimits.eventsPerTimeMax { return false }
         let cost = Self.cost(event)
         while byteCount + cost > SerfLimits.recentEventsSizeMax {
             guard forgetOldest(before: time) else { return false }

@@ -47,7 +47,7 @@ extension Serf {
     /// Tries one failed member, the less often the more members have failed.
     func reconnect() {
         let failed = state.members.failed
-        guard !failed.isEmpty, state.lifecycle == .alive else { return }
+        guard !failed.isEmpty, state.lifecycle == .alive, !planted(.failedNotReconnected) else { return }
         state.arm(.reconnect, at: state.tick(config.reconnectInterval, atOrAfter: now + .nanoseconds(1)))
         let others = state.members.count - failed.count - state.members.left.count
         let probability = Double(failed.count) / Double(max(1, others))
@@ -84,7 +84,7 @@ extension Serf {
     /// Applies the intent here; it is still to be told.
     private func announceDeparture(of name: String, prune: Bool) -> LeaveIntent {
         let intent = LeaveIntent(ltime: state.clock.time, node: name, prune: prune)
-        state.clock.increment()
+        if !planted(.clockNotIncremented) { state.clock.increment() }
         _ = state.handle(intent, at: now)
         state.armSnapshot(at: now)
         return intent

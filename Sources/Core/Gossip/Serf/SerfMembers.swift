@@ -97,7 +97,7 @@ struct SerfMembers {
         let (old, name) = (entries[place].status, entries[place].name)
         entries[place].hasReturned = false
         guard status != old else { return }
-        if old == .failed { failed.removeAll { $0 == name } }
+        if old == .failed, !planted(.reapedAlive) { failed.removeAll { $0 == name } }
         if old == .left { left.removeAll { $0 == name } }
         if status == .failed { failed.append(name) }
         if status == .left { left.append(name) }

@@ -10,11 +10,17 @@ extension SerfState: MemberlistDelegate {
         do throws(MessagePackError) {
             switch kind {
             case .leave:
-                if handle(try LeaveIntent(body: body), at: now) { broadcast(Array(message), on: \.intents, at: now) }
+                if handle(try LeaveIntent(body: body), at: now), !planted(.leaveIntentNotSpread) {
+                    broadcast(Array(message), on: \.intents, at: now)
+                }
             case .join:
-                if handle(try JoinIntent(body: body), at: now) { broadcast(Array(message), on: \.intents, at: now) }
+                if handle(try JoinIntent(body: body), at: now), !planted(.joinIntentNotSpread) {
+                    broadcast(Array(message), on: \.intents, at: now)
+                }
             case .userEvent:
-                if handle(try UserEventMessage(body: body), at: now) { broadcast(Array(message), on: \.events, at: now) }
+                if handle(try UserEventMessage(body: body), at: now), !planted(.eventNotSpread) {
+                    broadcast(Array(message), on: \.events, at: now)
+                }
             case .query:
                 if handle(try QueryMessage(body: body), at: now) { broadcast(Array(message), on: \.queries, at: now) }
             case .queryResponse:
@@ -78,7 +84,7 @@ extension SerfState: MemberlistDelegate {
         if !state.leftMembers.isEmpty {
             for member in state.statusTimes { times[member.name] = member.ltime }
         }
-        for name in state.leftMembers {
+        for name in state.leftMembers where !planted(.leftToldAsJoined) {
             _ = handle(LeaveIntent(ltime: times[name] ?? 1, node: name, prune: false), told: true, at: now)
             times.removeValue(forKey: name)
         }
@@ -127,13 +133,13 @@ extension SerfState: MemberlistDelegate {
         switch members[place].status {
         case .leaving:
             members.setLeft(at: now, at: place)
-            members.setStatus(.left, at: place)
+            members.setStatus(planted(.leaveTakenForFailure) ? .failed : .left, at: place)
             armReap(after: now + config.tombstoneTimeout)
             counters.left += 1
             kind = .left
         case .alive:
             members.setLeft(at: now, at: place)
-            members.setStatus(.failed, at: place)
+            members.setStatus(planted(.failureTakenForLeave) ? .left : .failed, at: place)
             armReap(after: now + config.reconnectTimeout)
             arm(.reconnect, at: tick(config.reconnectInterval, atOrAfter: now + .nanoseconds(1)))
             counters.failed += 1
@@ -150,6 +156,7 @@ extension SerfState: MemberlistDelegate {
         members.update(node, at: place)
         counters.updated += 1
         log(.info, "EventMemberUpdate: \(node.name)")
+        if planted(.tagsNotTold) { return }
         tell(.updated, members[place].member, at: now)
     }
 

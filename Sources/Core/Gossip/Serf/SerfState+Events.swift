@@ -9,7 +9,7 @@ extension SerfState {
     mutating func handle(_ event: UserEventMessage, isTold: Bool = false, at now: Instant) -> Bool {
         guard events.clock.isReachable(event.ltime) else { return refuse("event", event.name, event.ltime) }
         if event.name.utf8.count + (event.payload?.count ?? 0) > SerfLimits.eventSizeMax { return false }
-        events.clock.witness(event.ltime)
+        if !planted(.eventClockNotIncremented) { events.clock.witness(event.ltime) }
         guard event.ltime >= events.timeMin else { return false }
         let current = events.clock.time
         if isTooOld(event.ltime, current, config.eventBuffer) {
@@ -48,7 +48,7 @@ extension SerfState {
         let event = UserEventMessage(ltime: events.clock.time, name: name, payload: payload, coalesce: coalesce)
         let message = event.message()
         if message.count > limit { throw GoError("encoded user event exceeds configured limit of \(limit) bytes after encoding") }
-        events.clock.increment()
+        if !planted(.eventClockNotIncremented) { events.clock.increment() }
         _ = handle(event, at: now)
         broadcast(message, on: \.events, at: now)
     }

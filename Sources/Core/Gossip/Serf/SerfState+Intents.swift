@@ -6,7 +6,7 @@ extension SerfState {
         guard clock.isReachable(intent.ltime) else { return refuse("join intent of", intent.node, intent.ltime) }
         clock.witness(intent.ltime)
         guard let place = members.place(intent.node) else { return buffer(intent.node, isLeave: false, intent.ltime, at: now) }
-        guard intent.ltime > members[place].statusTime else { return false }
+        guard intent.ltime > members[place].statusTime || planted(.oldJoinIntentCounts) else { return false }
         members.setStatusTime(intent.ltime, at: place)
         switch members[place].status {
         case .leaving:
@@ -26,11 +26,11 @@ extension SerfState {
         clock.witness(intent.ltime)
         guard let place = members.place(intent.node) else { return buffer(intent.node, isLeave: true, intent.ltime, at: now) }
         let known = members[place].statusTime
-        if intent.node == config.name, lifecycle == .alive, intent.ltime >= known {
+        if intent.node == config.name, lifecycle == .alive, intent.ltime >= known, !planted(.leaveNotRefuted) {
             refute(at: now)
             return false
         }
-        guard intent.ltime > known || told && intent.ltime == known else { return false }
+        guard intent.ltime > known || told && intent.ltime == known || planted(.oldLeaveIntentCounts) else { return false }
         members.setStatusTime(intent.ltime, at: place)
         switch members[place].status {
         case .alive:
@@ -77,7 +77,7 @@ extension SerfState {
     }
 
     private mutating func buffer(_ name: String, isLeave: Bool, _ time: UInt64, at now: Instant) -> Bool {
-        guard intents.add(name, isLeave: isLeave, time: time, at: now) else { return false }
+        guard !planted(.bufferedIntentLost), intents.add(name, isLeave: isLeave, time: time, at: now) else { return false }
         armReap(after: now + config.recentIntentTimeout)
         return true
     }

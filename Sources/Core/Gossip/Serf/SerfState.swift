@@ -125,7 +125,7 @@ struct SerfState {
         let expiries = [(members.failed, config.reconnectTimeout), (members.left, config.tombstoneTimeout)]
         for (names, timeout) in expiries {
             for name in names {
-                guard let place = members.place(name), now - members[place].leftAt > timeout else { continue }
+                guard let place = members.place(name), now - members[place].leftAt > timeout, !planted(.reapedNeverPool) else { continue }
                 log(.info, "EventMemberReap: \(name)")
                 erase(at: place, at: now)
             }

@@ -122,7 +122,7 @@ final class AutopilotDuty: LeaderDuty {
         if statistics.lastContact != "never" { health.lastContact = (try? GoDuration.parse(statistics.lastContact)) ?? .nanoseconds(-1) }
         health.isHealthy = health.follows(lastTerm: leader.lastLog.term, lastIndex: leader.lastLog.index, configuration)
         let before = autopilot.health.servers.first { $0.id == server.id }
-        let since = before?.isHealthy == health.isHealthy ? autopilot.stableSince[server.id] ?? now : now
+        let since = before?.isHealthy == health.isHealthy || planted(.stableSinceNotReset) ? autopilot.stableSince[server.id] ?? now : now
         autopilot.stableSince[server.id] = since
         health.stableSince = leader.wallClock(at: since)
         return health
@@ -134,9 +134,10 @@ final class AutopilotDuty: LeaderDuty {
     private func promote(_ leader: any LeadingServer, at now: Instant) {
         guard leader.pool.minimumRaftProtocol >= 3 else { return }
         let time = configuration(leader).serverStabilizationTime
-        for server in autopilot.health.servers where server.isHealthy && !server.isVoter {
+        for server in autopilot.health.servers
+        where (server.isHealthy || planted(.promotedUnhealthy)) && !server.isVoter && !planted(.neverPromoted) {
             guard leader.raftConfiguration[server.id]?.suffrage == .nonvoter, let since = autopilot.stableSince[server.id],
-                now - since >= time
+                now - since >= time || planted(.promotedAtOnce)
             else { continue }
             leader.log(.info, "Promoting server to voter: address=\(server.address) name=\(LogText.value(server.name))")
             leader.change(.addVoter(id: server.id, address: server.address), "failed to add raft peer \(server.address)", at: now)
@@ -178,6 +179,6 @@ final class AutopilotDuty: LeaderDuty {
     /// Whether consensus has not heard from that server for some time either.
     private func isSilent(_ id: String, _ leader: any LeadingServer, at now: Instant) -> Bool {
         guard let contact = leader.lastContact(with: id) else { return true }
-        return now - contact >= Autopilot.silenceMin
+        return now - contact >= Autopilot.silenceMin || planted(.liveServerRemoved)
     }
 }

@@ -38,7 +38,7 @@ struct Autopilot {
 
     /// Whether `dead` of `voters` may be removed: never so many that those who stay could not have decided without them.
     static func mayRemove(_ dead: Int, of voters: Int, minQuorum: UInt64) -> Bool {
-        voters - dead >= Int(clamping: minQuorum) && dead <= (voters - 1) / 2
+        !planted(.deadNeverRemoved) && voters - dead >= Int(clamping: minQuorum) && (dead <= (voters - 1) / 2 || planted(.quorumRemoved))
     }
 }
 

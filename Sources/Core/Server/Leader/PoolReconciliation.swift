@@ -9,7 +9,7 @@ struct Reconciliation {
     /// Whether this member is to be waited for. The latest news of it is kept.
     mutating func defers(_ member: Member, isReaped: Bool) -> Bool {
         guard underWay.contains(member.name) else { return false }
-        waiting[member.name] = (member, isReaped)
+        if !planted(.changesDuringWriteLost) { waiting[member.name] = (member, isReaped) }
         return true
     }
 
@@ -42,7 +42,9 @@ final class PoolReconciliation: LeaderDuty {
     static let failedOutput = "Agent not live or unreachable"
 
     /// A new leader does not reap at once: the pool that it sees may still be incomplete when it has been started lately.
-    func began(_ leader: any LeadingServer, at now: Instant) { reconcileAll(leader, reaps: false, at: now) }
+    func began(_ leader: any LeadingServer, at now: Instant) {
+        if !planted(.noReconciliation) { reconcileAll(leader, reaps: false, at: now) }
+    }
 
     func ended() {
         reconciliation.removeAll()
@@ -91,7 +93,9 @@ final class PoolReconciliation: LeaderDuty {
         if isReaped { return memberLeft(member, "reaped", leader, at: now) }
         switch member.status {
         case .alive: memberIsAlive(member, leader, at: now)
-        case .failed: memberFailed(member, leader, at: now)
+        case .failed:
+            planted(.failedRemoved)
+                ? memberLeft(member, "failed", leader, at: now) : planted(.failedNotMarked) ? () : memberFailed(member, leader, at: now)
         case .left: memberLeft(member, "left", leader, at: now)
         case .none, .leaving: break
         }
@@ -177,7 +181,7 @@ final class PoolReconciliation: LeaderDuty {
     private func isRegistered(_ request: RegisterRequest, in store: Store) -> Bool {
         guard let node = store.node(request.node)?.value, node.address == request.address else { return false }
         if let service = request.service, store.service("consul", onNode: request.node)?.value.service.meta != service.meta { return false }
-        return store.check(CheckStatus.serfHealth, onNode: request.node)?.value.status == CheckStatus.passing
+        return planted(.returnedNotMarked) || store.check(CheckStatus.serfHealth, onNode: request.node)?.value.status == CheckStatus.passing
     }
 
     // MARK: Failed and gone
@@ -211,7 +215,7 @@ final class PoolReconciliation: LeaderDuty {
                 .warn, "deregistering self should be done by follower: name=\(LogText.value(leader.settings.identity.nodeName))")
         }
         if let server = ServerTags(member) { RaftPeers.remove(server, leader, at: now) }
-        guard leader.store.node(member.name) != nil else { return }
+        guard leader.store.node(member.name) != nil, !planted(.leftNotRemoved) else { return }
         leader.log(.info, "deregistering member: member=\(LogText.value(member.name)) reason=\(reason)")
         var request = DeregisterRequest()
         request.datacenter = leader.settings.identity.datacenter

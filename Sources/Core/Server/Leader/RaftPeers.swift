@@ -30,6 +30,7 @@ enum RaftPeers {
 
     /// A server is gone for good.
     static func remove(_ server: ServerTags, _ leader: any LeadingServer, at now: Instant) {
+        if planted(.leftServerVotes) { return }
         let servers = leader.raftConfiguration.servers
         if let known = servers.first(where: { !server.id.isEmpty && $0.id == server.id }) {
             leader.log(.info, "removing server by ID: id=\(known.id)")

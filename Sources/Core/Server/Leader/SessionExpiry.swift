@@ -10,7 +10,9 @@ final class SessionExpiry: LeaderDuty {
     /// Every session gets a fresh timer (behaviour §4.2).
     func began(_ leader: any LeadingServer, at now: Instant) {
         isActive = true
-        for session in leader.store.sessionsWithTTL { timers.arm(session: session.id, ttl: session.ttl, at: now) }
+        for session in leader.store.sessionsWithTTL where !planted(.newLeaderForgetsTTL) {
+            timers.arm(session: session.id, ttl: session.ttl, at: now)
+        }
     }
 
     func ended() {
@@ -22,7 +24,7 @@ final class SessionExpiry: LeaderDuty {
         for change in changes.sessions {
             switch change {
             case .created(let session): timers.arm(session: session.value.id, ttl: session.value.ttl, at: now)
-            case .ended(let session): timers.disarm(session: session.value.id)
+            case .ended(let session): if !planted(.destroyedTimerStays) { timers.disarm(session: session.value.id) }
             }
         }
     }
@@ -42,14 +44,19 @@ final class SessionExpiry: LeaderDuty {
         leader.measure(.sessionInvalidated(now - since))
         guard let problem, case .session(let request) = request else { return }
         leader.log(.error, "Invalidation failed: error=\(LogText.value(problem))")
-        if isActive { timers.retry(session: request.session.id, at: now) }
+        if isActive, !planted(.failedExpiryForgotten) { timers.retry(session: request.session.id, at: now) }
     }
 
     /// Restarts the timer of a session. Returns whether it could: a session whose time was over goes away as soon as the log has taken
     /// its destruction, and its owner would believe that it has it for another TTL.
     func renew(_ session: Session, at now: Instant) -> Bool {
-        if timers.isEnding(session: session.id) { return false }
-        timers.arm(session: session.id, ttl: session.ttl, at: now)
+        if timers.isEnding(session: session.id), !planted(.renewedWhileEnding) { return false }
+        if planted(.renewalIgnored) { return true }
+        if planted(.sessionNeverExpires) {
+            timers.disarm(session: session.id)
+        } else {
+            timers.arm(session: session.id, ttl: session.ttl, at: now)
+        }
         return true
     }
 }

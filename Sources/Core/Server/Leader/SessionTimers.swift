@@ -18,7 +18,8 @@ struct SessionTimers {
     mutating func arm(session id: String, ttl: String, at now: Instant) {
         guard let length = try? GoDuration.parse(ttl), length > .zero else { return }
         attempts.removeValue(forKey: ByteString(id))
-        timers[ByteString(id)] = now + .nanoseconds(length.nanoseconds.multipliedReportingOverflow(by: 2).partialValue)
+        timers[ByteString(id)] =
+            now + .nanoseconds(length.nanoseconds.multipliedReportingOverflow(by: planted(.sessionEndsAtTTL) ? 0 : 2).partialValue)
     }
 
     mutating func disarm(session id: String) {

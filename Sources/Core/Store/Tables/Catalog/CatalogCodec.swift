@@ -46,7 +46,9 @@ extension NodeService: WireStruct {
         case "Service": service = try reader.string()
         case "TaggedAddresses": taggedAddresses = try reader.serviceAddresses()
         case "Tags": tags = try reader.strings()
-        case "Weights": weights = try Weights.optional(from: &reader)
+        case "Weights":
+            weights = try Weights.optional(from: &reader)
+            if planted(.weightsNotDecoded) { weights = nil }
         default: return false
         }
         return true
@@ -177,7 +179,7 @@ extension HealthCheck: WireStruct {
         writer.field("Name", name)
         writer.field("Node", node)
         writer.field("Notes", notes)
-        writer.field("Output", output)
+        writer.field("Output", planted(.outputNotEncoded) ? "" : output)
         writer.field("ServiceID", serviceID)
         writer.field("ServiceName", serviceName)
         writer.field("ServiceTags", serviceTags)

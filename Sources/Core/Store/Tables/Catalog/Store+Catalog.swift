@@ -7,8 +7,10 @@ extension Store {
         do {
             try registerAll(request, index, &changes)
         } catch {
-            self = before
-            changes.rollBack(to: mark)
+            if !planted(.registerHalfDone) {
+                self = before
+                changes.rollBack(to: mark)
+            }
             throw error
         }
     }
@@ -42,7 +44,7 @@ extension Store {
 
     private func isNodeNew(_ request: RegisterRequest) -> Bool {
         guard let old = nodes[TableKey.of(request.node)]?.value else { return true }
-        if request.skipNodeUpdate { return false }
+        if request.skipNodeUpdate || planted(.nodeAddressIgnored) { return false }
         return
             !(request.id.hasSameBytes(old.id) && request.node.hasSameBytes(old.node) && request.address.hasSameBytes(old.address)
             && request.datacenter.hasSameBytes(old.datacenter) && request.taggedAddresses == old.taggedAddresses
@@ -62,10 +64,10 @@ extension Store {
 
     /// Unknown targets are fine.
     mutating func deregister(_ request: DeregisterRequest, _ index: UInt64, _ changes: inout ChangeSet) {
-        if !request.serviceID.isEmpty {
+        if !request.serviceID.isEmpty, !planted(.deregisterAll) {
             deleteService(TableKey.of(request.node, request.serviceID), index, &changes)
         } else if !request.checkID.isEmpty {
-            deleteCheck(TableKey.of(request.node, request.checkID), index, &changes)
+            if !planted(.deregisterCheckIgnored) { deleteCheck(TableKey.of(request.node, request.checkID), index, &changes) }
         } else {
             deleteNode(TableKey.of(request.node), index, &changes)
         }
@@ -92,6 +94,7 @@ extension Store {
         if let old = old?.value {
             service.index = old.service.index
             if service == old.service { return }
+            if planted(.serviceUnchangedIgnored), service.port == old.service.port, service.address == old.service.address { return }
             service.index.modify = index
         } else {
             service.index = RaftIndex(create: index, modify: index)
@@ -99,14 +102,14 @@ extension Store {
         let row = Row(ServiceInstance(node: node, service: service))
         insert(row, key)
         raise(IndexName.services, to: index)
-        raiseService(row.value, to: index, &changes)
+        if !planted(.serviceIndexNotRaised) || old == nil { raiseService(row.value, to: index, &changes) }
         if let old { addTopics(of: old.value, &changes) }
         addTopics(of: row.value, &changes)
     }
 
     private func addTopics(of instance: ServiceInstance, _ changes: inout ChangeSet) {
         changes.add(.table(.services))
-        changes.add(.nodeServices(TableKey.of(instance.node)))
+        if !planted(.servicesOfNodeNotWoken) { changes.add(.nodeServices(TableKey.of(instance.node))) }
         if let target = instance.service.connectTarget { changes.add(.connect(TableKey.of(target))) }
     }
 
@@ -121,7 +124,9 @@ extension Store {
 
     private mutating func removeSecondary(_ row: Row<ServiceInstance>, _ key: ByteString) {
         let service = row.value.service
-        if !service.service.isEmpty { servicesByName[TableKey.join(TableKey.of(service.service), key)] = nil }
+        if !service.service.isEmpty, !planted(.serviceNameIndexStays) {
+            servicesByName[TableKey.join(TableKey.of(service.service), key)] = nil
+        }
         if let target = service.connectTarget { servicesByConnect[TableKey.join(TableKey.of(target), key)] = nil }
     }
 
@@ -129,7 +134,7 @@ extension Store {
     mutating func deleteService(_ key: ByteString, _ index: UInt64, _ changes: inout ChangeSet) {
         guard let row = services[key] else { return }
         let node = TableKey.of(row.value.node)
-        for check in checksByInstance.values(withPrefix: key) {
+        for check in checksByInstance.values(withPrefix: key) where !planted(.serviceChecksStay) {
             deleteCheck(TableKey.join(node, TableKey.of(check.value.checkID)), index, &changes)
         }
         raise(IndexName.checks, to: index)
@@ -141,11 +146,11 @@ extension Store {
         addTopics(of: row.value, &changes)
 
         let name = TableKey.of(row.value.service.service)
-        changes.add(.serviceIndex(name))
+        if !planted(.serviceRemovalNotWoken) { changes.add(.serviceIndex(name)) }
         if servicesByName.first(withPrefix: name) != nil {
-            raise(IndexName.service(row.value.service.service), to: index)
-        } else if indexes.removeValue(forKey: IndexName.service(row.value.service.service)) != nil {
-            raise(IndexName.lastExtinction, to: index)
+            if !planted(.serviceRemovalIndex) { raise(IndexName.service(row.value.service.service), to: index) }
+        } else if !planted(.extinctionKeepsIndex), indexes.removeValue(forKey: IndexName.service(row.value.service.service)) != nil {
+            if !planted(.extinctionNotNoted) { raise(IndexName.lastExtinction, to: index) }
             changes.add(.extinction)
         }
     }

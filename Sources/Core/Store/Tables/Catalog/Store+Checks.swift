@@ -5,7 +5,7 @@ extension Store {
     /// Writes a check. One that says nothing new keeps its index and its service's, but raises the table's.
     mutating func ensureCheck(_ check: HealthCheck, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) {
         var check = check
-        if check.status.isEmpty { check.status = CheckStatus.critical }
+        if check.status.isEmpty { check.status = planted(.checkDefaultPassing) ? CheckStatus.passing : CheckStatus.critical }
         let node = TableKey.of(check.node)
         guard nodes.contains(node) else { throw GoError("Missing node registration") }
         var instance: Row<ServiceInstance>?
@@ -23,21 +23,26 @@ extension Store {
         if !check.saysNothingNew(after: old?.value) {
             check.index.modify = index
             if let instance {
-                raiseService(instance.value, to: index, &changes)
+                if !planted(.checkDoesNotRaiseService) { raiseService(instance.value, to: index, &changes) }
             } else {
-                raiseAllServices(ofNode: node, to: index, &changes)
+                if !planted(.nodeCheckDoesNotRaise) { raiseAllServices(ofNode: node, to: index, &changes) }
             }
         }
-        if check.status == CheckStatus.critical { deleteSessions(ofCheck: key, index, &changes) }
+        if check.status == CheckStatus.critical && !planted(.sessionSurvivesCheck)
+            || check.status == CheckStatus.warning && planted(.sessionEndsOnWarning)
+        {
+            deleteSessions(ofCheck: key, index, &changes)
+        }
         let row = Row(check)
         insert(row, key)
         raise(IndexName.checks, to: index)
-        if let old { addTopics(of: old.value, &changes) }
+        if let old, !planted(.oldStatusNotWoken) { addTopics(of: old.value, &changes) }
         addTopics(of: row.value, &changes)
     }
 
     private func addTopics(of check: HealthCheck, _ changes: inout ChangeSet) {
         changes.add(.table(.checks))
+        if planted(.checksNotWoken) { return }
         changes.add(.nodeChecks(TableKey.of(check.node)))
         changes.add(.checksInState(TableKey.ofStatus(check.status)))
         if !check.serviceName.isEmpty { changes.add(.serviceChecks(TableKey.of(check.serviceName))) }
@@ -46,7 +51,8 @@ extension Store {
     mutating func insert(_ row: Row<HealthCheck>, _ key: ByteString) {
         let check = row.value
         if let old = checks.updateValue(row, forKey: key) { removeSecondary(old.value, key, exceptThoseOf: check) }
-        checksByInstance[TableKey.of(check.node, check.serviceID, check.checkID)] = row
+        let byInstance = TableKey.of(check.node, check.serviceID, check.checkID)
+        if !planted(.checkInstanceIndexStale) || checksByInstance[byInstance] == nil { checksByInstance[byInstance] = row }
         if !check.serviceName.isEmpty { checksByServiceName[TableKey.join(TableKey.of(check.serviceName), key)] = row }
         checksByStatus[TableKey.ofStatus(check.status, key)] = row
     }
@@ -59,7 +65,9 @@ extension Store {
         if !old.serviceName.isEmpty && !(new?.serviceName.hasSameBytes(old.serviceName) ?? false) {
             checksByServiceName[TableKey.join(TableKey.of(old.serviceName), key)] = nil
         }
-        if !(new?.status.hasSameBytes(old.status) ?? false) { checksByStatus[TableKey.ofStatus(old.status, key)] = nil }
+        if !(new?.status.hasSameBytes(old.status) ?? false), !planted(.checkStatusIndexStays) {
+            checksByStatus[TableKey.ofStatus(old.status, key)] = nil
+        }
     }
 
     /// Removes a check and ends the sessions that depend on it.
@@ -71,7 +79,7 @@ extension Store {
             raise(IndexName.services, to: index)
             changes.add(.table(.services))
         } else {
-            raise(IndexName.service(check.serviceName), to: index)
+            if !planted(.checkRemovalDoesNotRaise) { raise(IndexName.service(check.serviceName), to: index) }
             changes.add(.serviceIndex(TableKey.of(check.serviceName)))
             if let instance = service(check.serviceID, onNode: check.node) {
                 raise(IndexName.serviceKind(instance.value.service.kind), to: index)
@@ -81,7 +89,7 @@ extension Store {
         removeSecondary(check, key, exceptThoseOf: nil)
         raise(IndexName.checks, to: index)
         addTopics(of: check, &changes)
-        deleteSessions(ofCheck: key, index, &changes)
+        if !planted(.sessionSurvivesCheckRemoval) { deleteSessions(ofCheck: key, index, &changes) }
     }
 }
 
@@ -91,6 +99,7 @@ extension HealthCheck {
         guard let old else { return false }
         var compared = self
         compared.type = old.type
+        if planted(.checkOutputIgnored) { compared.output = old.output }
         compared.index = old.index
         return compared == old
     }

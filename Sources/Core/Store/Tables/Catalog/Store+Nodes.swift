@@ -34,7 +34,7 @@ extension Store {
                     if let conflict = nameConflict(node, adoptingNameless: false) {
                         throw GoError("Error while renaming Node ID: \(GoQuote.quote(node.id)) (\(node.address)): \(conflict)")
                     }
-                    deleteNode(TableKey.of(old.value.node), index, &changes)
+                    if !planted(.nodeRenameLeavesOld) { deleteNode(TableKey.of(old.value.node), index, &changes) }
                 }
             } else if let conflict = nameConflict(node, adoptingNameless: true) {
                 throw GoError("Error while renaming Node ID: \(GoQuote.quote(node.id)): \(conflict)")
@@ -51,9 +51,9 @@ extension Store {
         }
         insert(Row(node), key)
         raise(IndexName.nodes, to: index)
-        changes.add(.table(.nodes))
+        if !planted(.nodeNotWoken) { changes.add(.table(.nodes)) }
         changes.add(.node(key))
-        raiseAllServices(ofNode: key, to: index, &changes)
+        if !planted(.nodeDoesNotRaise) { raiseAllServices(ofNode: key, to: index, &changes) }
     }
 
     mutating func insert(_ row: Row<Node>, _ key: ByteString) {
@@ -74,6 +74,7 @@ extension Store {
             return nil
         }
         if holder.id.isEmpty && adoptingNameless { return nil }
+        if planted(.nodeConflictIgnored) { return nil }
         return "Node name \(node.node) is reserved by node \(holder.id) with name \(holder.node) (\(holder.address))"
     }
 
@@ -82,15 +83,19 @@ extension Store {
         guard let row = nodes[key] else { return }
         let doomed = services.values(withPrefix: key)
         for instance in doomed { raiseService(instance.value, to: index, &changes) }
-        for instance in doomed { deleteService(TableKey.join(key, TableKey.of(instance.value.service.id)), index, &changes) }
-        for check in checks.values(withPrefix: key) { deleteCheck(TableKey.join(key, TableKey.of(check.value.checkID)), index, &changes) }
+        for instance in doomed where !planted(.nodeServicesStay) {
+            deleteService(TableKey.join(key, TableKey.of(instance.value.service.id)), index, &changes)
+        }
+        for check in checks.values(withPrefix: key) where !planted(.nodeChecksStay) {
+            deleteCheck(TableKey.join(key, TableKey.of(check.value.checkID)), index, &changes)
+        }
         deleteCoordinates(ofNode: key, index, &changes)
         nodes.removeValue(forKey: key)
         removeID(of: row)
-        raise(IndexName.nodes, to: index)
+        if !planted(.nodesIndexNotRaised) { raise(IndexName.nodes, to: index) }
         changes.add(.table(.nodes))
         changes.add(.node(key))
-        deleteSessions(ofNode: key, index, &changes)
+        if !planted(.sessionSurvivesNode) { deleteSessions(ofNode: key, index, &changes) }
     }
 }
 

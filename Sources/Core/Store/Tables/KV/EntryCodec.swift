@@ -6,9 +6,9 @@ extension DirEntry: WireStruct {
     mutating func read(_ name: MessagePackKey, from reader: inout MessagePackReader) throws(MessagePackError) -> Bool {
         switch name {
         case "CreateIndex": entry.index.create = try reader.uint64()
-        case "Flags": entry.flags = try reader.uint64()
+        case "Flags": entry.flags = try reader.uint64() & (planted(.flagsTruncated) ? 0xFFFF_FFFF : .max)
         case "Key": key = try reader.byteString()
-        case "LockIndex": entry.lockIndex = try reader.uint64()
+        case "LockIndex": entry.lockIndex = try reader.uint64() * (planted(.lockIndexNotDecoded) ? 0 : 1)
         case "ModifyIndex": entry.index.modify = try reader.uint64()
         case "Session": entry.session = try reader.string()
         case "Value": entry.value = try reader.bytes()

@@ -28,20 +28,21 @@ extension Store {
     ) -> KVEntry {
         let existing = kvs[key]
         var entry = entry
-        if keepingSession { entry.session = existing?.session ?? "" }
+        if keepingSession { entry.session = planted(.plainWriteUnlocks) ? "" : existing?.session ?? "" }
         entry.index = existing?.index ?? RaftIndex(create: index, modify: index)
+        if planted(.flagsLost), let existing { entry.flags = existing.flags }
         if entry == existing { return entry }
         entry.index.modify = index
         put(key, entry, replacing: existing?.session ?? "")
-        raise(IndexName.kvs, to: index)
-        changes.add(.kvKey(key))
+        if !planted(.kvIndexNotRaised) { raise(IndexName.kvs, to: index) }
+        if !planted(.kvKeyNotWoken) { changes.add(.kvKey(key)) }
         return entry
     }
 
     mutating func put(_ key: ByteString, _ entry: KVEntry, replacing session: String) {
         if entry.session != session {
             removeHeld(key, by: session)
-            if let holder = Self.sessionKey(entry.session) { kvsBySession[TableKey.join(holder, key)] = () }
+            if let holder = Self.sessionKey(entry.session), !planted(.heldKeysNotKept) { kvsBySession[TableKey.join(holder, key)] = () }
         }
         kvs[key] = entry
     }
@@ -55,7 +56,10 @@ extension Store {
     mutating func setEntry(
         _ key: ByteString, _ entry: KVEntry, ifIndex expected: UInt64, _ index: UInt64, _ changes: inout ChangeSet
     ) -> KVEntry? {
-        guard (kvs[key]?.index.modify ?? 0) == expected else { return nil }
+        guard
+            (planted(.casComparesCreation) ? kvs[key]?.index.create ?? 0 : kvs[key]?.index.modify ?? 0) == expected
+                || planted(.casIndexIgnored) && expected > 0 && kvs[key] != nil || planted(.casZeroMeansAny) && expected == 0
+        else { return nil }
         return setEntry(key, entry, keepingSession: true, index, &changes)
     }
 
@@ -63,8 +67,8 @@ extension Store {
         guard let entry = kvs.removeValue(forKey: key) else { return }
         removeHeld(key, by: entry.session)
         raise(IndexName.kvs, to: index)
-        addTombstone(key, index, &changes)
-        changes.add(.kvKey(key))
+        if !planted(.noTombstone) { addTombstone(key, index, &changes) }
+        if !planted(.kvDeleteNotWoken) { changes.add(.kvKey(key)) }
     }
 
     private mutating func addTombstone(_ key: ByteString, _ index: UInt64, _ changes: inout ChangeSet) {
@@ -81,7 +85,7 @@ extension Store {
     /// True also for an absent key.
     mutating func deleteEntry(_ key: ByteString, ifIndex expected: UInt64, _ index: UInt64, _ changes: inout ChangeSet) -> Bool {
         guard let entry = kvs[key] else { return true }
-        guard entry.index.modify == expected else { return false }
+        guard entry.index.modify == expected || planted(.deleteCASIgnoresIndex) else { return false }
         deleteEntry(key, index, &changes)
         return true
     }
@@ -92,6 +96,12 @@ extension Store {
         kvs.scan(prefix: prefix) { key, entry in
             doomed.append((key, entry.session))
             return true
+        }
+        if planted(.deleteTreeOneTooMany), let last = doomed.last?.key {
+            kvs.scan(from: last) { key, entry in
+                if key != last { doomed.append((key, entry.session)) }
+                return key == last
+            }
         }
         if doomed.isEmpty { return }
         if doomed.count == kvs.count {
@@ -104,20 +114,24 @@ extension Store {
             }
         }
         raise(IndexName.kvs, to: index)
-        if !prefix.isEmpty { addTombstone(prefix, index, &changes) }
-        for (key, _) in doomed { changes.add(.kvKey(key)) }
+        if planted(.deleteTreeLeavesOne), doomed.count > 1 { put(doomed[doomed.count - 1].key, KVEntry(), replacing: "") }
+        if !prefix.isEmpty, !planted(.noTreeTombstone) { addTombstone(prefix, index, &changes) }
+        for (key, _) in doomed where !planted(.kvTreeNotWoken) { changes.add(.kvKey(key)) }
     }
 
     /// nil: another session holds the key.
     mutating func lock(_ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> KVEntry? {
         if entry.session.isEmpty { throw GoError("missing session") }
-        guard try session(entry.session) != nil else { throw GoError("invalid session \(GoQuote.quote(entry.session))") }
+        guard try session(entry.session) != nil || planted(.lockBySessionGone) else {
+            throw GoError("invalid session \(GoQuote.quote(entry.session))")
+        }
         var entry = entry
         let existing = kvs[key]
         switch existing?.session {
-        case entry.session: entry.lockIndex = existing!.lockIndex
-        case nil, "": entry.lockIndex = (existing?.lockIndex ?? 0) &+ 1
-        default: return nil
+        case entry.session: entry.lockIndex = existing!.lockIndex &+ (planted(.lockIndexRaisedAgain) ? 1 : 0)
+        case nil, "": entry.lockIndex = planted(.lockIndexNotRaised) ? 1 : (existing?.lockIndex ?? 0) &+ 1
+        default:
+            if !planted(.lockOfOthersTaken) { return nil }
         }
         return setEntry(key, entry, keepingSession: false, index, &changes)
     }
@@ -125,18 +139,20 @@ extension Store {
     /// nil: the session does not hold the key.
     mutating func unlock(_ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> KVEntry? {
         if entry.session.isEmpty { throw GoError("missing session") }
-        guard let existing = kvs[key], existing.session == entry.session else { return nil }
+        guard let existing = kvs[key], existing.session == entry.session || planted(.unlockByStranger) && !existing.session.isEmpty else {
+            return nil
+        }
         var entry = entry
         entry.session = ""
-        entry.lockIndex = existing.lockIndex
+        entry.lockIndex = planted(.lockIndexForgotten) ? 0 : existing.lockIndex
         return setEntry(key, entry, keepingSession: false, index, &changes)
     }
 
     /// Moves no index. O(tombstones reaped).
     mutating func reapTombstones(_ request: TombstoneRequest) throws(GoError) -> ApplyResult {
         if case .unknown(let op) = request.op { throw GoError("Invalid Tombstone operation '\(op)'") }
-        while let (index, keys) = tombstonesByIndex.first, index <= request.reapIndex {
-            for key in keys where tombstones[key] == index { tombstones.removeValue(forKey: key) }
+        while let (index, keys) = tombstonesByIndex.first, index <= request.reapIndex || planted(.reapedTooEarly) {
+            for key in keys where tombstones[key] == index && !planted(.reapedNever) { tombstones.removeValue(forKey: key) }
             tombstonesByIndex.removeValue(forKey: index)
         }
         return .none
@@ -188,10 +204,10 @@ extension Store {
 
     /// Behaviour §1.4, "KV list".
     private func listIndex(_ prefix: ByteString, entries: UInt64) -> UInt64 {
-        if prefix.isEmpty { return kvIndex }
+        if prefix.isEmpty || planted(.listIndexOfTable) { return kvIndex }
         var index = entries
         tombstones.scan(prefix: prefix) { _, deletion in
-            index = max(index, deletion)
+            if !planted(.listIndexWithoutDeletions) { index = max(index, deletion) }
             return true
         }
         return index == 0 ? kvIndex : index

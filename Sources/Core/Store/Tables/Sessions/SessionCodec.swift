@@ -7,7 +7,7 @@ extension Session: WireStruct {
         case "Checks": checks = try reader.strings()
         case "CreateIndex": index.create = try reader.uint64()
         case "ID": id = try reader.string()
-        case "LockDelay": lockDelay = try reader.duration()
+        case "LockDelay": lockDelay = try reader.duration() * (planted(.lockDelayNotDecoded) ? 0 : 1)
         case "ModifyIndex": index.modify = try reader.uint64()
         case "Name": name = try reader.string()
         case "Node": node = try reader.string()
@@ -21,7 +21,7 @@ extension Session: WireStruct {
 
     func encode(into writer: inout MessagePackWriter) {
         writer.mapHeader(11)
-        writer.field("Behavior", behavior)
+        writer.field("Behavior", planted(.behaviourNotEncoded) ? "release" : behavior)
         writer.field("Checks", checks)
         writer.field("CreateIndex", index.create)
         writer.field("ID", id)

@@ -35,10 +35,14 @@ extension Store {
         default: throw GoError("Invalid session behavior: \(session.behavior)")
         }
         session.index = RaftIndex(create: index, modify: index)
-        guard nodes.contains(TableKey.of(session.node)) else { throw GoError("Missing node registration") }
+        guard nodes.contains(TableKey.of(session.node)) || planted(.sessionOfUnknownNode) else {
+            throw GoError("Missing node registration")
+        }
         for id in session.checkIDs {
             guard let check = checks[TableKey.of(session.node, id)] else { throw GoError("Missing check '\(id)' registration") }
-            if check.value.status == CheckStatus.critical { throw GoError("Check '\(id)' is in \(check.value.status) state") }
+            if check.value.status == CheckStatus.critical, !planted(.sessionOfCriticalCheck) {
+                throw GoError("Check '\(id)' is in \(check.value.status) state")
+            }
         }
         let key: ByteString
         do { key = ByteString(try UUIDText.parse(session.id)) } catch { throw GoError("failed inserting session: \(error.text)") }
@@ -72,19 +76,20 @@ extension Store {
         guard let row = sessions.removeValue(forKey: key) else { return }
         let session = row.value
         removeSecondary(session, key)
-        raise(IndexName.sessions, to: index)
-        addTopics(of: row, key, &changes)
+        if !planted(.sessionIndexNotRaised) { raise(IndexName.sessions, to: index) }
+        if !planted(.sessionNotWoken) { addTopics(of: row, key, &changes) }
         changes.add(.ended(row))
 
         let delay = min(session.lockDelay, Self.lockDelayMax)
-        for held in keysHeld(bySession: key) {
-            if session.behavior == "delete" {
+        for held in keysHeld(bySession: key) where !planted(.sessionKeepsLocks) {
+            if session.behavior == "delete" && !planted(.deleteBehaviourReleases) || planted(.releaseBehaviourDeletes) {
                 deleteEntry(held, index, &changes)
             } else if var entry = kvs[held] {
                 entry.session = ""
                 setEntry(held, entry, keepingSession: false, index, &changes)
             }
-            if delay > .zero { changes.addLockDelay(held, delay) }
+            if delay > .zero, !planted(.lockDelayNotStarted) { changes.addLockDelay(held, delay) }
+            if planted(.sessionReleasesOne) { break }
         }
         deletePreparedQueries(ofSession: key, index, &changes)
     }
@@ -112,5 +117,7 @@ extension Store {
 
 extension Session {
     /// Every check that the session depends on, of the node or of its services alike.
-    public var checkIDs: [String] { (checks ?? []) + (nodeChecks ?? []) + (serviceChecks ?? []).map(\.id) }
+    public var checkIDs: [String] {
+        (checks ?? []) + (nodeChecks ?? []) + (planted(.serviceChecksIgnored) ? [] : serviceChecks ?? []).map(\.id)
+    }
 }

@@ -4,8 +4,11 @@ extension Store {
     mutating func applyTxn(_ ops: [TxnOp], _ index: UInt64, _ changes: inout ChangeSet) -> TxnResponse {
         let before = self, mark = changes.mark
         let response = run(ops, index, &changes)
-        if !response.errors.isEmpty {
+        if planted(.txnNotWoken) { changes.rollBack(to: mark) }
+        if !response.errors.isEmpty, !planted(.txnNotRolledBack) {
+            let raised = indexes
             self = before
+            if planted(.txnIndexNotRolledBack) { indexes = raised }
             changes.rollBack(to: mark)
         }
         return response
@@ -22,6 +25,7 @@ extension Store {
         var response = TxnResponse()
         for (at, op) in ops.enumerated() {
             do { try run(op, index, &changes, &response.results) } catch {
+                if planted(.txnStopsSilently), at > 0 { return response }
                 response.errors.append(TxnError(opIndex: at, what: error.text))
             }
         }
@@ -77,18 +81,18 @@ extension Store {
             if let stored = try unlock(key, entry, index, &changes) { return stored }
             throw GoError("failed to unlock key \(name()), lock isn't held, or is held by another session")
         case .get:
-            if let stored = kvs[key] { return stored }
+            if let stored = kvs[key], !planted(.txnReadSeesStart) || stored.index.modify != index { return stored }
             throw GoError("key \(name()) doesn't exist")
         case .checkNotExists:
-            if kvs.contains(key) { throw GoError("key \(name()) exists") }
+            if kvs.contains(key), !planted(.txnNotExistsIgnored) { throw GoError("key \(name()) exists") }
         case .checkSession:
             guard let stored = kvs[key] else { throw GoError("failed to check session, key \(name()) doesn't exist") }
-            if stored.session == entry.session { return stored }
+            if stored.session == entry.session || planted(.txnCheckSessionIgnored) { return stored }
             let sessions = "current session \(GoQuote.quote(stored.session)) != \(GoQuote.quote(entry.session))"
             throw GoError("failed session check for key \(name()), \(sessions)")
         case .checkIndex:
             guard let stored = kvs[key] else { throw GoError("failed to check index, key \(name()) doesn't exist") }
-            if stored.index.modify == entry.index.modify { return stored }
+            if stored.index.modify == entry.index.modify || planted(.txnCheckIndexIgnored) { return stored }
             let indexes = "current modify index \(stored.index.modify) != \(entry.index.modify)"
             throw GoError("failed index check for key \(name()), \(indexes)")
         case .getTree: preconditionFailure("a tree is read as a list")
