@@ -63,11 +63,9 @@ extension TxnOp {
     /// Whether the operation has to go through the log. An unknown verb for a key does not count, other unknown verbs do.
     public var isWrite: Bool {
         switch self {
-        case .kv(let verb, _):
-            switch verb {
-            case .set, .delete, .deleteCAS, .deleteTree, .cas, .lock, .unlock: true
-            case .get, .getTree, .checkIndex, .checkSession, .checkNotExists, .unknown: false
-            }
+        case .kv(.write(.unknown), _), .kv(.get, _), .kv(.getTree, _): false
+        case .kv(.checkIndex, _), .kv(.checkSession, _), .kv(.checkNotExists, _): false
+        case .kv(.write, _): true
         case .node(let verb, _), .service(let verb, _, _), .check(let verb, _): verb != .get
         case .session, .intention: true
         case .none: false

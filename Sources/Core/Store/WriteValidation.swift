@@ -20,13 +20,13 @@ public enum WriteValidation {
     private static func precheck(_ op: inout TxnOp, _ authorizer: Authorizer, _ isLockDelayed: (ByteString) -> Bool) -> String? {
         if let problem = validate(&op) { return problem }
         if !authorizer.allows(op) { return Denied().text }
-        guard case .kv(.lock, let row) = op, isLockDelayed(row.key) else { return nil }
+        guard case .kv(.write(.lock), let row) = op, isLockDelayed(row.key) else { return nil }
         return "failed to lock key \(GoQuote.quote(row.key.string)) due to lock delay"
     }
 
     private static func validate(_ op: inout TxnOp) -> String? {
         switch op {
-        case .kv(let verb, let row): return row.key.isEmpty && verb != .deleteTree ? "Must provide key" : nil
+        case .kv(let verb, let row): return row.key.isEmpty && verb != .write(.deleteTree) ? "Must provide key" : nil
         case .node(let verb, let node): return verb == .get ? nil : validate(nodeName: node.node, id: node.id)
         case .service(let verb, let node, var service):
             if verb == .get { return nil }

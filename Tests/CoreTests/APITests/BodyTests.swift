@@ -109,7 +109,9 @@ import Testing
                 #"[{},{"kv":{"verb":"set","key":"k","value":"MQ==","Flags":3,"Index":4}},{"Node":{"Verb":"get","Node":{"Node":"n"}}}] rest"#
             ))
         #expect(request.ops.count == 2 && !readOnly && request.datacenter == "dc1")
-        guard case .kv(.set, let row) = request.ops[0], case .node(.get, let node) = request.ops[1] else { return #expect(Bool(false)) }
+        guard case .kv(.write(.set), let row) = request.ops[0], case .node(.get, let node) = request.ops[1] else {
+            return #expect(Bool(false))
+        }
         #expect(row.key == "k" && row.entry.value == Array("1".utf8) && row.entry.flags == 3 && row.entry.index.modify == 4)
         #expect(node.datacenter == "dc1")
     }

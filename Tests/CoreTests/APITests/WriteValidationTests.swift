@@ -120,7 +120,8 @@ import Testing
         service.id = "s"
         check.name = "c"
         txn.ops = [
-            .kv(verb: .set, DirEntry()), .kv(verb: .deleteTree, DirEntry()), .kv(verb: .lock, DirEntry(key: "busy")),
+            .kv(verb: .write(.set), DirEntry()), .kv(verb: .write(.deleteTree), DirEntry()),
+            .kv(verb: .write(.lock), DirEntry(key: "busy")),
             .node(verb: .set, node), .node(verb: .get, Node()), .service(verb: .delete, node: "n", service), .check(verb: .set, check),
         ]
         let errors = WriteValidation.precheck(&txn, .allowAll) { $0 == "busy" }

@@ -43,7 +43,7 @@ enum MethodSamples {
         kv.dirEnt.key = "secret/key"
         destroy.op = .destroy
         destroy.session.id = session
-        txn.ops = [.kv(verb: .deleteTree, DirEntry(key: "secret")), .session(verb: .delete, destroy.session)]
+        txn.ops = [.kv(verb: .write(.deleteTree), DirEntry(key: "secret")), .session(verb: .delete, destroy.session)]
         for datacenter in ["dc1"] {
             register.datacenter = datacenter
             deregister.datacenter = datacenter

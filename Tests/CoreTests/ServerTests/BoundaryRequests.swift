@@ -37,7 +37,7 @@ enum BoundaryRequests {
         var node = Node()
         (node.node, node.address) = ("secret-node", "10.0.0.8")
         txn.ops = [
-            .kv(verb: .set, entry), .kv(verb: .cas, entry), .node(verb: .set, node), .node(verb: .cas, node),
+            .kv(verb: .write(.set), entry), .kv(verb: .write(.cas), entry), .node(verb: .set, node), .node(verb: .cas, node),
             .service(verb: .set, node: "secret-node", service), .service(verb: .cas, node: "secret-node", service),
             .check(verb: .set, check), .check(verb: .cas, check), .session(verb: .delete, Self.row),
         ]

@@ -191,6 +191,6 @@ import Testing
             #expect(try fields.dynamic()[name]?["Verb"] == .string(verb))
         }
         let unknown: [CatalogVerb] = [CatalogVerb("get-tree"), CatalogVerb("")]
-        #expect(unknown == [.unknown("get-tree"), .unknown("")] && KVVerb("Get") == .unknown("Get"))
+        #expect(unknown == [.unknown("get-tree"), .unknown("")] && KVVerb("Get") == .write(.unknown("Get")))
     }
 }

@@ -61,25 +61,10 @@ extension Store {
     private mutating func runKV(
         _ verb: KVVerb, _ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet
     ) throws(GoError) -> KVEntry? {
-        if key.isEmpty && verb != .deleteTree { throw GoError("Must provide key") }
+        if key.isEmpty && verb != .write(.deleteTree) { throw GoError("Must provide key") }
         func name() -> String { GoQuote.quote(key.string) }
         switch verb {
-        case .set: return setEntry(key, entry, keepingSession: true, index, &changes)
-        case .delete: deleteEntry(key, index, &changes)
-        case .deleteCAS:
-            guard deleteEntry(key, ifIndex: entry.index.modify, index, &changes) else {
-                throw GoError("failed to delete key \(name()), index is stale")
-            }
-        case .deleteTree: deleteTree(key, index, &changes)
-        case .cas:
-            if let stored = setEntry(key, entry, ifIndex: entry.index.modify, index, &changes) { return stored }
-            throw GoError("failed to set key \(name()), index is stale")
-        case .lock:
-            if let stored = try lock(key, entry, index, &changes) { return stored }
-            throw GoError("failed to lock key \(name()), lock is already held")
-        case .unlock:
-            if let stored = try unlock(key, entry, index, &changes) { return stored }
-            throw GoError("failed to unlock key \(name()), lock isn't held, or is held by another session")
+        case .write(let operation): return try runKV(operation, key, entry, index, &changes)
         case .get:
             if let stored = kvs[key], !planted(.txnReadSeesStart) || stored.index.modify != index { return stored }
             throw GoError("key \(name()) doesn't exist")
@@ -96,6 +81,31 @@ extension Store {
             let indexes = "current modify index \(stored.index.modify) != \(entry.index.modify)"
             throw GoError("failed index check for key \(name()), \(indexes)")
         case .getTree: preconditionFailure("a tree is read as a list")
+        }
+        return nil
+    }
+
+    private mutating func runKV(
+        _ operation: KVOperation, _ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet
+    ) throws(GoError) -> KVEntry? {
+        func name() -> String { GoQuote.quote(key.string) }
+        switch operation {
+        case .set: return setEntry(key, entry, keepingSession: true, index, &changes)
+        case .delete: deleteEntry(key, index, &changes)
+        case .deleteCAS:
+            guard deleteEntry(key, ifIndex: entry.index.modify, index, &changes) else {
+                throw GoError("failed to delete key \(name()), index is stale")
+            }
+        case .deleteTree: deleteTree(key, index, &changes)
+        case .cas:
+            if let stored = setEntry(key, entry, ifIndex: entry.index.modify, index, &changes) { return stored }
+            throw GoError("failed to set key \(name()), index is stale")
+        case .lock:
+            if let stored = try lock(key, entry, index, &changes) { return stored }
+            throw GoError("failed to lock key \(name()), lock is already held")
+        case .unlock:
+            if let stored = try unlock(key, entry, index, &changes) { return stored }
+            throw GoError("failed to unlock key \(name()), lock isn't held, or is held by another session")
         case .unknown(let verb): throw GoError("unknown KV verb \(GoQuote.quote(verb))")
         }
         return nil

@@ -92,7 +92,7 @@ extension Authorizer {
         switch op {
         case .kv(.get, _), .kv(.getTree, _): true
         case .kv(.checkIndex, let row), .kv(.checkSession, let row): allows(.keyRead(row.key))
-        case .kv(.deleteTree, let row): allows(.keyWritePrefix(row.key))
+        case .kv(.write(.deleteTree), let row): allows(.keyWritePrefix(row.key))
         case .kv(_, let row): allows(.keyWrite(row.key))
         case .node(.get, _), .service(.get, _, _), .check(.get, _): true
         case .node(_, let node): allows(.nodeWrite(node.node))

@@ -4,54 +4,33 @@
 
 /// What is to be done with a key.
 public enum KVVerb: Hashable, Sendable {
-    case set, delete
-    /// If the entry is as the client believes.
-    case deleteCAS
-    /// Every key that starts so.
-    case deleteTree
-    /// Sets it if the entry is as the client believes.
-    case cas
-    case lock, unlock
+    /// Also what nobody knows.
+    case write(KVOperation)
     case get
     /// Every key that starts so.
     case getTree
     case checkIndex, checkSession, checkNotExists
-    case unknown(String)
 
     public init(_ text: String) {
         self =
             switch text {
-            case "set": .set
-            case "delete": .delete
-            case "delete-cas": .deleteCAS
-            case "delete-tree": .deleteTree
-            case "cas": .cas
-            case "lock": .lock
-            case "unlock": .unlock
             case "get": .get
             case "get-tree": .getTree
             case "check-index": .checkIndex
             case "check-session": .checkSession
             case "check-not-exists": .checkNotExists
-            default: .unknown(text)
+            default: .write(KVOperation(text))
             }
     }
 
     public var text: String {
         switch self {
-        case .set: "set"
-        case .delete: "delete"
-        case .deleteCAS: "delete-cas"
-        case .deleteTree: "delete-tree"
-        case .cas: "cas"
-        case .lock: "lock"
-        case .unlock: "unlock"
+        case .write(let operation): operation.text
         case .get: "get"
         case .getTree: "get-tree"
         case .checkIndex: "check-index"
         case .checkSession: "check-session"
         case .checkNotExists: "check-not-exists"
-        case .unknown(let text): text
         }
     }
 }
