@@ -81,7 +81,7 @@ import Testing
             defer { close(output) }
             var configuration = Configuration()
             configuration.startFailure = "Failed to start Consul server: no luck"
-            let start = AgentStart(configuration: configuration, banner: "the banner\n") { .failure(ConfigError("")) }
+            let start = AgentStart(configuration: configuration, banner: "the banner\n") { .failure(TextError("")) }
             #expect(AgentCommand.run(start, output: output) == 1)
             let lines = try String(contentsOfFile: path + "/log", encoding: .utf8).split(separator: "\n")
             #expect(lines.count == 3 && lines[0] == "the banner")

@@ -30,7 +30,7 @@ import Testing
             _ = try read(archive)
             return nil
         } catch {
-            return (error as? ArchiveError)?.text
+            return (error as? TextError)?.text
         }
     }
 
@@ -169,7 +169,7 @@ import Testing
         var reader = ArchiveReader(bytes, tools: Self.tools, unpackedSizeMin: 4 << 20)
         var size = 0
         var refusal = ""
-        do throws(ArchiveError) {
+        do throws(TextError) {
             while true { if case .state(let piece) = try reader.next() { size += piece.count } }
         } catch {
             refusal = error.text

@@ -26,9 +26,9 @@ final class PeerMachine: AgentMachine, @unchecked Sendable {
     var abandoned: [CallID] = []
     var calls: [(from: Address, Channel, [UInt8])] = []
     var packets: [(GossipPool, Address, [UInt8])] = []
-    var results: [UInt64: Result<[UInt8], Complaint>] = [:]
+    var results: [UInt64: Result<[UInt8], TextError>] = [:]
     var order: [UInt64] = []
-    var resolved: [ResolutionID: Result<[String], Complaint>] = [:]
+    var resolved: [ResolutionID: Result<[String], TextError>] = [:]
 
     func handle(_ event: AgentEvent, at now: Instant, into effects: inout [AgentEffect]) {
         lock.withLock { take(event, &effects) }
@@ -46,7 +46,7 @@ final class PeerMachine: AgentMachine, @unchecked Sendable {
             results[id.number] = .success(bytes)
             order.append(id.number)
         case .callFailed(let id, let text):
-            results[id.number] = .failure(Complaint(text))
+            results[id.number] = .failure(TextError(text))
             order.append(id.number)
         case .packet(let pool, let from, let bytes):
             packets.append((pool, from, bytes))
@@ -165,7 +165,7 @@ final class PeerNode: EffectSink, @unchecked Sendable {
 
     func with<R>(_ body: (PeerMachine) -> R) -> R { machine.locked(body) }
 
-    func result(_ id: UInt64) -> Result<[UInt8], Complaint>? { with { $0.results[id] } }
+    func result(_ id: UInt64) -> Result<[UInt8], TextError>? { with { $0.results[id] } }
 
     /// Answers what is held.
     func release() {
@@ -190,7 +190,7 @@ final class PeerNode: EffectSink, @unchecked Sendable {
         }
     }
 
-    func waitFor(_ id: UInt64, sourceLocation: SourceLocation = #_sourceLocation) -> Result<[UInt8], Complaint>? {
+    func waitFor(_ id: UInt64, sourceLocation: SourceLocation = #_sourceLocation) -> Result<[UInt8], TextError>? {
         until({ $0.result(id) != nil }, sourceLocation: sourceLocation)
         return result(id)
     }

@@ -272,7 +272,7 @@ import Testing
         ])
         node.until { $0.with { $0.resolved.count } == 3 }
         #expect((try? node.with { $0.resolved[ResolutionID(.lan, 1)] }?.get())?.contains("127.0.0.1") == true)
-        #expect(node.with { $0.resolved[ResolutionID(.lan, 2)] } == .failure(Complaint("lookup no-such-host.invalid: no such host")))
+        #expect(node.with { $0.resolved[ResolutionID(.lan, 2)] } == .failure(TextError("lookup no-such-host.invalid: no such host")))
         #expect(node.with { $0.resolved[ResolutionID(.wan, 1)] } == .success(["10.1.2.3"]))
     }
 

@@ -8,7 +8,7 @@ struct AgentStart: Sendable {
     /// Printed before the log, unless that is JSON.
     var banner: String
     /// Reads all sources again, for a reload.
-    var readConfiguration: @Sendable () -> Result<Configuration, ConfigError>
+    var readConfiguration: @Sendable () -> Result<Configuration, TextError>
 }
 
 /// `consul agent`. Spec: config §6, §12; cli §5.
@@ -90,7 +90,7 @@ private struct AgentSources: Sendable {
         flags = arguments.given.map { AgentFlags.Given(name: $0.name, value: $0.value) }
     }
 
-    func read(_ environment: ConfigEnvironment) throws(ConfigError) -> Configuration {
+    func read(_ environment: ConfigEnvironment) throws(TextError) -> Configuration {
         let files = try ConfigFiles(paths, formatName: formatName)
         let given = AgentFlags.sources(flags)
         return try ConfigBuilder.build(
@@ -99,8 +99,8 @@ private struct AgentSources: Sendable {
     }
 
     /// The id of a node does not change while it runs.
-    func readAgain(_ environment: ConfigEnvironment, nodeID: String) -> Result<Configuration, ConfigError> {
-        do throws(ConfigError) {
+    func readAgain(_ environment: ConfigEnvironment, nodeID: String) -> Result<Configuration, TextError> {
+        do throws(TextError) {
             var configuration = try read(environment)
             configuration.agent.identity.nodeID = nodeID
             return .success(configuration)

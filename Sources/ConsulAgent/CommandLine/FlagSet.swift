@@ -99,7 +99,7 @@ struct FlagSet {
     var flags: [Flag]
 
     /// Reads flags up to the first argument that is none. The error is the first line that the user sees.
-    func parse(_ words: [String]) throws(GoError) -> Arguments {
+    func parse(_ words: [String]) throws(TextError) -> Arguments {
         var arguments = Arguments()
         var at = 0
         while at < words.count {
@@ -108,18 +108,18 @@ struct FlagSet {
             at += 1
             if word == "--" { break }
             var name = word.hasPrefix("--") ? word.dropFirst(2) : word.dropFirst()
-            if name.isEmpty || name.hasPrefix("-") || name.hasPrefix("=") { throw GoError("bad flag syntax: \(word)") }
+            if name.isEmpty || name.hasPrefix("-") || name.hasPrefix("=") { throw TextError("bad flag syntax: \(word)") }
             var value: String?
             if let sign = name.firstIndex(of: "=") {
                 value = String(name[name.index(after: sign)...])
                 name = name[..<sign]
             }
             guard let flag = flags.first(where: { $0.name == name }) else {
-                throw GoError("flag provided but not defined: -\(name)")
+                throw TextError("flag provided but not defined: -\(name)")
             }
             if value == nil, flag.isBoolean { value = "true" }
             if value == nil {
-                guard at < words.count else { throw GoError("flag needs an argument: -\(name)") }
+                guard at < words.count else { throw TextError("flag needs an argument: -\(name)") }
                 value = words[at]
                 at += 1
             }
@@ -132,19 +132,19 @@ struct FlagSet {
 
 extension Flag {
     /// The value in one spelling for each meaning.
-    fileprivate func canonical(_ text: String) throws(GoError) -> String {
+    fileprivate func canonical(_ text: String) throws(TextError) -> String {
         let quoted = GoQuote.quote(text)
         switch kind {
         case .bool, .looseBool:
             if ["1", "t", "T", "true", "TRUE", "True"].contains(text) { return "true" }
             if ["0", "f", "F", "false", "FALSE", "False"].contains(text) { return "false" }
             let reason = kind == .bool ? "parse error" : "strconv.ParseBool: parsing \(quoted): invalid syntax"
-            throw GoError("invalid boolean value \(quoted) for -\(name): \(reason)")
+            throw TextError("invalid boolean value \(quoted) for -\(name): \(reason)")
         case .uint, .looseUint:
             let isLoose = kind == .looseUint
-            func failure(_ reason: String, _ looseReason: String) -> GoError {
+            func failure(_ reason: String, _ looseReason: String) -> TextError {
                 let looseText = "strconv.ParseUint: parsing \(quoted): \(looseReason)"
-                return GoError("invalid value \(quoted) for flag -\(name): \(isLoose ? looseText : reason)")
+                return TextError("invalid value \(quoted) for flag -\(name): \(isLoose ? looseText : reason)")
             }
             switch GoInteger.parse(text) {
             case .value(let magnitude, let isNegative) where !isNegative || magnitude == 0: return String(magnitude)
@@ -155,28 +155,28 @@ extension Flag {
             switch GoInteger.parse(text) {
             case .value(let magnitude, let isNegative):
                 if let number = Int(exactly: magnitude) { return String(isNegative ? -number : number) }
-                throw GoError("invalid value \(quoted) for flag -\(name): value out of range")
-            case .outOfRange: throw GoError("invalid value \(quoted) for flag -\(name): value out of range")
-            case .invalid: throw GoError("invalid value \(quoted) for flag -\(name): parse error")
+                throw TextError("invalid value \(quoted) for flag -\(name): value out of range")
+            case .outOfRange: throw TextError("invalid value \(quoted) for flag -\(name): value out of range")
+            case .invalid: throw TextError("invalid value \(quoted) for flag -\(name): parse error")
             }
         case .number:
             let digits = text.utf8.first == UInt8(ascii: "+") ? text.dropFirst() : text[...]
             if !digits.isEmpty, digits.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 || $0 == UInt8(ascii: "-") }) {
                 if let number = Int64(digits) { return String(number) }
                 if Int64(digits.dropFirst()) == nil, !digits.dropFirst().utf8.contains(UInt8(ascii: "-")) {
-                    throw GoError("invalid value \(quoted) for flag -\(name): strconv.Atoi: parsing \(quoted): value out of range")
+                    throw TextError("invalid value \(quoted) for flag -\(name): strconv.Atoi: parsing \(quoted): value out of range")
                 }
             }
-            throw GoError("invalid value \(quoted) for flag -\(name): strconv.Atoi: parsing \(quoted): invalid syntax")
+            throw TextError("invalid value \(quoted) for flag -\(name): strconv.Atoi: parsing \(quoted): invalid syntax")
         case .duration:
-            do { _ = try GoDuration.parse(text) } catch { throw GoError("invalid value \(quoted) for flag -\(name): parse error") }
+            do { _ = try GoDuration.parse(text) } catch { throw TextError("invalid value \(quoted) for flag -\(name): parse error") }
             return text
         case .looseDuration:
-            do { _ = try GoDuration.parse(text) } catch { throw GoError("invalid value \(quoted) for flag -\(name): \(error.text)") }
+            do { _ = try GoDuration.parse(text) } catch { throw TextError("invalid value \(quoted) for flag -\(name): \(error.text)") }
             return text
         case .pairs:
             if text.utf8.contains(UInt8(ascii: "=")) { return text }
-            throw GoError("invalid value \(quoted) for flag -\(name): Missing \"=\" value in argument: \(text)")
+            throw TextError("invalid value \(quoted) for flag -\(name): Missing \"=\" value in argument: \(text)")
         case .string, .value, .list: return text
         }
     }

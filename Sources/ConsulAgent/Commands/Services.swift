@@ -17,7 +17,7 @@ enum ServicesCommands {
     static let flags = ClientFlags.connection + ClientFlags.server + ClientFlags.namespace
 
     /// The services of configuration files, in whatever else they hold.
-    static func services(_ paths: [String], _ context: CommandContext) throws(ConfigError) -> [ServiceDefinition] {
+    static func services(_ paths: [String], _ context: CommandContext) throws(TextError) -> [ServiceDefinition] {
         let files = try ConfigFiles(paths, formatName: "")
         let configuration = try ConfigBuilder.build(
             files: files.sources, isDev: true, environment: SystemFacts.environment(context.console), warnings: files.warnings)
@@ -58,12 +58,10 @@ struct ServicesRegister: Command {
         }
         if !arguments.positional.isEmpty, isNamed { return context.fail("Service registration requires arguments or -id, not both.") }
         let services: [ServiceDefinition]
-        do {
-            services = isNamed ? [try Self.described(arguments)] : try ServicesCommands.services(arguments.positional, context)
-        } catch let error as GoError {
-            return context.fail("Invalid Tagged Address: \(error.text)")
-        } catch {
-            return context.fail("Error: \(error)")
+        if isNamed {
+            do { services = [try Self.described(arguments)] } catch { return context.fail("Invalid Tagged Address: \(error.text)") }
+        } else {
+            do { services = try ServicesCommands.services(arguments.positional, context) } catch { return context.fail("Error: \(error)") }
         }
         guard let client = context.client(arguments) else { return 1 }
         for service in services {
@@ -77,7 +75,7 @@ struct ServicesRegister: Command {
         return 0
     }
 
-    private static func described(_ arguments: Arguments) throws(GoError) -> ServiceDefinition {
+    private static func described(_ arguments: Arguments) throws(TextError) -> ServiceDefinition {
         var service = ServiceDefinition()
         service.kind = arguments.string("kind")
         service.id = arguments.string("id")

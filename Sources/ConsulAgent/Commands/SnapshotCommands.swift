@@ -41,7 +41,7 @@ enum SnapshotCommands {
     }
 
     /// Reads all of an archive to see that it is whole.
-    static func verify(_ archive: [UInt8]) throws(ArchiveError) -> ArchiveDescription {
+    static func verify(_ archive: [UInt8]) throws(TextError) -> ArchiveDescription {
         var reader = ArchiveReader(archive, tools: SystemArchiveTools())
         while true {
             if case .done(let description) = try reader.next() { return description }

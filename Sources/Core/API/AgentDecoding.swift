@@ -1,7 +1,7 @@
 // Bodies of registrations with the agent. Spec: http-1 §3.7, §3.8. The snake_case aliases count where the proper field is unset.
 
 extension ServiceDefinition {
-    public init(json field: JSONField) throws(GoError) {
+    public init(json field: JSONField) throws(TextError) {
         self.init()
         var taggedAlias: SortedMap<String, ServiceAddress>?
         var overrideAlias = false
@@ -31,7 +31,7 @@ extension ServiceDefinition {
         enableTagOverride = enableTagOverride || overrideAlias
     }
 
-    private static func checks(_ field: JSONField) throws(GoError) -> [CheckDefinition] {
+    private static func checks(_ field: JSONField) throws(TextError) -> [CheckDefinition] {
         var found: [CheckDefinition] = []
         for element in try field.elements(type: "structs.CheckTypes") ?? [] {
             if element.isNull { throw element.mismatch("structs.CheckType") }
@@ -41,7 +41,7 @@ extension ServiceDefinition {
     }
 
     /// Unknown members are ignored.
-    private mutating func decodeConnect(_ field: JSONField) throws(GoError) {
+    private mutating func decodeConnect(_ field: JSONField) throws(TextError) {
         connectNative = false
         sidecar = nil
         var alias: SidecarDefinition?
@@ -59,7 +59,7 @@ extension ServiceDefinition {
 
 extension CheckDefinition {
     /// The check of a service and one that stands alone have different members.
-    public init(json field: JSONField, ofService: Bool) throws(GoError) {
+    public init(json field: JSONField, ofService: Bool) throws(TextError) {
         self.init()
         var aliases = CheckDefinition()
         var arguments: [String]?
@@ -96,7 +96,7 @@ extension CheckDefinition {
     }
 
     /// The members that all checks have, also in files of the data directory; false for any other.
-    mutating func decodeCommon(_ member: JSONField) throws(GoError) -> Bool {
+    mutating func decodeCommon(_ member: JSONField) throws(TextError) -> Bool {
         switch member.key {
         case "name": try member.read(&name)
         case "notes": try member.read(&notes)

@@ -162,7 +162,7 @@ extension APIRequest {
     }
 
     private func registerCheck() throws(Refusal) -> LocalRequest {
-        let check = try decodeBody(type: "structs.CheckDefinition") { (field) throws(GoError) in
+        let check = try decodeBody(type: "structs.CheckDefinition") { (field) throws(TextError) in
             try CheckDefinition(json: field, ofService: false)
         }
         if check.name.isEmpty { throw Refusal(400, "Missing check name") }
@@ -172,7 +172,7 @@ extension APIRequest {
     }
 
     private func registerService() throws(Refusal) -> LocalRequest {
-        var service = try decodeBody(type: "structs.ServiceDefinition") { (field) throws(GoError) in
+        var service = try decodeBody(type: "structs.ServiceDefinition") { (field) throws(TextError) in
             try ServiceDefinition(json: field)
         }
         service.fillInUpstreamTypes()
@@ -236,7 +236,7 @@ private struct CheckUpdate {
     var status = ""
     var output = ""
 
-    init(json field: JSONField) throws(GoError) {
+    init(json field: JSONField) throws(TextError) {
         for member in try field.members(of: "checkUpdate") {
             switch member.key {
             case "status": try member.read(&status)

@@ -1,6 +1,6 @@
 /// Bodies of `/v1/catalog/register` and `/v1/catalog/deregister`. Spec: http-1 §5.1, §5.2.
 extension RegisterRequest {
-    init(json document: JSONField) throws(GoError) {
+    init(json document: JSONField) throws(TextError) {
         self.init()
         for field in try document.members(of: "RegisterRequest") {
             switch field.key {
@@ -24,7 +24,7 @@ extension RegisterRequest {
 }
 
 extension DeregisterRequest {
-    init(json document: JSONField) throws(GoError) {
+    init(json document: JSONField) throws(TextError) {
         self.init()
         var obsoleteAddress = ""
         for field in try document.members(of: "DeregisterRequest") {
@@ -42,7 +42,7 @@ extension DeregisterRequest {
 }
 
 extension NodeService {
-    init(json field: JSONField) throws(GoError) {
+    init(json field: JSONField) throws(TextError) {
         self.init()
         for member in try field.members(of: "NodeService") {
             switch member.key {
@@ -68,7 +68,7 @@ extension NodeService {
 
 extension ServiceConnect {
     /// Unknown members are ignored.
-    init(json field: JSONField) throws(GoError) {
+    init(json field: JSONField) throws(TextError) {
         self.init()
         var alias: DynamicValue?
         for member in try field.ownMembers() {
@@ -85,7 +85,7 @@ extension ServiceConnect {
 
 extension HealthCheck {
     /// Transactions know a namespace, and drop it and the type.
-    init(json field: JSONField, ofTransaction: Bool = false) throws(GoError) {
+    init(json field: JSONField, ofTransaction: Bool = false) throws(TextError) {
         self.init()
         var dropped = ""
         for member in try field.members(of: "HealthCheck") {
@@ -110,7 +110,7 @@ extension HealthCheck {
     }
 
     /// Elements that are `null` are left out.
-    fileprivate static func list(_ elements: [JSONField]) throws(GoError) -> [HealthCheck] {
+    fileprivate static func list(_ elements: [JSONField]) throws(TextError) -> [HealthCheck] {
         var checks: [HealthCheck] = []
         for element in elements where !element.isNull { checks.append(try HealthCheck(json: element)) }
         return checks
@@ -119,7 +119,7 @@ extension HealthCheck {
 
 extension HealthCheckDefinition {
     /// Unknown members are ignored. Transactions know fewer members, and other names for the durations.
-    init(json field: JSONField, ofTransaction: Bool = false) throws(GoError) {
+    init(json field: JSONField, ofTransaction: Bool = false) throws(TextError) {
         self.init()
         var alias = HealthCheckDefinition()
         for member in try field.ownMembers() {
@@ -146,7 +146,7 @@ extension HealthCheckDefinition {
     }
 
     /// What only registrations have.
-    private mutating func decodeMore(_ member: JSONField) throws(GoError) {
+    private mutating func decodeMore(_ member: JSONField) throws(TextError) {
         switch member.key {
         case "outputmaxsize": try member.read(&outputMaxSize)
         case "scriptargs": try member.read(&scriptArgs)

@@ -47,7 +47,7 @@ extension APIRequest {
 }
 
 extension NodeCoordinate {
-    fileprivate static func withDatacenter(json document: JSONField) throws(GoError) -> (NodeCoordinate, datacenter: String) {
+    fileprivate static func withDatacenter(json document: JSONField) throws(TextError) -> (NodeCoordinate, datacenter: String) {
         var update = NodeCoordinate(), datacenter = "", obsolete = ""
         for field in try document.members(of: "CoordinateUpdateRequest") {
             switch field.key {
@@ -64,12 +64,12 @@ extension NodeCoordinate {
 }
 
 extension Coordinate {
-    fileprivate init(json field: JSONField) throws(GoError) {
+    fileprivate init(json field: JSONField) throws(TextError) {
         self.init(vec: [], error: 0, adjustment: 0, height: 0)
         for member in try field.members(of: "Coordinate") {
             switch member.key {
             case "vec":
-                vec = try (member.elements(type: "[]float64") ?? []).map { (element) throws(GoError) in
+                vec = try (member.elements(type: "[]float64") ?? []).map { (element) throws(TextError) in
                     var value = 0.0
                     try element.read(&value)
                     return value
@@ -84,7 +84,7 @@ extension Coordinate {
 }
 
 extension JSONField {
-    fileprivate func read(_ target: inout Double) throws(GoError) {
+    fileprivate func read(_ target: inout Double) throws(TextError) {
         switch value {
         case .null: break
         case .int(let number): target = Double(number)

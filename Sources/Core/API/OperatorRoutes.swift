@@ -116,7 +116,7 @@ extension KeyringRequest {
     static let relayFactorMax: UInt8 = 5
 
     /// The token in the body counts where the request has none.
-    fileprivate static func withToken(json document: JSONField) throws(GoError) -> (KeyringRequest, token: String) {
+    fileprivate static func withToken(json document: JSONField) throws(TextError) -> (KeyringRequest, token: String) {
         var request = KeyringRequest(), token = "", factor = 0
         for field in try document.members(of: "keyringArgs") {
             switch field.key {
@@ -136,7 +136,7 @@ extension KeyringRequest {
 
 extension AutopilotConfiguration {
     /// What is left out is zero, not the default.
-    fileprivate init(json document: JSONField) throws(GoError) {
+    fileprivate init(json document: JSONField) throws(TextError) {
         self = .zero
         for field in try document.members(of: "AutopilotConfiguration") {
             switch field.key {
@@ -160,7 +160,7 @@ extension AutopilotConfiguration {
 
 extension JSONField {
     /// Of Go's type `uint`.
-    fileprivate func unsigned() throws(GoError) -> UInt64 {
+    fileprivate func unsigned() throws(TextError) -> UInt64 {
         var number: UInt64 = 0
         do {
             try read(&number)
@@ -171,10 +171,10 @@ extension JSONField {
     }
 
     /// Text in Go's spelling or a number of nanoseconds, and nothing else.
-    fileprivate func readableDuration() throws(GoError) -> Duration {
+    fileprivate func readableDuration() throws(TextError) -> Duration {
         var duration = Duration.zero
         switch value {
-        case .bool, .array, .map: throw GoError("strconv.ParseFloat: parsing JSON: invalid syntax")
+        case .bool, .array, .map: throw TextError("strconv.ParseFloat: parsing JSON: invalid syntax")
         default: try read(&duration)
         }
         return duration

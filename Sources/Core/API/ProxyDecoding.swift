@@ -1,7 +1,7 @@
 /// Proxies inside service registrations, as catalog and agent accept them. Spec: http-1 §3.4, §3.7.
 extension ConnectProxyConfig {
     /// The snake_case aliases count where the proper field is empty.
-    public init(json field: JSONField) throws(GoError) {
+    public init(json field: JSONField) throws(TextError) {
         self.init()
         var alias = ConnectProxyConfig()
         for member in try field.ownMembers() {
@@ -29,7 +29,7 @@ extension ConnectProxyConfig {
 }
 
 extension MeshGatewayConfig {
-    init(json field: JSONField) throws(GoError) {
+    init(json field: JSONField) throws(TextError) {
         self.init()
         for member in try field.members(of: "MeshGatewayConfig") {
             guard member.key == "mode" else { throw member.unknown }
@@ -39,7 +39,7 @@ extension MeshGatewayConfig {
 }
 
 extension ExposeConfig {
-    init(json field: JSONField) throws(GoError) {
+    init(json field: JSONField) throws(TextError) {
         self.init()
         for member in try field.members(of: "ExposeConfig") {
             switch member.key {
@@ -52,7 +52,7 @@ extension ExposeConfig {
 }
 
 extension ExposePath {
-    init(json field: JSONField) throws(GoError) {
+    init(json field: JSONField) throws(TextError) {
         self.init()
         var alias = ExposePath()
         for member in try field.ownMembers() {
@@ -73,7 +73,7 @@ extension ExposePath {
 }
 
 extension Upstream {
-    init(json field: JSONField) throws(GoError) {
+    init(json field: JSONField) throws(TextError) {
         self.init()
         var alias = Upstream()
         for member in try field.ownMembers() {
@@ -104,7 +104,7 @@ extension Upstream {
 
 extension JSONField {
     /// A list of objects; nil for `null`. `type` is what the reference calls the list.
-    public func list<T>(_ type: String, _ decode: (JSONField) throws(GoError) -> T) throws(GoError) -> [T]? {
+    public func list<T>(_ type: String, _ decode: (JSONField) throws(TextError) -> T) throws(TextError) -> [T]? {
         guard let elements = try elements(type: type) else { return nil }
         var values: [T] = []
         values.reserveCapacity(elements.count)

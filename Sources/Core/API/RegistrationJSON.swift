@@ -6,7 +6,7 @@ public struct RegistrationJSON: RegistrationCodec {
 
     // MARK: Services
 
-    public func service(_ bytes: [UInt8]) throws(GoError) -> PersistedFile.Service {
+    public func service(_ bytes: [UInt8]) throws(TextError) -> PersistedFile.Service {
         var file = PersistedFile.Service()
         for member in try document(bytes).ownMembers() {
             switch member.key {
@@ -34,7 +34,7 @@ public struct RegistrationJSON: RegistrationCodec {
 
     // MARK: Checks
 
-    public func check(_ bytes: [UInt8]) throws(GoError) -> PersistedFile.Check {
+    public func check(_ bytes: [UInt8]) throws(TextError) -> PersistedFile.Check {
         var file = PersistedFile.Check()
         for member in try document(bytes).ownMembers() {
             switch member.key {
@@ -63,7 +63,7 @@ public struct RegistrationJSON: RegistrationCodec {
 
     // MARK: States of TTL checks
 
-    public func state(_ bytes: [UInt8]) throws(GoError) -> PersistedFile.State {
+    public func state(_ bytes: [UInt8]) throws(TextError) -> PersistedFile.State {
         var file = PersistedFile.State()
         for member in try document(bytes).ownMembers() {
             switch member.key {
@@ -93,11 +93,11 @@ public struct RegistrationJSON: RegistrationCodec {
 
     // MARK: Reading
 
-    private func document(_ bytes: [UInt8]) throws(GoError) -> JSONField {
+    private func document(_ bytes: [UInt8]) throws(TextError) -> JSONField {
         do {
             return JSONField(document: try JSON.parseDocument(bytes), type: "")
         } catch {
-            throw GoError(error.documentText)
+            throw TextError(error.documentText)
         }
     }
 
@@ -118,7 +118,7 @@ extension JSONField {
 }
 
 extension CheckDefinition {
-    fileprivate init(persisted field: JSONField) throws(GoError) {
+    fileprivate init(persisted field: JSONField) throws(TextError) {
         self.init()
         for member in try field.ownMembers() {
             switch member.key {

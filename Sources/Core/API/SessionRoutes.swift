@@ -81,7 +81,7 @@ extension APIRequest {
 
 extension Session {
     /// Unknown fields are ignored, unlike elsewhere.
-    fileprivate mutating func decode(_ document: JSONField) throws(GoError) {
+    fileprivate mutating func decode(_ document: JSONField) throws(TextError) {
         var delay: JSONField?
         for field in try document.members(of: "") {
             switch field.key {
@@ -123,7 +123,7 @@ extension Session {
 }
 
 extension SessionServiceCheck {
-    fileprivate init(json field: JSONField) throws(GoError) {
+    fileprivate init(json field: JSONField) throws(TextError) {
         self.init()
         for member in try field.members(of: "ServiceCheck") {
             switch member.key {

@@ -40,10 +40,10 @@ public struct JSONField: Sendable {
     public var isNull: Bool { value == .null }
 
     /// The error for a field that nobody knows.
-    public var unknown: GoError { GoError("json: unknown field \(GoQuote.quote(name))") }
+    public var unknown: TextError { TextError("json: unknown field \(GoQuote.quote(name))") }
 
     /// The error for a value of the wrong JSON type; `type` is Go's name of the right one.
-    public func mismatch(_ type: String) -> GoError {
+    public func mismatch(_ type: String) -> TextError {
         // Only numbers that a number field cannot hold are quoted.
         let isInteger = type.hasPrefix("int") || type.hasPrefix("uint")
         let found =
@@ -57,12 +57,12 @@ public struct JSONField: Sendable {
             case .array: "array"
             case .map: "object"
             }
-        if path.isEmpty { return GoError("json: cannot unmarshal \(found) into Go value of type \(root.isEmpty ? type : root)") }
-        return GoError("json: cannot unmarshal \(found) into Go struct field \(owner).\(path) of type \(type)")
+        if path.isEmpty { return TextError("json: cannot unmarshal \(found) into Go value of type \(root.isEmpty ? type : root)") }
+        return TextError("json: cannot unmarshal \(found) into Go struct field \(owner).\(path) of type \(type)")
     }
 
     /// The members of an object, in the order of the text; none for `null`. `owner` is what the reference calls the object's type.
-    public func members(of owner: String) throws(GoError) -> [JSONField] {
+    public func members(of owner: String) throws(TextError) -> [JSONField] {
         guard !isNull else { return [] }
         guard case .map(let members) = value else { throw mismatch(owner) }
         return members.map {
@@ -71,13 +71,13 @@ public struct JSONField: Sendable {
     }
 
     /// The members of an object whose type decodes itself in the reference: its errors know nothing of the objects around it.
-    public func ownMembers() throws(GoError) -> [JSONField] { try detached.members(of: "") }
+    public func ownMembers() throws(TextError) -> [JSONField] { try detached.members(of: "") }
 
     /// The same value as a document of its own.
     public var detached: JSONField { JSONField(document: value, type: "") }
 
     /// The elements of a list; nil for `null`. They know the path of the list, as in Go.
-    public func elements(type: String) throws(GoError) -> [JSONField]? {
+    public func elements(type: String) throws(TextError) -> [JSONField]? {
         guard !isNull else { return nil }
         guard case .array(let values) = value else { throw mismatch(type) }
         return values.map { JSONField(name: name, value: $0, owner: owner, path: path, root: "") }
@@ -86,25 +86,25 @@ public struct JSONField: Sendable {
 
 /// Setters: each leaves its target alone for `null`, but the optional ones become nil.
 extension JSONField {
-    public func read(_ target: inout String) throws(GoError) {
+    public func read(_ target: inout String) throws(TextError) {
         guard !isNull else { return }
         guard case .string(let text) = value else { throw mismatch("string") }
         target = text
     }
 
-    public func read(_ target: inout Bool) throws(GoError) {
+    public func read(_ target: inout Bool) throws(TextError) {
         guard !isNull else { return }
         guard case .bool(let flag) = value else { throw mismatch("bool") }
         target = flag
     }
 
-    public func read(_ target: inout Int) throws(GoError) {
+    public func read(_ target: inout Int) throws(TextError) {
         guard !isNull else { return }
         guard case .int(let number) = value else { throw mismatch("int") }
         target = Int(number)
     }
 
-    public func read(_ target: inout UInt64) throws(GoError) {
+    public func read(_ target: inout UInt64) throws(TextError) {
         switch value {
         case .null: break
         case .int(let number) where number >= 0: target = UInt64(number)
@@ -113,7 +113,7 @@ extension JSONField {
         }
     }
 
-    public func read(_ target: inout [String]?) throws(GoError) {
+    public func read(_ target: inout [String]?) throws(TextError) {
         guard let elements = try elements(type: "[]string") else { return target = nil }
         var texts: [String] = []
         texts.reserveCapacity(elements.count)
@@ -125,20 +125,20 @@ extension JSONField {
         target = texts
     }
 
-    public func read(_ target: inout StringMap?) throws(GoError) {
+    public func read(_ target: inout StringMap?) throws(TextError) {
         guard !isNull else { return target = nil }
         target = StringMap(
-            try mapMembers("map[string]string").map { (field) throws(GoError) in
+            try mapMembers("map[string]string").map { (field) throws(TextError) in
                 var text = ""
                 try field.read(&text)
                 return (field.name, text)
             })
     }
 
-    public func read(_ target: inout SortedMap<String, [String]>?) throws(GoError) {
+    public func read(_ target: inout SortedMap<String, [String]>?) throws(TextError) {
         guard !isNull else { return target = nil }
         target = SortedMap(
-            try mapMembers("map[string][]string").map { (field) throws(GoError) in
+            try mapMembers("map[string][]string").map { (field) throws(TextError) in
                 var texts: [String]?
                 try field.read(&texts)
                 return (field.name, texts ?? [])
@@ -146,25 +146,25 @@ extension JSONField {
     }
 
     /// Base64.
-    public func read(_ target: inout [UInt8]) throws(GoError) {
+    public func read(_ target: inout [UInt8]) throws(TextError) {
         guard !isNull else { return target = [] }
         guard case .string(let text) = value else { throw mismatch("[]uint8") }
         do {
             target = try Base64.decode(text)
         } catch {
-            throw GoError(error.text)
+            throw TextError(error.text)
         }
     }
 
     /// A free-form map; nil for `null`.
-    public func readMap(_ target: inout DynamicValue?) throws(GoError) {
+    public func readMap(_ target: inout DynamicValue?) throws(TextError) {
         guard !isNull else { return target = nil }
         guard case .map = value else { throw mismatch("map[string]interface {}") }
         target = value
     }
 
     /// Text in Go's spelling, or a number of nanoseconds; values of any other type are ignored (http-1 §1.11).
-    public func read(_ target: inout Duration) throws(GoError) {
+    public func read(_ target: inout Duration) throws(TextError) {
         switch value {
         case .string(let text): target = try GoDuration.parse(text)
         case .int(let number): target = .nanoseconds(number)
@@ -175,15 +175,15 @@ extension JSONField {
     }
 
     /// The members of a map with arbitrary keys, whose values know the path of the map only.
-    public func mapMembers(_ type: String) throws(GoError) -> [JSONField] {
+    public func mapMembers(_ type: String) throws(TextError) -> [JSONField] {
         guard case .map(let members) = value else { throw mismatch(type) }
         return members.map { JSONField(name: $0.name, value: $0.value, owner: owner, path: path, root: "") }
     }
 
-    public func read(_ target: inout SortedMap<String, ServiceAddress>?) throws(GoError) {
+    public func read(_ target: inout SortedMap<String, ServiceAddress>?) throws(TextError) {
         guard !isNull else { return target = nil }
         target = SortedMap(
-            try mapMembers("map[string]structs.ServiceAddress").map { (field) throws(GoError) in
+            try mapMembers("map[string]structs.ServiceAddress").map { (field) throws(TextError) in
                 var address = ServiceAddress()
                 for member in try field.members(of: "ServiceAddress") {
                     switch member.key {
@@ -196,7 +196,7 @@ extension JSONField {
             })
     }
 
-    public func read(_ target: inout Weights?) throws(GoError) {
+    public func read(_ target: inout Weights?) throws(TextError) {
         guard !isNull else { return target = nil }
         var weights = Weights(passing: 0, warning: 0)
         for member in try members(of: "Weights") {
@@ -230,7 +230,7 @@ extension APIRequest {
     /// Decodes the body strictly. On catalog endpoints an unknown `Namespace` is told to be an Enterprise feature.
     func decodeBody<T>(
         type: String, prefix: String = "Request decode failed: ", rewordsNamespace: Bool = false,
-        _ decode: (JSONField) throws(GoError) -> T
+        _ decode: (JSONField) throws(TextError) -> T
     ) throws(Refusal) -> T {
         let document = JSONField(document: try decodeBody(prefix: prefix), type: type)
         do {

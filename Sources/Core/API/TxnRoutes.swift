@@ -41,7 +41,7 @@ extension APIRequest {
         return .txn(txn, readOnly: true, options, pretty: pretty)
     }
 
-    private func decode(_ elements: [JSONField]) throws(GoError) -> [TxnOp] {
+    private func decode(_ elements: [JSONField]) throws(TextError) -> [TxnOp] {
         var operations: [TxnOp] = []
         operations.reserveCapacity(min(elements.count, APIRequest.operationLimit))
         for element in elements { operations.append(try TxnOp(json: element, datacenter: context.datacenter)) }
@@ -73,7 +73,7 @@ extension TxnOp {
     }
 
     /// Of several members the first in the order KV, Node, Service, Check counts.
-    fileprivate init(json field: JSONField, datacenter: String) throws(GoError) {
+    fileprivate init(json field: JSONField, datacenter: String) throws(TextError) {
         var kv: TxnOp?, node: TxnOp?, service: TxnOp?, check: TxnOp?
         for member in try field.members(of: "TxnOp") {
             switch member.key {
@@ -87,7 +87,7 @@ extension TxnOp {
         self = kv ?? node ?? service ?? check ?? .none
     }
 
-    private static func kv(json field: JSONField) throws(GoError) -> TxnOp {
+    private static func kv(json field: JSONField) throws(TextError) -> TxnOp {
         var verb = "", key = "", namespace = ""
         var row = DirEntry()
         for member in try field.members(of: "KVTxnOp") {
@@ -106,7 +106,7 @@ extension TxnOp {
         return .kv(verb: KVVerb(verb), row)
     }
 
-    private static func node(json field: JSONField, datacenter: String) throws(GoError) -> TxnOp {
+    private static func node(json field: JSONField, datacenter: String) throws(TextError) -> TxnOp {
         var verb = ""
         var node = Node()
         for member in try field.members(of: "NodeTxnOp") {
@@ -120,7 +120,7 @@ extension TxnOp {
         return .node(verb: CatalogVerb(verb), node)
     }
 
-    private static func service(json field: JSONField) throws(GoError) -> TxnOp {
+    private static func service(json field: JSONField) throws(TextError) -> TxnOp {
         var verb = "", node = ""
         var service = NodeService()
         for member in try field.members(of: "ServiceTxnOp") {
@@ -134,7 +134,7 @@ extension TxnOp {
         return .service(verb: CatalogVerb(verb), node: node, service)
     }
 
-    private static func check(json field: JSONField) throws(GoError) -> TxnOp {
+    private static func check(json field: JSONField) throws(TextError) -> TxnOp {
         var verb = ""
         var check = HealthCheck()
         for member in try field.members(of: "CheckTxnOp") {
@@ -149,7 +149,7 @@ extension TxnOp {
 }
 
 extension Node {
-    fileprivate init(json field: JSONField) throws(GoError) {
+    fileprivate init(json field: JSONField) throws(TextError) {
         self.init()
         for member in try field.members(of: "Node") {
             switch member.key {
@@ -169,7 +169,7 @@ extension Node {
 
 extension NodeService {
     /// Kind, tagged addresses, proxy and Connect are read and dropped: a transaction writes plain services.
-    fileprivate init(agentService field: JSONField) throws(GoError) {
+    fileprivate init(agentService field: JSONField) throws(TextError) {
         self.init()
         var dropped = (text: "", addresses: SortedMap<String, ServiceAddress>?.none, number: 0 as UInt64)
         for member in try field.members(of: "AgentService") {

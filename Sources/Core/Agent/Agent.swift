@@ -205,10 +205,10 @@ public final class Agent: AgentMachine {
         case .write(.client(let id), let result):
             if let response = requests.answer(write: result, for: id) { effects.append(.respond(id, response)) }
         case .read(.local(let token), let result):
-            let outcome = result.map { (result: $0.result, index: $0.meta.index) }.mapError { Complaint($0.text) }
+            let outcome = result.map { (result: $0.result, index: $0.meta.index) }.mapError { TextError($0.text) }
             local.handle(.readResult(token, outcome), at: now, into: &localEffects)
         case .write(.local(let token), let result):
-            local.handle(.writeResult(token, result.mapError { Complaint($0.text) }), at: now, into: &localEffects)
+            local.handle(.writeResult(token, result.mapError { TextError($0.text) }), at: now, into: &localEffects)
         case .read(.question(let id), let result):
             fetch(questions.fetched(result, for: id, unixSeconds: unixSeconds(at: now), into: &effects), at: now)
         case .operation(.client(let id), let result):

@@ -35,7 +35,7 @@ public enum AgentEvent: Sendable {
     /// A datagram of a gossip pool, as it came in. `from` is `ip:port`.
     case packet(GossipPool, from: Address, [UInt8])
     /// The addresses of a host name that was asked for, IPv4 before IPv6, as text; or why there are none.
-    case resolved(ResolutionID, Result<[String], Complaint>)
+    case resolved(ResolutionID, Result<[String], TextError>)
     case disk(DiskCompletion)
     case probed(UInt64, CheckOutcome)
     /// The deadline has come.

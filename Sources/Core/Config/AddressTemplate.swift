@@ -35,13 +35,13 @@ struct AddressTemplate {
     }
 
     /// The text with every `{{ … }}` replaced.
-    func expand(_ text: String) throws(ConfigError) -> String {
+    func expand(_ text: String) throws(TextError) -> String {
         var result: [UInt8] = []
         var rest = Array(text.utf8)[...]
         let opening = Array("{{".utf8), closing = Array("}}".utf8)
         while let start = Self.find(opening, in: rest) {
             result += rest[..<start]
-            guard let end = Self.find(closing, in: rest[(start + 2)...]) else { throw ConfigError("unclosed action in template") }
+            guard let end = Self.find(closing, in: rest[(start + 2)...]) else { throw TextError("unclosed action in template") }
             result += Array(try evaluate(Self.words(rest[(start + 2)..<end])).utf8)
             rest = rest[(end + 2)...]
         }
@@ -54,7 +54,7 @@ struct AddressTemplate {
     }
 
     /// Words and quoted texts of a pipeline, one list for each stage.
-    private static func words(_ text: ArraySlice<UInt8>) throws(ConfigError) -> [[String]] {
+    private static func words(_ text: ArraySlice<UInt8>) throws(TextError) -> [[String]] {
         var stages: [[String]] = [[]]
         var at = text.startIndex
         while at < text.endIndex {
@@ -65,7 +65,7 @@ struct AddressTemplate {
                 stages.append([])
                 at += 1
             case UInt8(ascii: "\""), UInt8(ascii: "`"):
-                guard let end = text[(at + 1)...].firstIndex(of: byte) else { throw ConfigError("unterminated quoted string") }
+                guard let end = text[(at + 1)...].firstIndex(of: byte) else { throw TextError("unterminated quoted string") }
                 stages[stages.count - 1].append(String(decoding: text[(at + 1)..<end], as: UTF8.self))
                 at = end + 1
             default:
@@ -77,24 +77,24 @@ struct AddressTemplate {
         return stages
     }
 
-    private func evaluate(_ stages: [[String]]) throws(ConfigError) -> String {
+    private func evaluate(_ stages: [[String]]) throws(TextError) -> String {
         var value: Value?
         for stage in stages {
-            guard let function = stage.first else { throw ConfigError("missing value for command") }
+            guard let function = stage.first else { throw TextError("missing value for command") }
             let arguments = Array(stage.dropFirst())
             switch value {
             case nil: value = try source(function, arguments)
             case .addresses(let addresses): value = try filter(addresses, function, arguments)
-            case .text: throw ConfigError("template function \(GoQuote.quote(function)) cannot be applied to a text")
+            case .text: throw TextError("template function \(GoQuote.quote(function)) cannot be applied to a text")
             }
         }
-        guard case .text(let text) = value else { throw ConfigError("the template yields interfaces; end it with 'attr' or 'join'") }
+        guard case .text(let text) = value else { throw TextError("the template yields interfaces; end it with 'attr' or 'join'") }
         return text
     }
 
     // MARK: Sources
 
-    private func source(_ function: String, _ arguments: [String]) throws(ConfigError) -> Value {
+    private func source(_ function: String, _ arguments: [String]) throws(TextError) -> Value {
         let isPrivate = byDefault.filter { $0.ip?.isPrivate ?? false }
         let isPublic = byDefault.filter { $0.ip?.isPublic ?? false }
         switch function {
@@ -108,7 +108,7 @@ struct AddressTemplate {
         case "GetPublicIPs": return .text(Self.joined(isPublic))
         case "GetInterfaceIP": return .text(try named(arguments).first?.address ?? "")
         case "GetInterfaceIPs": return .text(Self.joined(try named(arguments)))
-        default: throw ConfigError("template function \(GoQuote.quote(function)) is not supported")
+        default: throw TextError("template function \(GoQuote.quote(function)) is not supported")
         }
     }
 
@@ -119,8 +119,8 @@ struct AddressTemplate {
         addresses.filter(\.isIPv4) + addresses.filter { !$0.isIPv4 }
     }
 
-    private func named(_ arguments: [String]) throws(ConfigError) -> [InterfaceAddress] {
-        guard arguments.count == 1 else { throw ConfigError("GetInterfaceIP expects the name of an interface") }
+    private func named(_ arguments: [String]) throws(TextError) -> [InterfaceAddress] {
+        guard arguments.count == 1 else { throw TextError("GetInterfaceIP expects the name of an interface") }
         return Self.versionFourFirst(interfaces.filter { $0.interface == arguments[0] && $0.isUp })
     }
 
@@ -128,7 +128,7 @@ struct AddressTemplate {
 
     // MARK: Filters and outputs
 
-    private func filter(_ addresses: [InterfaceAddress], _ function: String, _ arguments: [String]) throws(ConfigError) -> Value {
+    private func filter(_ addresses: [InterfaceAddress], _ function: String, _ arguments: [String]) throws(TextError) -> Value {
         switch (function, arguments.count) {
         case ("include", 2):
             let test = try predicate(arguments[0], arguments[1])
@@ -158,27 +158,27 @@ struct AddressTemplate {
             for address in addresses { values.append(try attribute(arguments[0], of: address)) }
             return .text(values.joined(separator: arguments[1]))
         default:
-            throw ConfigError("template function \(GoQuote.quote(function)) with \(arguments.count) arguments is not supported")
+            throw TextError("template function \(GoQuote.quote(function)) with \(arguments.count) arguments is not supported")
         }
     }
 
-    private func count(_ text: String) throws(ConfigError) -> Int {
-        guard let number = Int(text), number >= 0 else { throw ConfigError("\(GoQuote.quote(text)) is no count") }
+    private func count(_ text: String) throws(TextError) -> Int {
+        guard let number = Int(text), number >= 0 else { throw TextError("\(GoQuote.quote(text)) is no count") }
         return number
     }
 
-    private func attribute(_ name: String, of address: InterfaceAddress) throws(ConfigError) -> String {
+    private func attribute(_ name: String, of address: InterfaceAddress) throws(TextError) -> String {
         switch name {
         case "address", "host": return address.address
         case "name": return address.interface
         case "type": return address.isIPv4 ? "IPv4" : "IPv6"
         case "port": return "0"
         case "network": return "\(address.address)/\(address.prefixLength)"
-        default: throw ConfigError("attribute \(GoQuote.quote(name)) is not supported")
+        default: throw TextError("attribute \(GoQuote.quote(name)) is not supported")
         }
     }
 
-    private func predicate(_ key: String, _ value: String) throws(ConfigError) -> (InterfaceAddress) -> Bool {
+    private func predicate(_ key: String, _ value: String) throws(TextError) -> (InterfaceAddress) -> Bool {
         switch key {
         case "address":
             let pattern = try expression(value)
@@ -191,22 +191,22 @@ struct AddressTemplate {
             case "ipv4": return \.isIPv4
             case "ipv6": return { !$0.isIPv4 }
             case "ip": return { _ in true }
-            default: throw ConfigError("type \(GoQuote.quote(value)) is not supported")
+            default: throw TextError("type \(GoQuote.quote(value)) is not supported")
             }
         case "network":
-            guard let network = IPNetwork(value) else { throw ConfigError("invalid CIDR address: \(value)") }
+            guard let network = IPNetwork(value) else { throw TextError("invalid CIDR address: \(value)") }
             return { $0.ip.map(network.contains) ?? false }
         case "rfc":
-            guard value == "1918" || value == "6598" || value == "4193" else { throw ConfigError("RFC \(value) is not supported") }
+            guard value == "1918" || value == "6598" || value == "4193" else { throw TextError("RFC \(value) is not supported") }
             let networks = Self.networks(ofRFC: value)
             return { address in networks.contains { network in address.ip.map(network.contains) ?? false } }
         case "flag", "flags": return try flags(value)
-        default: throw ConfigError("filter key \(GoQuote.quote(key)) is not supported")
+        default: throw TextError("filter key \(GoQuote.quote(key)) is not supported")
         }
     }
 
-    private func expression(_ pattern: String) throws(ConfigError) -> RegularExpression {
-        do { return try RegularExpression(pattern) } catch { throw ConfigError(error.description) }
+    private func expression(_ pattern: String) throws(TextError) -> RegularExpression {
+        do { return try RegularExpression(pattern) } catch { throw TextError(error.description) }
     }
 
     private static func networks(ofRFC number: String) -> [IPNetwork] {
@@ -219,10 +219,10 @@ struct AddressTemplate {
         return texts.compactMap { IPNetwork($0) }
     }
 
-    private func flags(_ value: String) throws(ConfigError) -> (InterfaceAddress) -> Bool {
+    private func flags(_ value: String) throws(TextError) -> (InterfaceAddress) -> Bool {
         let names = value.split(separator: "|").map(String.init)
         for name in names where !["up", "loopback", "forwardable", "global unicast"].contains(name) {
-            throw ConfigError("flag \(GoQuote.quote(name)) is not supported")
+            throw TextError("flag \(GoQuote.quote(name)) is not supported")
         }
         return { address in
             names.allSatisfy { name in
@@ -235,7 +235,7 @@ struct AddressTemplate {
         }
     }
 
-    private func sorted(_ addresses: [InterfaceAddress], by keys: String) throws(ConfigError) -> [InterfaceAddress] {
+    private func sorted(_ addresses: [InterfaceAddress], by keys: String) throws(TextError) -> [InterfaceAddress] {
         var result = addresses
         // Sorting by the last key first, each time stably, leaves the first key in charge.
         for key in keys.split(separator: ",").reversed() {
@@ -250,7 +250,7 @@ struct AddressTemplate {
             case "private": goesBefore = { a, b in (a.ip?.isPrivate ?? false) && !(b.ip?.isPrivate ?? false) }
             case "size": goesBefore = { a, b in a.prefixLength > b.prefixLength }
             case "type": goesBefore = { a, b in a.isIPv4 && !b.isIPv4 }
-            default: throw ConfigError("unsupported sort key \(GoQuote.quote(name))")
+            default: throw TextError("unsupported sort key \(GoQuote.quote(name))")
             }
             result.sort { a, b in isDescending ? goesBefore(b, a) : goesBefore(a, b) }
         }

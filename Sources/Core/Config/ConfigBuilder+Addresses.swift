@@ -12,7 +12,7 @@ extension ConfigBuilder {
         }
     }
 
-    mutating func buildAddresses() throws(ConfigError) {
+    mutating func buildAddresses() throws(TextError) {
         try buildPorts()
         let bind = try bindAddress()
         try buildAdvertised(bind)
@@ -32,7 +32,7 @@ extension ConfigBuilder {
         result.agent.gossip.wan.retryJoin = expandAll("retry_join_wan")
     }
 
-    private mutating func buildPorts() throws(ConfigError) {
+    private mutating func buildPorts() throws(TextError) {
         result.agent.addresses.dnsPort = reader.port("dns")
         result.agent.addresses.httpPort = reader.port("http")
         result.agent.addresses.httpsPort = reader.port("https")
@@ -43,7 +43,7 @@ extension ConfigBuilder {
         for name in ["proxy", "sidecar", "expose"] {
             let low = reader.port("\(name)_min_port"), high = reader.port("\(name)_max_port")
             if low > high {
-                throw ConfigError("\(name)_min_port must be less than \(name)_max_port. To disable, set both to zero.")
+                throw TextError("\(name)_min_port must be less than \(name)_max_port. To disable, set both to zero.")
             }
         }
         result.agent.addresses.sidecarMinPort = max(0, reader.port("sidecar_min_port"))
@@ -51,13 +51,13 @@ extension ConfigBuilder {
         result.process.rpcBindPort = result.agent.addresses.serverPort
     }
 
-    private mutating func bindAddress() throws(ConfigError) -> IPAddress {
+    private mutating func bindAddress() throws(TextError) -> IPAddress {
         let addresses = expand("bind_addr", reader.string("bind_addr"))
-        guard let first = addresses.first else { throw ConfigError("bind_addr cannot be empty") }
+        guard let first = addresses.first else { throw TextError("bind_addr cannot be empty") }
         if addresses.count > 1 {
-            throw ConfigError("bind_addr cannot contain multiple addresses. Use 'addresses.{dns,http,https}' instead.")
+            throw TextError("bind_addr cannot contain multiple addresses. Use 'addresses.{dns,http,https}' instead.")
         }
-        guard case .ip(let ip) = first else { throw ConfigError("bind_addr cannot be a unix socket") }
+        guard case .ip(let ip) = first else { throw TextError("bind_addr cannot be a unix socket") }
         result.agent.addresses.bind = ip.text
         result.process.rpcBindAddress = ip.text
         return ip
@@ -65,7 +65,7 @@ extension ConfigBuilder {
 
     // MARK: Advertised addresses
 
-    private mutating func buildAdvertised(_ bind: IPAddress) throws(ConfigError) {
+    private mutating func buildAdvertised(_ bind: IPAddress) throws(TextError) {
         try refuseAny("advertise_addr", "Advertise address cannot be 0.0.0.0, :: or [::]")
         try refuseAny("advertise_addr_wan", "Advertise WAN address cannot be 0.0.0.0, :: or [::]")
         var lan = single("advertise_addr") ?? bind
@@ -82,28 +82,28 @@ extension ConfigBuilder {
         ]
         for (tag, key, isIPv4, main) in families {
             let explicit = single(key)
-            if let explicit, explicit.isIPv4 != isIPv4 { throw ConfigError("\(key) must be an \(isIPv4 ? "ipv4" : "ipv6") address") }
+            if let explicit, explicit.isIPv4 != isIPv4 { throw TextError("\(key) must be an \(isIPv4 ? "ipv4" : "ipv6") address") }
             if let address = explicit ?? (main.isIPv4 == isIPv4 ? main : nil) { tagged[tag] = address.text }
         }
         result.agent.identity.taggedAddresses = tagged
     }
 
-    private func refuseAny(_ key: String, _ message: String) throws(ConfigError) {
+    private func refuseAny(_ key: String, _ message: String) throws(TextError) {
         let text = reader.string(key)
-        if text == "[::]" || (IPAddress(text)?.isAny ?? false) { throw ConfigError(message) }
+        if text == "[::]" || (IPAddress(text)?.isAny ?? false) { throw TextError(message) }
     }
 
     /// The one address by which others can reach a machine that listens everywhere.
-    private func detected(like any: IPAddress) throws(ConfigError) -> IPAddress {
+    private func detected(like any: IPAddress) throws(TextError) -> IPAddress {
         let up = environment.interfaces.filter(\.isUp)
         let outside = up.filter { !$0.isLoopback }
         // A machine without a network is its own.
         let candidates = (outside.isEmpty ? up : outside).compactMap(\.ip).filter { $0.isIPv4 == any.isIPv4 }
         let found = candidates.filter { $0.isForwardable != any.isIPv4 }
         let kind = any.isIPv4 ? "private IPv4" : "public IPv6"
-        guard let first = found.first else { throw ConfigError("No \(kind) address found") }
+        guard let first = found.first else { throw TextError("No \(kind) address found") }
         if found.count > 1 {
-            throw ConfigError("Multiple \(kind) addresses found. Please configure one with 'bind' and/or 'advertise'.")
+            throw TextError("Multiple \(kind) addresses found. Please configure one with 'bind' and/or 'advertise'.")
         }
         return first
     }
@@ -129,16 +129,16 @@ extension ConfigBuilder {
         }
     }
 
-    private mutating func buildRecursors() throws(ConfigError) {
+    private mutating func buildRecursors() throws(TextError) {
         for recursor in reader.strings("recursors") {
             let expanded: String
             do {
                 expanded = try AddressTemplate(interfaces: environment.interfaces).expand(recursor)
             } catch {
-                throw ConfigError("Invalid DNS recursor template \(GoQuote.quote(recursor)): \(error.text)")
+                throw TextError("Invalid DNS recursor template \(GoQuote.quote(recursor)): \(error.text)")
             }
             for address in Self.fields(expanded) {
-                if address.hasPrefix("unix://") { throw ConfigError("DNS Recursors cannot be unix sockets: \(address)") }
+                if address.hasPrefix("unix://") { throw TextError("DNS Recursors cannot be unix sockets: \(address)") }
                 result.agent.reloadable.dns.recursors.append(address)
             }
         }

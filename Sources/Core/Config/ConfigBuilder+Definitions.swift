@@ -1,6 +1,6 @@
 /// Services and checks of configuration files. Spec: config §8, §9.
 extension ConfigBuilder {
-    mutating func buildDefinitions() throws(ConfigError) {
+    mutating func buildDefinitions() throws(TextError) {
         for check in reader.list("checks") { result.agent.reloadable.checks.append(checkDefinition(check)) }
         for service in reader.list("services") { result.agent.reloadable.services.append(try serviceDefinition(service)) }
     }
@@ -39,7 +39,7 @@ extension ConfigBuilder {
         return check
     }
 
-    private mutating func serviceDefinition(_ value: DynamicValue) throws(ConfigError) -> ServiceDefinition {
+    private mutating func serviceDefinition(_ value: DynamicValue) throws(TextError) -> ServiceDefinition {
         var service = ServiceDefinition()
         service.kind = Self.kind(value.text("kind"))
         service.id = value.text("id")
@@ -85,7 +85,7 @@ extension ConfigBuilder {
         return weights
     }
 
-    private mutating func sidecar(_ value: DynamicValue?, of name: String) throws(ConfigError) -> SidecarDefinition? {
+    private mutating func sidecar(_ value: DynamicValue?, of name: String) throws(TextError) -> SidecarDefinition? {
         guard let value else { return nil }
         if value["id"] != nil, !value.text("id").isEmpty {
             reader.errors.append("sidecar_service can't specify an ID")

@@ -1,94 +1,94 @@
 /// The rules among settings, in the reference's order: the first violation is reported. Spec: config §11.2.
 extension ConfigBuilder {
-    mutating func validate() throws(ConfigError) {
+    mutating func validate() throws(TextError) {
         try validateGeneral()
         try validateNetwork()
         try validateBootstrap()
         try validateLimits()
         try validateFederation()
         try validateUniqueAddresses()
-        if !reader.errors.isEmpty { throw ConfigError(MultipleErrors.text(reader.errors)) }
+        if !reader.errors.isEmpty { throw TextError(MultipleErrors.text(reader.errors)) }
         for service in result.agent.reloadable.services {
             let problems = DefinitionRules.structure(service)
-            if !problems.isEmpty { throw ConfigError("service \(GoQuote.quote(service.name)): " + MultipleErrors.text(problems)) }
+            if !problems.isEmpty { throw TextError("service \(GoQuote.quote(service.name)): " + MultipleErrors.text(problems)) }
         }
         try validateEncryption()
         addWarnings()
     }
 
-    private func validateGeneral() throws(ConfigError) {
+    private func validateGeneral() throws(TextError) {
         let agent = result.agent
-        if agent.identity.datacenter.isEmpty { throw ConfigError("datacenter cannot be empty") }
+        if agent.identity.datacenter.isEmpty { throw TextError("datacenter cannot be empty") }
         if !Self.isDatacenter(agent.identity.datacenter) {
-            throw ConfigError("datacenter cannot be \(GoQuote.quote(agent.identity.datacenter)). Please use only [a-z0-9-_]")
+            throw TextError("datacenter cannot be \(GoQuote.quote(agent.identity.datacenter)). Please use only [a-z0-9-_]")
         }
-        if !isDev, result.process.dataDirectory.isEmpty { throw ConfigError("data_dir cannot be empty") }
+        if !isDev, result.process.dataDirectory.isEmpty { throw TextError("data_dir cannot be empty") }
         let path = agent.http.uiContentPath
         if !path.utf8.allSatisfy({ Self.isWordByte($0) || $0 == UInt8(ascii: "/") }) {
-            throw ConfigError("ui-content-path can only contain alphanumeric, -, _, or /. received: \(path)")
+            throw TextError("ui-content-path can only contain alphanumeric, -, _, or /. received: \(path)")
         }
         if path.hasPrefix("/v"), path.count > 3, path.utf8.dropFirst(2).dropLast().allSatisfy({ $0 >= 48 && $0 <= 57 }) {
-            throw ConfigError("ui-content-path cannot have 'v[0-9]'. received: \(path)")
+            throw TextError("ui-content-path cannot have 'v[0-9]'. received: \(path)")
         }
         let directory = result.process.dataDirectory
         if !directory.isEmpty {
             switch environment.fileStatus(directory) {
-            case .failed(let error): throw ConfigError("Error getting info on data_dir: \(error)")
-            case .file: throw ConfigError("data_dir \(GoQuote.quote(directory)) is not a directory")
+            case .failed(let error): throw TextError("Error getting info on data_dir: \(error)")
+            case .file: throw TextError("data_dir \(GoQuote.quote(directory)) is not a directory")
             case .missing, .directory: break
             }
         }
-        if agent.identity.nodeName.isEmpty { throw ConfigError("node_name cannot be empty") }
+        if agent.identity.nodeName.isEmpty { throw TextError("node_name cannot be empty") }
     }
 
-    private func validateNetwork() throws(ConfigError) {
+    private func validateNetwork() throws(TextError) {
         if IPAddress(result.agent.addresses.advertise)?.isAny ?? false {
-            throw ConfigError("Advertise address cannot be 0.0.0.0, :: or [::]")
+            throw TextError("Advertise address cannot be 0.0.0.0, :: or [::]")
         }
         if IPAddress(result.agent.addresses.advertiseWAN)?.isAny ?? false {
-            throw ConfigError("Advertise WAN address cannot be 0.0.0.0, :: or [::]")
+            throw TextError("Advertise WAN address cannot be 0.0.0.0, :: or [::]")
         }
         if !reader.string("segment").isEmpty || !reader.list("segments").isEmpty {
-            throw ConfigError("Network segments are not supported in this version of Consul")
+            throw TextError("Network segments are not supported in this version of Consul")
         }
         for listener in result.process.listeners where listener.service == .dns {
-            if case .unix = listener.endpoint { throw ConfigError("DNS address cannot be a unix socket") }
+            if case .unix = listener.endpoint { throw TextError("DNS address cannot be a unix socket") }
         }
         for recursor in result.agent.reloadable.dns.recursors where recursor == "[::]" || (IPAddress(recursor)?.isAny ?? false) {
-            throw ConfigError("DNS recursor address cannot be 0.0.0.0, :: or [::]")
+            throw TextError("DNS recursor address cannot be 0.0.0.0, :: or [::]")
         }
         let labels = ["service", "connect", "node", "query", "addr", result.agent.identity.datacenter]
         if labels.contains(where: { result.agent.reloadable.dns.altDomain.hasPrefix($0 + ".") }) {
-            throw ConfigError("alt_domain cannot start with {\(labels.joined(separator: ","))}")
+            throw TextError("alt_domain cannot start with {\(labels.joined(separator: ","))}")
         }
     }
 
-    private func validateBootstrap() throws(ConfigError) {
+    private func validateBootstrap() throws(TextError) {
         let agent = result.agent, bootstrap = result.process.showsBootstrap
-        if bootstrap, !agent.identity.isServer { throw ConfigError("'bootstrap = true' requires 'server = true'") }
+        if bootstrap, !agent.identity.isServer { throw TextError("'bootstrap = true' requires 'server = true'") }
         if agent.raft.bootstrapExpect < 0 {
-            throw ConfigError("bootstrap_expect cannot be \(agent.raft.bootstrapExpect). Must be greater than or equal to zero")
+            throw TextError("bootstrap_expect cannot be \(agent.raft.bootstrapExpect). Must be greater than or equal to zero")
         }
         guard agent.raft.bootstrapExpect > 0 else { return }
-        if !agent.identity.isServer { throw ConfigError("'bootstrap_expect > 0' requires 'server = true'") }
-        if isDev { throw ConfigError("'bootstrap_expect > 0' not allowed in dev mode") }
-        if bootstrap { throw ConfigError("'bootstrap_expect > 0' and 'bootstrap = true' are mutually exclusive") }
+        if !agent.identity.isServer { throw TextError("'bootstrap_expect > 0' requires 'server = true'") }
+        if isDev { throw TextError("'bootstrap_expect > 0' not allowed in dev mode") }
+        if bootstrap { throw TextError("'bootstrap_expect > 0' and 'bootstrap = true' are mutually exclusive") }
     }
 
-    private mutating func validateLimits() throws(ConfigError) {
+    private mutating func validateLimits() throws(TextError) {
         if result.agent.checks.outputMaxSize < 1 {
-            throw ConfigError("check_output_max_size must be positive, to discard check output use the discard_check_output flag")
+            throw TextError("check_output_max_size must be positive, to discard check output use the discard_check_output flag")
         }
         let trailing = reader.int("autopilot.max_trailing_logs")
         if trailing < 0 {
-            throw ConfigError("autopilot.max_trailing_logs cannot be \(trailing). Must be greater than or equal to zero")
+            throw TextError("autopilot.max_trailing_logs cannot be \(trailing). Must be greater than or equal to zero")
         }
         if !Self.isDatacenter(result.agent.identity.primaryDatacenter) {
-            throw ConfigError(
+            throw TextError(
                 "acl_datacenter cannot be \(GoQuote.quote(result.agent.identity.primaryDatacenter)). Please use only [a-z0-9-_]")
         }
         if result.agent.http.uiEnabled, !result.agent.http.uiDirectory.isEmpty, !isDev {
-            throw ConfigError(
+            throw TextError(
                 "Both the ui and ui-dir flags were specified, please provide only one.\n"
                     + "If trying to use your own web UI resources, use the ui-dir flag.\n"
                     + "The web UI is included in the binary so use ui to enable it")
@@ -97,49 +97,49 @@ extension ConfigBuilder {
             ("udp_answer_limit", result.agent.reloadable.dns.udpAnswerLimit), ("a_record_limit", result.agent.reloadable.dns.aRecordLimit),
         ]
         where limit < 0 {
-            throw ConfigError("dns_config.\(key) cannot be \(limit). Must be greater than or equal to zero")
+            throw TextError("dns_config.\(key) cannot be \(limit). Must be greater than or equal to zero")
         }
-        if let problem = DefinitionRules.metadata(result.agent.reloadable.nodeMeta) { throw ConfigError("node_meta invalid: \(problem)") }
+        if let problem = DefinitionRules.metadata(result.agent.reloadable.nodeMeta) { throw TextError("node_meta invalid: \(problem)") }
         do {
             _ = try Base64.decode(reader.string("encrypt"))
         } catch {
-            throw ConfigError("encrypt has invalid key: illegal base64 data at input byte \(error.offset)")
+            throw TextError("encrypt has invalid key: illegal base64 data at input byte \(error.offset)")
         }
     }
 
-    private func validateFederation() throws(ConfigError) {
+    private func validateFederation() throws(TextError) {
         let agent = result.agent
         if reader.bool("connect.enable_mesh_gateway_wan_federation") {
             let option = "connect.enable_mesh_gateway_wan_federation = true"
-            if !agent.identity.isServer { throw ConfigError("'\(option)' requires 'server = true'") }
+            if !agent.identity.isServer { throw TextError("'\(option)' requires 'server = true'") }
             if agent.identity.nodeName.utf8.contains(UInt8(ascii: "/")) {
-                throw ConfigError("'\(option)' requires that 'node_name' not contain '/' characters")
+                throw TextError("'\(option)' requires that 'node_name' not contain '/' characters")
             }
             for key in ["start_join_wan", "retry_join_wan"] where !reader.strings(key).isEmpty {
-                throw ConfigError("'\(key)' is incompatible with '\(option)'")
+                throw TextError("'\(key)' is incompatible with '\(option)'")
             }
         }
         if !reader.strings("primary_gateways").isEmpty {
-            if !agent.identity.isServer { throw ConfigError("'primary_gateways' requires 'server = true'") }
+            if !agent.identity.isServer { throw TextError("'primary_gateways' requires 'server = true'") }
             if agent.identity.primaryDatacenter == agent.identity.datacenter {
-                throw ConfigError("'primary_gateways' should only be configured in a secondary datacenter")
+                throw TextError("'primary_gateways' should only be configured in a secondary datacenter")
             }
         }
         if agent.identity.isServer, !result.process.dataDirectory.isEmpty {
             let old = result.process.dataDirectory + "/mdb"
             if environment.fileStatus(old) == .directory || environment.fileStatus(old) == .file {
-                throw ConfigError(
+                throw TextError(
                     "CRITICAL: Deprecated data folder found at \(GoQuote.quote(old))!\nConsul will refuse to boot with this directory "
                         + "present.\nSee https://www.consul.io/docs/upgrade-specific.html for more information.")
             }
         }
         for (name, port) in [("server", agent.addresses.serverPort), ("serf_lan", agent.gossip.lan.port)] where port <= 0 {
-            throw ConfigError("ports.\(name) cannot be disabled")
+            throw TextError("ports.\(name) cannot be disabled")
         }
     }
 
     /// Addresses for the same protocol must differ (config §5.2).
-    private func validateUniqueAddresses() throws(ConfigError) {
+    private func validateUniqueAddresses() throws(TextError) {
         var owners = LookupTable<String, String>()
         for listener in result.process.listeners where listener.service != .grpc {
             let networks =
@@ -158,20 +158,20 @@ extension ConfigBuilder {
     }
 
     private func claim(_ network: String, _ address: String, _ name: String, _ owners: inout LookupTable<String, String>)
-        throws(ConfigError)
+        throws(TextError)
     {
-        if let other = owners["\(network):\(address)"] { throw ConfigError("\(name) address \(address) already configured for \(other)") }
+        if let other = owners["\(network):\(address)"] { throw TextError("\(name) address \(address) already configured for \(other)") }
         owners["\(network):\(address)"] = name
     }
 
-    private mutating func validateEncryption() throws(ConfigError) {
+    private mutating func validateEncryption() throws(TextError) {
         let provider = reader.string("connect.ca_provider")
-        if !["", "consul", "vault", "aws-pca"].contains(provider) { throw ConfigError("\(provider) is not a valid CA provider") }
+        if !["", "consul", "vault", "aws-pca"].contains(provider) { throw TextError("\(provider) is not a valid CA provider") }
         if reader.bool("auto_encrypt.tls"), result.agent.identity.isServer {
-            throw ConfigError("auto_encrypt.tls can only be used on a client.")
+            throw TextError("auto_encrypt.tls can only be used on a client.")
         }
         if reader.bool("auto_encrypt.allow_tls") {
-            if !result.agent.identity.isServer { throw ConfigError("auto_encrypt.allow_tls can only be used on a server.") }
+            if !result.agent.identity.isServer { throw TextError("auto_encrypt.allow_tls can only be used on a server.") }
             if !reader.bool("verify_incoming"), !reader.bool("verify_incoming_rpc") {
                 warn(
                     "if auto_encrypt.allow_tls is turned on, either verify_incoming or verify_incoming_rpc should be enabled. It is "
@@ -180,24 +180,24 @@ extension ConfigBuilder {
         }
         let connections = result.agent.reloadable.httpMaxConnectionsPerClient
         if let most = environment.openFilesMax, connections > 0, connections > most - 20 {
-            throw ConfigError(
+            throw TextError(
                 "system allows a max of \(most) file descriptors, but limits.http_max_conns_per_client: \(connections) "
                     + "needs at least \(connections + 20)")
         }
         if reader.bool("auto_encrypt.tls"), reader.bool("auto_config.enabled") {
-            throw ConfigError("both auto_encrypt.tls and auto_config.enabled cannot be set to true.")
+            throw TextError("both auto_encrypt.tls and auto_config.enabled cannot be set to true.")
         }
         try validateAutoConfig()
     }
 
     /// Spec: config §18.4.
-    private mutating func validateAutoConfig() throws(ConfigError) {
+    private mutating func validateAutoConfig() throws(TextError) {
         let server = result.agent.identity.isServer
         if reader.bool("auto_config.enabled") {
             if !reader.bool("verify_outgoing"), !reader.bool("verify_server_hostname") {
-                throw ConfigError("auto_config.enabled cannot be set without configuring TLS for server communications")
+                throw TextError("auto_config.enabled cannot be set without configuring TLS for server communications")
             }
-            if server { throw ConfigError("auto_config.enabled cannot be set to true for server agents.") }
+            if server { throw TextError("auto_config.enabled cannot be set to true for server agents.") }
             let token = reader.string("auto_config.intro_token"), file = reader.string("auto_config.intro_token_file")
             if !token.isEmpty, !environment.introToken.isEmpty {
                 warn(
@@ -205,7 +205,7 @@ extension ConfigBuilder {
                         + "environment variable")
             }
             if token.isEmpty, file.isEmpty, environment.introToken.isEmpty {
-                throw ConfigError(
+                throw TextError(
                     "One of auto_config.intro_token, auto_config.intro_token_file or the CONSUL_INTRO_TOKEN environment variable must "
                         + "be set to enable auto_config")
             }
@@ -213,20 +213,20 @@ extension ConfigBuilder {
                 warn("Both an intro token and intro token file are set. The intro token will be used instead of the file")
             }
             if reader.strings("auto_config.server_addresses").isEmpty {
-                throw ConfigError("auto_config.enabled is set without providing a list of addresses")
+                throw TextError("auto_config.enabled is set without providing a list of addresses")
             }
         }
         guard reader.bool("auto_config.authorization.enabled") else { return }
         if result.agent.identity.primaryDatacenter != result.agent.identity.datacenter, reader.bool("acl.enabled"),
             !reader.bool("acl.enable_token_replication")
         {
-            throw ConfigError(
+            throw TextError(
                 "Enabling auto-config authorization (auto_config.authorization.enabled) in non primary datacenters with ACLs enabled "
                     + "(acl.enabled) requires also enabling ACL token replication (acl.enable_token_replication)")
         }
-        if !server { throw ConfigError("auto_config.authorization.enabled cannot be set to true for client agents") }
+        if !server { throw TextError("auto_config.authorization.enabled cannot be set to true for client agents") }
         if reader.string("cert_file").isEmpty {
-            throw ConfigError("auto_config.authorization.enabled cannot be set without providing a TLS certificate for the server")
+            throw TextError("auto_config.authorization.enabled cannot be set without providing a TLS certificate for the server")
         }
     }
 

@@ -17,7 +17,7 @@ public struct ConfigBuilder {
     public static func build(
         files: [ConfigSource], listFlags: DynamicValue = .map([]), valueFlags: DynamicValue = .map([]), fragments: [String] = [],
         isDev: Bool = false, environment: ConfigEnvironment, warnings: [String] = []
-    ) throws(ConfigError) -> Configuration {
+    ) throws(TextError) -> Configuration {
         var warnings = warnings
         var user = listFlags
         for file in files where !file.text.isEmpty { user = ConfigMerge.merge(user, try file.decoded(warnings: &warnings)) }
@@ -37,12 +37,12 @@ public struct ConfigBuilder {
         return builder.result
     }
 
-    private static func builtIn(_ text: String, _ name: String) throws(ConfigError) -> DynamicValue {
+    private static func builtIn(_ text: String, _ name: String) throws(TextError) -> DynamicValue {
         var ignored: [String] = []
         return try ConfigSource(name: name, format: .hcl, text: Array(text.utf8)).decoded(warnings: &ignored)
     }
 
-    private mutating func build() throws(ConfigError) {
+    private mutating func build() throws(TextError) {
         addEnterpriseWarnings()
         buildIdentity()
         try buildDefinitions()
@@ -114,7 +114,7 @@ public struct ConfigBuilder {
 
     // MARK: Server (config §7.7, §16)
 
-    private mutating func buildServer() throws(ConfigError) {
+    private mutating func buildServer() throws(TextError) {
         var bootstrap = reader.bool("bootstrap")
         var expect = reader.int("bootstrap_expect")
         if expect == 1 {
@@ -128,25 +128,25 @@ public struct ConfigBuilder {
         result.process.showsBootstrap = bootstrap
         let multiplier = reader.int("performance.raft_multiplier")
         guard (1...10).contains(multiplier) else {
-            throw ConfigError("performance.raft_multiplier cannot be \(multiplier). Must be between 1 and 10")
+            throw TextError("performance.raft_multiplier cannot be \(multiplier). Must be between 1 and 10")
         }
         result.agent.raft.electionTimeout = reader.duration("consul.raft.election_timeout") * multiplier
         result.agent.raft.heartbeatTimeout = reader.duration("consul.raft.heartbeat_timeout") * multiplier
         result.agent.raft.leaderLeaseTimeout = reader.duration("consul.raft.leader_lease_timeout") * multiplier
         if reader.bool("connect.enable_mesh_gateway_wan_federation"), !reader.bool("connect.enabled") {
-            throw ConfigError("'connect.enable_mesh_gateway_wan_federation=true' requires 'connect.enabled=true'")
+            throw TextError("'connect.enable_mesh_gateway_wan_federation=true' requires 'connect.enabled=true'")
         }
         for (index, entry) in reader.list("config_entries.bootstrap").enumerated() {
-            if let problem = Self.problem(ofEntry: entry) { throw ConfigError("config_entries.bootstrap[\(index)]: \(problem)") }
+            if let problem = Self.problem(ofEntry: entry) { throw TextError("config_entries.bootstrap[\(index)]: \(problem)") }
         }
         for key in ["serf_lan_allowed_cidrs", "serf_wan_allowed_cidrs"] {
             let invalid = reader.strings(key).filter { IPNetwork($0) == nil }
-            if !invalid.isEmpty { throw ConfigError("\(key): " + MultipleErrors.text(invalid.map { "invalid cidr: \($0)" })) }
+            if !invalid.isEmpty { throw TextError("\(key): " + MultipleErrors.text(invalid.map { "invalid cidr: \($0)" })) }
         }
         let burst = reader.int("cache.entry_fetch_max_burst")
-        if burst <= 0 { throw ConfigError("cache.entry_fetch_max_burst must be strictly positive, was: \(burst)") }
+        if burst <= 0 { throw TextError("cache.entry_fetch_max_burst must be strictly positive, was: \(burst)") }
         let rate = reader.double("cache.entry_fetch_rate", default: .infinity)
-        if rate <= 0 { throw ConfigError("cache.entry_fetch_rate must be strictly positive, was: \(rate)") }
+        if rate <= 0 { throw TextError("cache.entry_fetch_rate must be strictly positive, was: \(rate)") }
     }
 
     private static func problem(ofEntry entry: DynamicValue) -> String? {

@@ -18,25 +18,25 @@ public struct ConfigSource: Sendable {
 
     /// The text as a tree that holds known keys only, in their canonical spelling and of their types: blocks are maps, lists of blocks
     /// arrays of maps. A single `check` or `service` stands at the end of `checks` or `services`.
-    func decoded(warnings: inout [String]) throws(ConfigError) -> DynamicValue {
+    func decoded(warnings: inout [String]) throws(TextError) -> DynamicValue {
         var decoder = ConfigDecoder(format: format)
         do {
             let tree = try decoder.decode(parsed(), ConfigSchema.root)
             for name in decoder.enforcedVersion8 { warnings.append("config key \"\(name)\" is deprecated and should be removed") }
             return tree
         } catch {
-            throw ConfigError("failed to parse \(name): \(error.text)")
+            throw TextError("failed to parse \(name): \(error.text)")
         }
     }
 
-    private func parsed() throws(ConfigError) -> [DynamicMember] {
+    private func parsed() throws(TextError) -> [DynamicMember] {
         let value: DynamicValue
         if text.isEmpty { return [] }
         switch format {
         case .hcl:
-            do { value = try HCL.parse(text) } catch { throw ConfigError(error.description) }
+            do { value = try HCL.parse(text) } catch { throw TextError(error.description) }
         case .json:
-            do { value = try JSON.parseDocument(text) } catch { throw ConfigError(error.documentText) }
+            do { value = try JSON.parseDocument(text) } catch { throw TextError(error.documentText) }
         }
         let kind: String
         switch value {
@@ -47,7 +47,7 @@ public struct ConfigSource: Sendable {
         case .string, .bytes: kind = "string"
         case .int, .uint, .double: kind = "number"
         }
-        throw ConfigError("json: cannot unmarshal \(kind) into Go value of type map[string]interface {}")
+        throw TextError("json: cannot unmarshal \(kind) into Go value of type map[string]interface {}")
     }
 }
 
@@ -61,13 +61,13 @@ struct ConfigDecoder {
 
     init(format: ConfigFormat) { self.format = format }
 
-    mutating func decode(_ members: [DynamicMember], _ keys: [ConfigKey]) throws(ConfigError) -> DynamicValue {
+    mutating func decode(_ members: [DynamicMember], _ keys: [ConfigKey]) throws(TextError) -> DynamicValue {
         let decoded = decodeBlock(members, keys, "")
         if !errors.isEmpty {
             let lines = errors.map { "* \($0)" }.sorted()
-            throw ConfigError("\(lines.count) error(s) decoding:\n\n\(lines.joined(separator: "\n"))")
+            throw TextError("\(lines.count) error(s) decoding:\n\n\(lines.joined(separator: "\n"))")
         }
-        if !unknown.isEmpty { throw ConfigError(MultipleErrors.text(unknown.map { "invalid config key \($0)" })) }
+        if !unknown.isEmpty { throw TextError(MultipleErrors.text(unknown.map { "invalid config key \($0)" })) }
         return .map(Self.withSinglesAppended(decoded))
     }
 

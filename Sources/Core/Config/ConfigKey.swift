@@ -30,10 +30,3 @@ struct ConfigKey: Sendable {
         names.split(separator: " ").map { ConfigKey(name: String($0), type: type) }
     }
 }
-
-/// Why a configuration cannot be used; the text is the reference's.
-public struct ConfigError: Error, Hashable, Sendable, CustomStringConvertible {
-    public var text: String
-    public init(_ text: String) { self.text = text }
-    public var description: String { text }
-}

@@ -26,7 +26,7 @@ extension CatalogSync {
     }
 
     func finishedRead(
-        _ token: UInt64, _ result: Result<(result: QueryResult, index: UInt64), Complaint>, _ now: Instant, _ effects: inout [LocalEffect]
+        _ token: UInt64, _ result: Result<(result: QueryResult, index: UInt64), TextError>, _ now: Instant, _ effects: inout [LocalEffect]
     ) {
         guard case .comparing(var comparison) = activity, token == comparison.servicesToken || token == comparison.checksToken else {
             return

@@ -100,7 +100,7 @@ extension CheckRunner {
 
     /// Takes the answer to a read of an alias check; false if the token is none of theirs.
     func finishedAliasRead(
-        _ token: UInt64, _ result: Result<(result: QueryResult, index: UInt64), Complaint>, _ now: Instant, _ effects: inout [LocalEffect]
+        _ token: UInt64, _ result: Result<(result: QueryResult, index: UInt64), TextError>, _ now: Instant, _ effects: inout [LocalEffect]
     ) -> Bool {
         guard let id = aliasReads.removeValue(forKey: token) else { return false }
         guard let entry = registry.liveCheck(id), case .alias(var runner) = entry.runner else { return true }

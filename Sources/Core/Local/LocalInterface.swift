@@ -6,9 +6,9 @@ public enum LocalEvent: Sendable {
     case request(RequestID, LocalRequest, Authorizer)
     case cancelled(RequestID)
     /// The answer to a `.read`, with its index.
-    case readResult(UInt64, Result<(result: QueryResult, index: UInt64), Complaint>)
+    case readResult(UInt64, Result<(result: QueryResult, index: UInt64), TextError>)
     /// The answer to a `.write`.
-    case writeResult(UInt64, Result<ApplyResult, Complaint>)
+    case writeResult(UInt64, Result<ApplyResult, TextError>)
     case probed(UInt64, CheckOutcome)
     /// The answer to a `.disk`: nil for success, else its first failure.
     case diskCompleted(UInt64, DiskError?)

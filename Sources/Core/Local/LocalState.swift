@@ -77,9 +77,9 @@ public final class LocalState {
     ///
     /// `files` are those below `services/` and `checks/`. Damaged ones are logged and left alone; nothing else stops the start but a
     /// definition in the configuration, whose complaint is returned.
-    public func load(_ files: [LocalFile], at now: Instant, into effects: inout [LocalEffect]) -> Complaint? {
+    public func load(_ files: [LocalFile], at now: Instant, into effects: inout [LocalEffect]) -> TextError? {
         runner.startedAt = now
-        do throws(Complaint) {
+        do throws(TextError) {
             try loader.load(files, at: now, into: &effects)
         } catch {
             return error
@@ -91,10 +91,10 @@ public final class LocalState {
     /// Takes the services, checks and metadata of a new configuration; what was registered over HTTP stays, and so do all statuses.
     ///
     /// What is wrong with the new definitions is returned; then nothing has changed, unless sidecars have run out of ports.
-    public func reload(_ new: Reloadable, at now: Instant, into effects: inout [LocalEffect]) -> Complaint? {
+    public func reload(_ new: Reloadable, at now: Instant, into effects: inout [LocalEffect]) -> TextError? {
         sync.pause()
-        var complaint: Complaint?
-        do throws(Complaint) {
+        var complaint: TextError?
+        do throws(TextError) {
             try loader.reload(new, at: now, into: &effects)
         } catch {
             complaint = error

@@ -76,9 +76,9 @@ public protocol RegistrationCodec: Sendable {
     func encode(_ file: PersistedFile.Service) -> [UInt8]
     func encode(_ file: PersistedFile.Check) -> [UInt8]
     func encode(_ file: PersistedFile.State) -> [UInt8]
-    func service(_ bytes: [UInt8]) throws(GoError) -> PersistedFile.Service
-    func check(_ bytes: [UInt8]) throws(GoError) -> PersistedFile.Check
-    func state(_ bytes: [UInt8]) throws(GoError) -> PersistedFile.State
+    func service(_ bytes: [UInt8]) throws(TextError) -> PersistedFile.Service
+    func check(_ bytes: [UInt8]) throws(TextError) -> PersistedFile.Check
+    func state(_ bytes: [UInt8]) throws(TextError) -> PersistedFile.State
     /// Of what clients are shown of a service.
     func contentHash(_ service: NodeService) -> String
 }

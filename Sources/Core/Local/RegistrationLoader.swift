@@ -16,7 +16,7 @@ final class RegistrationLoader {
     }
 
     /// See `LocalState.load`.
-    func load(_ files: [LocalFile], at now: Instant, into effects: inout [LocalEffect]) throws(Complaint) {
+    func load(_ files: [LocalFile], at now: Instant, into effects: inout [LocalEffect]) throws(TextError) {
         try loadServices(now, &effects)
         if !planted(.registrationNotLoaded) { restoreServices(files, now, &effects) }
         try loadChecks(now, &effects)
@@ -32,7 +32,7 @@ final class RegistrationLoader {
     }
 
     /// See `LocalState.reload`. Sync is paused meanwhile.
-    func reload(_ new: Reloadable, at now: Instant, into effects: inout [LocalEffect]) throws(Complaint) {
+    func reload(_ new: Reloadable, at now: Instant, into effects: inout [LocalEffect]) throws(TextError) {
         let keptServices = registry.services.all.filter { !$0.value.sync.deleted && $0.value.persisted }.map(\.value)
         let keptChecks = registry.checks.all.filter { !$0.value.sync.deleted && $0.value.persisted }.map(\.value)
         let previous = registry.checks.all.filter { !$0.value.sync.deleted }
@@ -49,7 +49,7 @@ final class RegistrationLoader {
     }
 
     /// Refuses a configuration before anything of the old one is gone.
-    private func examine(_ new: Reloadable, keeping kept: [String]) throws(Complaint) {
+    private func examine(_ new: Reloadable, keeping kept: [String]) throws(TextError) {
         let running = context.settings.reloadable, node = context.settings.identity.nodeName
         context.settings.reloadable = new
         defer { context.settings.reloadable = running }
@@ -98,7 +98,7 @@ final class RegistrationLoader {
 
     // MARK: Configuration
 
-    private func loadServices(_ now: Instant, _ effects: inout [LocalEffect]) throws(Complaint) {
+    private func loadServices(_ now: Instant, _ effects: inout [LocalEffect]) throws(TextError) {
         for definition in context.settings.reloadable.services {
             let prefix = "Failed to validate sidecar for service \(GoQuote.quote(definition.name)): "
             for registration in try registrations.registrations(of: definition, token: definition.token, sidecarError: prefix) {
@@ -108,7 +108,7 @@ final class RegistrationLoader {
         }
     }
 
-    private func loadChecks(_ now: Instant, _ effects: inout [LocalEffect]) throws(Complaint) {
+    private func loadChecks(_ now: Instant, _ effects: inout [LocalEffect]) throws(TextError) {
         for definition in context.settings.reloadable.checks {
             let service = definition.serviceID.isEmpty ? nil : registry.liveService(ByteString(definition.serviceID))?.service
             if !definition.serviceID.isEmpty && service == nil {
@@ -122,27 +122,27 @@ final class RegistrationLoader {
         }
     }
 
-    private func examine(_ registration: ServiceRegistration, ofConfiguration name: String) throws(Complaint) {
+    private func examine(_ registration: ServiceRegistration, ofConfiguration name: String) throws(TextError) {
         if let problem = registration.checks.lazy.compactMap(\.definition).compactMap(DefinitionRules.check).first {
-            throw Complaint("Failed to validate checks for service \(GoQuote.quote(name)): \(problem)")
+            throw TextError("Failed to validate checks for service \(GoQuote.quote(name)): \(problem)")
         }
-        do throws(Complaint) {
+        do throws(TextError) {
             try registrations.examine(registration, source: .local)
         } catch {
-            throw Complaint("Failed to register service \(GoQuote.quote(name)): \(error.text)")
+            throw TextError("Failed to register service \(GoQuote.quote(name)): \(error.text)")
         }
     }
 
-    private func examine(_ registration: CheckRegistration, ofConfiguration definition: CheckDefinition) throws(Complaint) {
-        do throws(Complaint) {
+    private func examine(_ registration: CheckRegistration, ofConfiguration definition: CheckDefinition) throws(TextError) {
+        do throws(TextError) {
             try registrations.examine(registration, source: .local)
         } catch {
             throw RegistrationLoader.failed(check: definition, error.text)
         }
     }
 
-    private static func failed(check: CheckDefinition, _ text: String) -> Complaint {
-        Complaint("Failed to register check '\(check.name)': \(text)")
+    private static func failed(check: CheckDefinition, _ text: String) -> TextError {
+        TextError("Failed to register check '\(check.name)': \(text)")
     }
 
     // MARK: What was registered over HTTP
@@ -169,7 +169,7 @@ final class RegistrationLoader {
                 context.log(.warn, "Ignoring temporary service file", [("file", file.name)], &effects)
                 continue
             }
-            do throws(GoError) {
+            do throws(TextError) {
                 restore(try context.codec.service(file.bytes), file: file.name, now, &effects)
             } catch {
                 context.log(.error, "Failed decoding service file", [("file", file.name), ("error", error.text)], &effects)
@@ -184,7 +184,7 @@ final class RegistrationLoader {
                 context.log(.warn, "Ignoring temporary check file", [("file", file.name)], &effects)
                 continue
             }
-            do throws(GoError) {
+            do throws(TextError) {
                 restore(try context.codec.check(file.bytes), file: file.name, now, &effects)
             } catch {
                 context.log(.error, "Failed decoding check file", [("file", file.name), ("error", error.text)], &effects)
@@ -197,9 +197,9 @@ final class RegistrationLoader {
         service.addTaggedAddresses()
         let id = ByteString(service.id)
         let registration = ServiceRegistration(service: service, checks: [], token: found.token)
-        do throws(Complaint) {
+        do throws(TextError) {
             let source = try RegistrationLoader.source(found.source)
-            if service.id.isEmpty { throw Complaint("ServiceID missing") }
+            if service.id.isEmpty { throw TextError("ServiceID missing") }
             try registrations.examine(registration, source: source)
             if registry.liveService(id) != nil {
                 context.log(.debug, "service exists, not restoring from file", [("service", id.string), ("file", file)], &effects)
@@ -221,12 +221,12 @@ final class RegistrationLoader {
         registration.check.status = CheckStatus.critical
         registration.check.output = ""
         let id = ByteString(registration.check.checkID)
-        do throws(Complaint) {
+        do throws(TextError) {
             let source = try RegistrationLoader.source(found.source)
             // One that another agent can run is kept, critical, with its file.
             try registrations.examine(registration, source: source, runnable: false)
             if !registration.check.serviceID.isEmpty && registry.liveService(ByteString(registration.check.serviceID)) == nil {
-                throw Complaint("ServiceID \(GoQuote.quote(registration.check.serviceID)) does not exist")
+                throw TextError("ServiceID \(GoQuote.quote(registration.check.serviceID)) does not exist")
             }
             if registry.liveCheck(id) != nil {
                 context.log(.debug, "check exists, not restoring from file", [("check", id.string), ("file", file)], &effects)
@@ -241,9 +241,9 @@ final class RegistrationLoader {
         }
     }
 
-    private static func source(_ text: String) throws(Complaint) -> RegistrationSource {
+    private static func source(_ text: String) throws(TextError) -> RegistrationSource {
         if text.isEmpty { return .local }
-        guard let source = RegistrationSource(rawValue: text) else { throw Complaint("invalid source \(GoQuote.quote(text))") }
+        guard let source = RegistrationSource(rawValue: text) else { throw TextError("invalid source \(GoQuote.quote(text))") }
         return source
     }
 
@@ -251,7 +251,7 @@ final class RegistrationLoader {
     private func restoreStates(_ files: [LocalFile], _ now: Instant, _ effects: inout [LocalEffect]) {
         for file in files where file.name.utf8.starts(with: PersistedFile.checkStates.utf8) && !PersistedFile.isTemporary(file.name) {
             let state: PersistedFile.State
-            do throws(GoError) {
+            do throws(TextError) {
                 state = try context.codec.state(file.bytes)
             } catch {
                 context.log(.error, "failed decoding check state", [("file", file.name), ("error", error.text)], &effects)

@@ -35,7 +35,7 @@ extension Registrations {
         try permit(definition.nodeService(), authorizer)
         if let existing = registry.liveService(ByteString(definition.effectiveID)) { try permit(existing.service, authorizer) }
         var found: [ServiceRegistration]
-        do throws(Complaint) {
+        do throws(TextError) {
             found = try registrations(of: definition, token: token, sidecarError: "Bad request: Invalid SidecarService: ")
             for registration in found { try examine(registration, source: .remote) }
         } catch {
@@ -73,7 +73,7 @@ extension Registrations {
         if !definition.serviceID.isEmpty && service == nil {
             throw .failed("ServiceID \(GoQuote.quote(definition.serviceID)) does not exist")
         }
-        do throws(Complaint) {
+        do throws(TextError) {
             try examine(registration, source: .remote)
         } catch {
             throw .failed(error.text)

@@ -24,51 +24,51 @@ final class Registrations {
     /// `sidecarError` puts the words before what is wrong with the sidecar. Nothing changes.
     func registrations(
         of definition: ServiceDefinition, token: String, sidecarError: String
-    ) throws(Complaint) -> [ServiceRegistration] {
+    ) throws(TextError) -> [ServiceRegistration] {
         let settings = context.settings
         let service = definition.nodeService()
         let checks = service.registrations(of: definition.allChecks, node: settings.identity.nodeName)
         var found = [ServiceRegistration(service: service, checks: checks, token: token)]
         if let sidecar = definition.sidecar?.definition {
             let ports = SidecarPorts(first: settings.addresses.sidecarMinPort, last: settings.addresses.sidecarMaxPort)
-            do throws(Complaint) {
-                if let problem = sidecar.allChecks.lazy.compactMap(DefinitionRules.check).first { throw Complaint(problem) }
+            do throws(TextError) {
+                if let problem = sidecar.allChecks.lazy.compactMap(DefinitionRules.check).first { throw TextError(problem) }
                 found.append(
                     try sidecar.sidecarRegistration(
                         of: service, token: token, node: settings.identity.nodeName, ports: ports, among: registry.liveServices))
             } catch {
-                throw Complaint(sidecarError + error.text)
+                throw TextError(sidecarError + error.text)
             }
         }
         return found
     }
 
     /// Refuses what may not be registered, so that registering cannot fail.
-    func examine(_ registration: ServiceRegistration, source: RegistrationSource) throws(Complaint) {
-        if registration.service.service.isEmpty { throw Complaint("Service name missing") }
-        if let problem = DefinitionRules.taggedAddresses(registration.service.taggedAddresses) { throw Complaint(problem) }
+    func examine(_ registration: ServiceRegistration, source: RegistrationSource) throws(TextError) {
+        if registration.service.service.isEmpty { throw TextError("Service name missing") }
+        if let problem = DefinitionRules.taggedAddresses(registration.service.taggedAddresses) { throw TextError(problem) }
         for check in registration.checks { try examine(check, source: source) }
     }
 
     /// `runnable`: refuses the kinds of checks that this agent cannot run.
-    func examine(_ registration: CheckRegistration, source: RegistrationSource, runnable: Bool = true) throws(Complaint) {
-        if registration.check.checkID.isEmpty { throw Complaint("CheckID missing") }
+    func examine(_ registration: CheckRegistration, source: RegistrationSource, runnable: Bool = true) throws(TextError) {
+        if registration.check.checkID.isEmpty { throw TextError("CheckID missing") }
         guard let definition = registration.definition else { return }
-        if let problem = DefinitionRules.check(definition) { throw Complaint("Check is not valid: " + problem) }
+        if let problem = DefinitionRules.check(definition) { throw TextError("Check is not valid: " + problem) }
         if definition.isScript {
             let settings = context.settings
             if source == .local && !settings.checks.enableLocalScripts && !settings.checks.enableScripts {
-                throw Complaint(
+                throw TextError(
                     "Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or "
                         + "'enable_local_script_checks' to true")
             }
             if source == .remote && !settings.checks.enableScripts {
-                throw Complaint(
+                throw TextError(
                     "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true")
             }
         }
         // A new check that never gets a result: better none than one that lies.
-        if runnable, let problem = definition.kindToRun.problem { throw Complaint(problem) }
+        if runnable, let problem = definition.kindToRun.problem { throw TextError(problem) }
     }
 
     // MARK: Services

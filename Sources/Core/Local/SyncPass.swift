@@ -167,7 +167,7 @@ extension CatalogSync {
 
     // MARK: Answers
 
-    func finishedWrite(_ token: UInt64, _ result: Result<ApplyResult, Complaint>, _ now: Instant, _ effects: inout [LocalEffect]) {
+    func finishedWrite(_ token: UInt64, _ result: Result<ApplyResult, TextError>, _ now: Instant, _ effects: inout [LocalEffect]) {
         guard case .sending(var pass) = activity, let write = pass.writes.removeValue(forKey: token) else { return }
         // Held once only: the pass is changed in place.
         activity = .none
@@ -264,7 +264,7 @@ private enum WriteOutcome {
     case refused
     case failed(String)
 
-    init(_ result: Result<ApplyResult, Complaint>) {
+    init(_ result: Result<ApplyResult, TextError>) {
         let text: String
         switch result {
         case .success(.error(let error)): text = error

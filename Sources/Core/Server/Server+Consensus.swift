@@ -53,7 +53,7 @@ extension Server {
             }
         case .releaseSnapshot(let id): state.release(id)
         case .decodeSnapshot(let id, let bytes, let last):
-            do throws(SnapshotError) {
+            do throws(TextError) {
                 if try state.decode(id, bytes, last: last) { drive(.snapshotDecoded(id, error: nil), at: now) }
             } catch {
                 drive(.snapshotDecoded(id, error: "\(error)"), at: now)
@@ -82,7 +82,7 @@ extension Server {
     /// Whatever cannot be decoded is refused before anything changes.
     func restore(_ state: [UInt8], index: UInt64, for requester: Requester, at now: Instant) {
         var decoder = SnapshotDecoder()
-        do throws(SnapshotError) {
+        do throws(TextError) {
             try decoder.feed(state)
             restore(try decoder.finish(), index: index, for: requester, at: now)
         } catch {

@@ -91,19 +91,19 @@ final class SnapshotSave {
 final class SnapshotRestore {
     private var reader: ArchiveReader
     private var decoder = SnapshotDecoder()
-    private var damage: SnapshotError?
+    private var damage: TextError?
 
     init(_ archive: [UInt8], tools: any ArchiveTools) { reader = ArchiveReader(archive, tools: tools) }
 
     /// Goes on a little; the state and its index when all is read.
     func step() throws(ServerError) -> (state: Store, index: UInt64)? {
         let progress: ArchiveReader.Progress
-        do throws(ArchiveError) { progress = try reader.next() } catch { throw ServerError(error.text) }
+        do throws(TextError) { progress = try reader.next() } catch { throw ServerError(error.text) }
         switch progress {
         case .working: return nil
         case .state(let piece):
             // A wrong sum explains a state that cannot be read, and is found later.
-            if damage == nil { do throws(SnapshotError) { try decoder.feed(piece) } catch { damage = error } }
+            if damage == nil { do throws(TextError) { try decoder.feed(piece) } catch { damage = error } }
             return nil
         case .done(let description): return try finish(description)
         }
@@ -115,7 +115,7 @@ final class SnapshotRestore {
         if description.size != Int64(description.stateSize) {
             throw refusal("failed to write snapshot, size didn't match (\(description.stateSize) != \(description.size))")
         }
-        do throws(SnapshotError) {
+        do throws(TextError) {
             if let damage { throw damage }
             return (try decoder.finish(), description.index)
         } catch {

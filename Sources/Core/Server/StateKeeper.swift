@@ -81,7 +81,7 @@ struct StateKeeper {
     // MARK: Snapshots that are installed
 
     /// Feeds the next bytes of another server's state. Returns whether it is whole now.
-    mutating func decode(_ id: SnapshotID, _ bytes: [UInt8], last: Bool) throws(SnapshotError) -> Bool {
+    mutating func decode(_ id: SnapshotID, _ bytes: [UInt8], last: Bool) throws(TextError) -> Bool {
         var decoder = decoding.removeValue(forKey: id) ?? SnapshotDecoder()
         try decoder.feed(bytes)
         if last {

@@ -10,12 +10,12 @@ public struct JoinAddress: Hashable, Sendable {
     public var port: UInt16
 
     /// - Parameter defaultPort: for entries without one: the pool's own.
-    public init(_ text: String, defaultPort: Int) throws(GoError) {
+    public init(_ text: String, defaultPort: Int) throws(TextError) {
         self.text = text
         var rest = text[...]
         nodeName = ""
         if let slash = text.firstIndex(of: "/") {
-            if slash == text.startIndex { throw GoError("empty node name provided") }
+            if slash == text.startIndex { throw TextError("empty node name provided") }
             nodeName = String(text[..<slash])
             rest = text[text.index(after: slash)...]
         }

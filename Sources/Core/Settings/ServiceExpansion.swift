@@ -25,12 +25,6 @@ public struct ServiceRegistration: Hashable, Sendable {
     }
 }
 
-/// A text that says why something cannot be done; meant for users.
-public struct Complaint: Error, Hashable, Sendable {
-    public var text: String
-    public init(_ text: String) { self.text = text }
-}
-
 extension ServiceDefinition {
     /// `check`, unless it is empty, and `checks` behind it: the order that numbers them.
     ///
@@ -145,8 +139,8 @@ public struct SidecarPorts: Sendable {
     /// The previous port of this sidecar where that lies in the range, else the first that no service uses.
     ///
     /// `services` are all that are registered with the agent.
-    func assign(to id: String, among services: some Sequence<NodeService>) throws(Complaint) -> Int {
-        if first < 1 || last < 1 { throw Complaint("no port provided for sidecar_service and auto-assignment disabled in config") }
+    func assign(to id: String, among services: some Sequence<NodeService>) throws(TextError) -> Int {
+        if first < 1 || last < 1 { throw TextError("no port provided for sidecar_service and auto-assignment disabled in config") }
         var used = LookupSet<Int>()
         for service in services where service.port >= first && service.port <= last {
             if service.id == id { return service.port }
@@ -157,7 +151,7 @@ public struct SidecarPorts: Sendable {
             if !used.contains(port) { return port }
             port += 1
         }
-        throw Complaint("no port provided for sidecar_service and none left in the configured range [\(first), \(last)]")
+        throw TextError("no port provided for sidecar_service and none left in the configured range [\(first), \(last)]")
     }
 }
 
@@ -167,7 +161,7 @@ extension ServiceDefinition {
     /// `token` is the parent's. Throws when no port is left.
     func sidecarRegistration(
         of parent: NodeService, token: String, node: String, ports: SidecarPorts, among services: some Sequence<NodeService>
-    ) throws(Complaint) -> ServiceRegistration {
+    ) throws(TextError) -> ServiceRegistration {
         var definition = self
         definition.id = parent.sidecarID
         if definition.name.isEmpty { definition.name = parent.service + "-sidecar-proxy" }

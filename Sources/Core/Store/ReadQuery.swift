@@ -97,7 +97,7 @@ extension ReadQuery {
         }
     }
 
-    fileprivate func find(in store: Store, _ options: QueryOptions) throws(GoError) -> (result: QueryResult, index: UInt64) {
+    fileprivate func find(in store: Store, _ options: QueryOptions) throws(TextError) -> (result: QueryResult, index: UInt64) {
         switch self {
         case .kv(let query): try query.evaluate(store, options)
         case .session(let query): try query.evaluate(store, options)
@@ -186,12 +186,6 @@ extension QueryFamily {
     }
 }
 
-/// Why a read has no answer: the text goes to the client verbatim.
-public struct QueryError: Error, Hashable, Sendable {
-    public var text: String
-    public init(_ text: String) { self.text = text }
-}
-
 // Reading. Spec: behaviour §1.4 (indexes, watches), http-1 §5-7, http-2 §5.
 extension Store {
     /// What a query finds of what `authorizer` lets see, in the order of the answer, and the index that it reports.
@@ -200,19 +194,19 @@ extension Store {
     /// transaction, which is 0 and never blocks.
     public func evaluate(
         _ query: ReadQuery, options: QueryOptions, authorizer: Authorizer
-    ) -> Result<(result: QueryResult, index: UInt64), QueryError> {
-        do throws(GoError) {
+    ) -> Result<(result: QueryResult, index: UInt64), TextError> {
+        do throws(TextError) {
             var (result, index) = try query.find(in: self, options)
             do throws(Denied) {
                 try query.authorize(authorizer, &result)
             } catch {
-                return .failure(QueryError(error.text))
+                return .failure(TextError(error.text))
             }
             if !options.sourceNode.isEmpty { result = sorted(result, byDistanceFrom: options.sourceNode) }
             if case .txn = query { return .success((result, index)) }
             return .success((result, max(index, 1)))
         } catch {
-            return .failure(QueryError(error.text))
+            return .failure(error)
         }
     }
 

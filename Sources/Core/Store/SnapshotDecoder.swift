@@ -1,9 +1,3 @@
-/// Why a snapshot was refused.
-public struct SnapshotError: Error, Hashable, Sendable, CustomStringConvertible {
-    public var text: String
-    public var description: String { text }
-}
-
 /// Builds a store from the bytes of a snapshot's `state.bin`, which come in pieces cut anywhere (rpc-raft-wire §8.2).
 ///
 /// Every record is checked as it comes; the first damaged one ends the decoding with an error that names its offset. Holds no more of the
@@ -18,12 +12,12 @@ public struct SnapshotDecoder: Sendable {
     private var offset = 0
     private var lastIndex: UInt64?
     private var hasIndexes = false
-    private var failure: SnapshotError?
+    private var failure: TextError?
 
     public init() {}
 
     /// Takes in the next bytes of the file.
-    public mutating func feed(_ bytes: some Collection<UInt8>) throws(SnapshotError) {
+    public mutating func feed(_ bytes: some Collection<UInt8>) throws(TextError) {
         if let failure { throw failure }
         pending.append(contentsOf: bytes)
         do { try readRecords() } catch {
@@ -34,15 +28,15 @@ public struct SnapshotDecoder: Sendable {
     }
 
     /// The store, once the whole file has been fed.
-    public consuming func finish() throws(SnapshotError) -> Store {
+    public consuming func finish() throws(TextError) -> Store {
         if let failure { throw failure }
-        guard lastIndex != nil else { throw SnapshotError(text: "damaged snapshot: no header") }
-        guard pending.isEmpty else { throw SnapshotError(text: "damaged snapshot: ends within a record at offset \(offset)") }
+        guard lastIndex != nil else { throw TextError("damaged snapshot: no header") }
+        guard pending.isEmpty else { throw TextError("damaged snapshot: ends within a record at offset \(offset)") }
         if !hasIndexes { store.rebuildIndexes() }
         return store
     }
 
-    private mutating func readRecords() throws(SnapshotError) {
+    private mutating func readRecords() throws(TextError) {
         // Taken out of the struct so that reading it does not copy it.
         let bytes = pending
         pending = []
@@ -59,12 +53,12 @@ public struct SnapshotDecoder: Sendable {
         offset += bytes.count
     }
 
-    private func damage(_ position: Int, _ text: String) -> SnapshotError {
-        SnapshotError(text: "damaged snapshot at offset \(offset + position): \(text)")
+    private func damage(_ position: Int, _ text: String) -> TextError {
+        TextError("damaged snapshot at offset \(offset + position): \(text)")
     }
 
     /// Whether a whole record was there.
-    private mutating func readRecord(_ reader: inout MessagePackReader) throws(SnapshotError) -> Bool {
+    private mutating func readRecord(_ reader: inout MessagePackReader) throws(TextError) -> Bool {
         let start = reader.position
         var ahead = reader
         var type: UInt8?
@@ -78,7 +72,7 @@ public struct SnapshotDecoder: Sendable {
             if let type { try restore(type, body) } else { try restoreHeader(body) }
         } catch let error as MessagePackError {
             throw damage(start, error.text)
-        } catch let error as GoError {
+        } catch let error as TextError {
             throw damage(start, error.text)
         } catch {
             throw damage(start, "unreadable record")
@@ -99,7 +93,7 @@ public struct SnapshotDecoder: Sendable {
         case 0: store.restore(try RegisterRequest(from: &reader), unindexed: lastIndex ?? 0)
         case 2:
             let row = try DirEntry(from: &reader)
-            if row.key.isEmpty { throw GoError("entry without a key") }
+            if row.key.isEmpty { throw TextError("entry without a key") }
             store.put(row.key, row.entry, replacing: planted(.heldKeysNotRestored) ? row.entry.session : store.kvs[row.key]?.session ?? "")
         case 3:
             let session = try Session(from: &reader)
@@ -115,7 +109,7 @@ public struct SnapshotDecoder: Sendable {
             hasIndexes = true
         case 29: try store.restoreChunks(try EncodedStruct(body))
         default:
-            guard try store.restoreOpaque(type, body) else { throw GoError("Unrecognized msg type \(type)") }
+            guard try store.restoreOpaque(type, body) else { throw TextError("Unrecognized msg type \(type)") }
         }
     }
 }
@@ -175,7 +169,7 @@ extension Store {
                 pieces.append(ChunkCollector.Piece(data: try data.bytes(), term: term))
                 chunks.term = max(chunks.term, term)
             }
-            if pieces.count > ChunkCollector.piecesMax { throw GoError("too many chunks of a command") }
+            if pieces.count > ChunkCollector.piecesMax { throw TextError("too many chunks of a command") }
             chunks.operations[operation] = pieces
         }
     }

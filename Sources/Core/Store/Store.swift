@@ -58,11 +58,11 @@ public struct Store: Sendable {
     public init() {}
 
     /// What to answer when a command could not be applied.
-    static func refusal(_ error: any Error) -> GoError {
+    static func refusal(_ error: any Error) -> TextError {
         switch error {
-        case let error as GoError: error
-        case let error as MessagePackError: GoError("failed to decode request: \(error.text)")
-        default: GoError("failed to apply request")
+        case let error as TextError: error
+        case let error as MessagePackError: TextError("failed to decode request: \(error.text)")
+        default: TextError("failed to apply request")
         }
     }
 }

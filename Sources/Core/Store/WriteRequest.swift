@@ -208,7 +208,7 @@ extension WriteRequest {
         }
     }
 
-    fileprivate func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+    fileprivate func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> ApplyResult {
         switch self {
         case .register(let request): try request.apply(to: &store, index, &changes)
         case .deregister(let request): try request.apply(to: &store, index, &changes)
@@ -278,7 +278,7 @@ public enum ApplyResult: Hashable, Sendable {
 extension Store {
     /// Applies a committed request at the index of its log entry, collecting in `changes` what readers may be waiting for.
     public mutating func apply(_ request: WriteRequest, index: UInt64, changes: inout ChangeSet) -> ApplyResult {
-        do throws(GoError) {
+        do throws(TextError) {
             return try request.apply(to: &self, index, &changes)
         } catch {
             return .error(error.text)

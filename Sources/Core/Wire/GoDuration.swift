@@ -1,13 +1,14 @@
 /// Lengths of time in Go's spelling, such as `1h15m30.5s`. Spec: http-1 §1.11.
 public enum GoDuration {
     /// The length that the text spells. Throws Go's words for what is wrong with it.
-    public static func parse(_ text: String) throws(GoError) -> Duration {
+    public static func parse(_ text: String) throws(TextError) -> Duration {
         let result: Result<Int64, Failure> = nanoseconds(text.utf8.span)
         switch result {
         case .success(let nanoseconds): return .nanoseconds(nanoseconds)
-        case .failure(.invalid): throw GoError("time: invalid duration \(GoQuote.quote(text))")
-        case .failure(.missingUnit): throw GoError("time: missing unit in duration \(GoQuote.quote(text))")
-        case .failure(.unknownUnit(let unit)): throw GoError("time: unknown unit \(GoQuote.quote(unit)) in duration \(GoQuote.quote(text))")
+        case .failure(.invalid): throw TextError("time: invalid duration \(GoQuote.quote(text))")
+        case .failure(.missingUnit): throw TextError("time: missing unit in duration \(GoQuote.quote(text))")
+        case .failure(.unknownUnit(let unit)):
+            throw TextError("time: unknown unit \(GoQuote.quote(unit)) in duration \(GoQuote.quote(text))")
         }
     }
 

@@ -1,7 +1,7 @@
 /// Numbers in Go's spelling, with the error texts of its `strconv`.
 public enum GoNumber {
     /// `strconv.ParseUint(text, 10, bits)`.
-    public static func parseUInt(_ text: String, bits: Int = 64) throws(GoError) -> UInt64 {
+    public static func parseUInt(_ text: String, bits: Int = 64) throws(TextError) -> UInt64 {
         let limit: UInt64 = bits >= 64 ? .max : (1 << UInt64(bits)) - 1
         switch magnitude(text.utf8[...]) {
         case .some(let value) where value <= limit: return value
@@ -11,7 +11,7 @@ public enum GoNumber {
     }
 
     /// `strconv.ParseInt(text, 10, bits)`; `function` names the caller in the error text (`Atoi` has its own).
-    public static func parseInt(_ text: String, bits: Int = 64, function: String = "ParseInt") throws(GoError) -> Int64 {
+    public static func parseInt(_ text: String, bits: Int = 64, function: String = "ParseInt") throws(TextError) -> Int64 {
         var digits = text.utf8[...]
         let negative = digits.first == UInt8(ascii: "-")
         if negative || digits.first == UInt8(ascii: "+") { digits = digits.dropFirst() }
@@ -24,10 +24,10 @@ public enum GoNumber {
     }
 
     /// `strconv.Atoi`.
-    public static func parseAtoi(_ text: String) throws(GoError) -> Int { Int(try parseInt(text, function: "Atoi")) }
+    public static func parseAtoi(_ text: String) throws(TextError) -> Int { Int(try parseInt(text, function: "Atoi")) }
 
     /// `strconv.ParseBool`.
-    public static func parseBool(_ text: String) throws(GoError) -> Bool {
+    public static func parseBool(_ text: String) throws(TextError) -> Bool {
         switch text {
         case "1", "t", "T", "TRUE", "true", "True": return true
         case "0", "f", "F", "FALSE", "false", "False": return false
@@ -35,8 +35,8 @@ public enum GoNumber {
         }
     }
 
-    private static func failure(_ function: String, _ text: String, _ reason: String) -> GoError {
-        GoError("strconv.\(function): parsing \(GoQuote.quote(text)): \(reason)")
+    private static func failure(_ function: String, _ text: String, _ reason: String) -> TextError {
+        TextError("strconv.\(function): parsing \(GoQuote.quote(text)): \(reason)")
     }
 
     private static func isDecimal(_ digits: Substring.UTF8View) -> Bool {

@@ -1,8 +1,8 @@
 /// `host:port` in the spelling of Go's `net` package.
 public enum HostPort {
     /// `net.SplitHostPort`: the host comes without brackets.
-    public static func split(_ text: String) throws(GoError) -> (host: String, port: String) {
-        func failure(_ reason: String) -> GoError { GoError("address \(text): \(reason)") }
+    public static func split(_ text: String) throws(TextError) -> (host: String, port: String) {
+        func failure(_ reason: String) -> TextError { TextError("address \(text): \(reason)") }
         let bytes = Array(text.utf8)
         let open = UInt8(ascii: "["), close = UInt8(ascii: "]"), mark = UInt8(ascii: ":")
         guard let colon = bytes.lastIndex(of: mark) else { throw failure("missing port in address") }

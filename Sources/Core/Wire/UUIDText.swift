@@ -1,22 +1,22 @@
 /// UUIDs as keys of sessions, queries and tokens. Spec: http-2 §3.6.
 public enum UUIDText {
     /// The bytes that the reference's tables look an ID up by: 16, or up to 18 if hyphens are missing from the 36 characters.
-    public static func parse(_ text: String) throws(GoError) -> [UInt8] {
-        if text.utf8.count != 36 { throw GoError("UUID must be 36 characters") }
+    public static func parse(_ text: String) throws(TextError) -> [UInt8] {
+        if text.utf8.count != 36 { throw TextError("UUID must be 36 characters") }
         return try parsePrefix(text)
     }
 
     /// The leading bytes that a part of an ID spells.
-    public static func parsePrefix(_ text: String) throws(GoError) -> [UInt8] {
+    public static func parsePrefix(_ text: String) throws(TextError) -> [UInt8] {
         let hyphen = UInt8(ascii: "-")
         let hyphens = text.utf8.count { $0 == hyphen }
-        if hyphens > 4 { throw GoError("UUID should have maximum of 4 \"-\"; got \(hyphens)") }
-        if (text.utf8.count - hyphens) % 2 != 0 { throw GoError("Input (without hyphens) must be even length") }
+        if hyphens > 4 { throw TextError("UUID should have maximum of 4 \"-\"; got \(hyphens)") }
+        if (text.utf8.count - hyphens) % 2 != 0 { throw TextError("Input (without hyphens) must be even length") }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(18)
         var high: UInt8?
         for character in text.utf8 where character != hyphen {
-            guard let digit = hexValue(character) else { throw GoError("Invalid UUID: \(Self.invalidHex(character))") }
+            guard let digit = hexValue(character) else { throw TextError("Invalid UUID: \(Self.invalidHex(character))") }
             if let first = high {
                 bytes.append(first << 4 | digit)
                 high = nil

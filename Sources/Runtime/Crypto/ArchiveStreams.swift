@@ -65,9 +65,9 @@ final class ZlibGunzip: GunzipStream {
         stream.deallocate()
     }
 
-    func decompress(_ input: ArraySlice<UInt8>, limit: Int, into out: inout [UInt8]) throws(GunzipError) -> Int {
+    func decompress(_ input: ArraySlice<UInt8>, limit: Int, into out: inout [UInt8]) throws(TextError) -> Int {
         precondition(input.count < Int(UInt32.max) && limit < Int(UInt32.max), "pieces are smaller than 4 GiB")
-        var failure: GunzipError?
+        var failure: TextError?
         var taken = 0
         input.withUnsafeBufferPointer { source in
             out.append(room: limit) { target in
@@ -86,7 +86,7 @@ final class ZlibGunzip: GunzipStream {
     }
 
     /// Until there is no more input, or no more room.
-    private func inflateAll() -> GunzipError? {
+    private func inflateAll() -> TextError? {
         while true {
             if isAtEnd {
                 if stream.pointee.avail_in == 0 { return nil }
@@ -97,20 +97,20 @@ final class ZlibGunzip: GunzipStream {
             case Z_OK: if stream.pointee.avail_in == 0 || stream.pointee.avail_out == 0 { return nil }
             case Z_STREAM_END: isAtEnd = true
             case Z_BUF_ERROR: return nil
-            case Z_NEED_DICT: return GunzipError("flate: a dictionary is needed")
+            case Z_NEED_DICT: return TextError("flate: a dictionary is needed")
             default: return damage
             }
         }
     }
 
     /// In Go's words, as far as zlib tells.
-    private var damage: GunzipError {
+    private var damage: TextError {
         let text = stream.pointee.msg.map { String(cString: $0) } ?? ""
         switch text {
         case "incorrect header check", "unknown compression method", "unknown header flags set", "header crc mismatch":
-            return GunzipError("gzip: invalid header")
-        case "incorrect data check", "incorrect length check": return GunzipError("gzip: invalid checksum")
-        default: return GunzipError("flate: corrupt input before offset \(stream.pointee.total_in)")
+            return TextError("gzip: invalid header")
+        case "incorrect data check", "incorrect length check": return TextError("gzip: invalid checksum")
+        default: return TextError("flate: corrupt input before offset \(stream.pointee.total_in)")
         }
     }
 }

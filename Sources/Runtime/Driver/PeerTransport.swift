@@ -77,7 +77,7 @@ public final class NoPeers: PeerTransport, @unchecked Sendable {
     public func send(_ packet: [UInt8], to address: Address, in pool: GossipPool) {}
 
     public func resolve(_ id: ResolutionID, host: String) {
-        events?.post(.resolved(id, .failure(Complaint("lookup \(host): no such host"))))
+        events?.post(.resolved(id, .failure(TextError("lookup \(host): no such host"))))
     }
     public func stop() { events = nil }
 }

@@ -160,8 +160,8 @@ public final class ClusterTransport: PeerTransport, ServedLoop, @unchecked Senda
         guard let (id, host) = inboxLock.holding({ lookUps.removeValue(forKey: number) }) else { return }
         let v4 = found.filter { $0.family == AF_INET }
         let sorted = v4 + found.filter { $0.family != AF_INET }
-        let result: Result<[String], Complaint> =
-            sorted.isEmpty ? .failure(Complaint("lookup \(host): no such host")) : .success(sorted.map(\.host))
+        let result: Result<[String], TextError> =
+            sorted.isEmpty ? .failure(TextError("lookup \(host): no such host")) : .success(sorted.map(\.host))
         peerEvents?.post(.resolved(id, result))
     }
 

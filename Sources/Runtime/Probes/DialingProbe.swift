@@ -97,7 +97,7 @@ class DialingProbe: Probe {
             .failure(ProbeFailure(description: "dial tcp: address \(address): \(text)"))
         }
         let host: String, portText: String
-        do throws(GoError) { (host, portText) = try HostPort.split(address) } catch {
+        do throws(TextError) { (host, portText) = try HostPort.split(address) } catch {
             return .failure(ProbeFailure(description: "dial tcp: \(error.text)"))
         }
         guard let port = Int(portText) else {

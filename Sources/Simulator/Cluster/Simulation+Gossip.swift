@@ -29,8 +29,8 @@ extension Simulation {
     /// A host name is an agent's, or an address already.
     func resolve(_ id: ResolutionID, _ host: String, for server: Server<Machine>) {
         let found = servers.first { $0.name == host || $0.settings.addresses.bind == host }
-        let result: Result<[String], Complaint> =
-            found.map { .success([$0.settings.addresses.bind]) } ?? .failure(Complaint("lookup \(host): no such host"))
+        let result: Result<[String], TextError> =
+            found.map { .success([$0.settings.addresses.bind]) } ?? .failure(TextError("lookup \(host): no such host"))
         world.schedule(.resolved(server.lifeID, id, result), after: .milliseconds(1))
     }
 

@@ -26,7 +26,7 @@ enum Happening {
     /// A datagram of a gossip pool arrives.
     case packet(to: Int, from: Int, GossipPool, [UInt8])
     /// The look-up of a host name is over.
-    case resolved(LifeID, ResolutionID, Result<[String], Complaint>)
+    case resolved(LifeID, ResolutionID, Result<[String], TextError>)
     /// A slow agent gets what has arrived meanwhile.
     case slownessEnds(server: Int, ticket: UInt64)
     case answer(Handle, LifeID, [UInt8])

@@ -3,7 +3,7 @@
 // Tests that are not about access ask as somebody who may do everything.
 
 extension Store {
-    func evaluate(_ query: ReadQuery, options: QueryOptions) -> Result<(result: QueryResult, index: UInt64), QueryError> {
+    func evaluate(_ query: ReadQuery, options: QueryOptions) -> Result<(result: QueryResult, index: UInt64), TextError> {
         evaluate(query, options: options, authorizer: .allowAll)
     }
 }

@@ -229,8 +229,8 @@ final class AgentCluster {
             queue.append((to, .packet(pool, from: host + (pool == .lan ? ":8301" : ":8302"), bytes)))
         case .resolve(let id, let name):
             let found = members.first { $0.settings.identity.nodeName == name || $0.settings.addresses.advertise == name }
-            let result: Result<[String], Complaint> =
-                found.map { .success([$0.settings.addresses.advertise]) } ?? .failure(Complaint("lookup \(name): no such host"))
+            let result: Result<[String], TextError> =
+                found.map { .success([$0.settings.addresses.advertise]) } ?? .failure(TextError("lookup \(name): no such host"))
             queue.append((at, .resolved(id, result)))
         case .exit(let reason): exits.append(reason)
         case .log, .probe, .cancelProbe, .respondInPieces, .piece, .readConfiguration, .followLog, .show, .report, .examineHost, .configure:

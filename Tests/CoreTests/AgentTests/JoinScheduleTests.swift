@@ -43,7 +43,7 @@ import Testing
         #expect(steps.last == .resolve(host: "a.example"))
         schedule.resolved(.success(["10.0.0.7", "10.0.0.1"]), at: start, into: &steps)
         #expect(steps.last == .resolve(host: "b.example"))
-        schedule.resolved(.failure(Complaint("lookup b.example: no such host")), at: start, into: &steps)
+        schedule.resolved(.failure(TextError("lookup b.example: no such host")), at: start, into: &steps)
         #expect(joins(steps) == [["10.0.0.7:8301", "10.0.0.1:8301", "failed"]])
     }
 
@@ -51,7 +51,7 @@ import Testing
         var schedule = schedule(["10.0.0.1"])
         var steps: [Step] = []
         schedule.wake(at: start, into: &steps)
-        schedule.joined(.failure(Complaint("refused")), at: start, into: &steps)
+        schedule.joined(.failure(TextError("refused")), at: start, into: &steps)
         #expect(steps.last == .log(.warn, "Join LAN failed, will retry: retry_interval=30s error=refused"))
         var attempts = 0
         while let due = schedule.deadline, due < start + .seconds(30) {
@@ -59,7 +59,7 @@ import Testing
             schedule.wake(at: due, into: &steps)
             #expect(steps.count == 1)
             #expect(joins(steps) == [["10.0.0.1:8301"]])
-            schedule.joined(.failure(Complaint("refused")), at: due, into: &steps)
+            schedule.joined(.failure(TextError("refused")), at: due, into: &steps)
             #expect(steps.count == 1)
             attempts += 1
         }
@@ -74,7 +74,7 @@ import Testing
         while let due = schedule.deadline {
             steps = []
             schedule.wake(at: due, into: &steps)
-            schedule.joined(.failure(Complaint("refused")), at: due, into: &steps)
+            schedule.joined(.failure(TextError("refused")), at: due, into: &steps)
             if steps.count > 1 { attempts += 1 }
         }
         #expect(attempts == 3)
@@ -89,7 +89,7 @@ import Testing
         #expect(steps.isEmpty)
         schedule.begin(at: start, into: &steps)
         #expect(steps.first == .log(.info, "(LAN) joining: lan_addresses=[\"10.0.0.1\"]"))
-        schedule.joined(.failure(Complaint("refused")), at: start, into: &steps)
+        schedule.joined(.failure(TextError("refused")), at: start, into: &steps)
         #expect(steps.suffix(2) == [.log(.warn, "(LAN) couldn't join: number_of_nodes=0 error=refused"), .giveUp("refused")])
         #expect(schedule.isDone)
     }
@@ -112,7 +112,7 @@ import Testing
         var steps: [Step] = []
         schedule.wake(at: start, into: &steps)
         #expect(steps.last == .resolve(host: "a.example"))
-        schedule.resolved(.failure(Complaint("lookup a.example: no such host")), at: start, into: &steps)
+        schedule.resolved(.failure(TextError("lookup a.example: no such host")), at: start, into: &steps)
         #expect(steps.last == .join([.failed("Failed to resolve a.example:9: lookup a.example: no such host")]))
     }
 

@@ -136,7 +136,7 @@ import Testing
 @Suite struct KeyringTests {
     private static let key = [UInt8](repeating: 7, count: 16), other = [UInt8](repeating: 9, count: 32)
 
-    private func decide(_ key: [UInt8]?, _ file: [UInt8]?, isFileDisabled: Bool = false) throws(GoError) -> KeyringSetup {
+    private func decide(_ key: [UInt8]?, _ file: [UInt8]?, isFileDisabled: Bool = false) throws(TextError) -> KeyringSetup {
         try KeyringSetup.decide(key: key, file: file, isFileDisabled: isFileDisabled, pool: .lan, path: "/d/serf/local.keyring")
     }
 

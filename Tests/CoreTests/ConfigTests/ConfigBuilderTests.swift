@@ -20,7 +20,7 @@ enum ConfigFixture {
 
     static func build(
         _ texts: [String], json: Bool = false, flags: [(String, String)] = [], fragments: [String] = [], isDev: Bool = false
-    ) throws(ConfigError) -> Configuration {
+    ) throws(TextError) -> Configuration {
         let files = texts.enumerated().map { index, text in
             ConfigSource(name: "\(index).\(json ? "json" : "hcl")", format: json ? .json : .hcl, text: Array(text.utf8))
         }
@@ -30,7 +30,7 @@ enum ConfigFixture {
             environment: environment())
     }
 
-    static func build(_ text: String) throws(ConfigError) -> Configuration { try build([minimal + text]) }
+    static func build(_ text: String) throws(TextError) -> Configuration { try build([minimal + text]) }
 
     /// The error, or an empty text.
     static func error(_ text: String, json: Bool = false) -> String {

@@ -34,7 +34,7 @@ import Testing
     @Test func `what cannot be true changes nothing`() {
         var client = CoordinateClient(seed: 1)
         func update(_ other: Coordinate, _ rtt: Duration) -> String? {
-            do throws(GoError) {
+            do throws(TextError) {
                 try client.update(node: "n", other: other, rtt: rtt)
                 return nil
             } catch {

@@ -85,7 +85,7 @@ import Testing
         for name in ["a", "b", "c"] {
             let event = "after \(text) from \(name)"
             network.perform(name) { serf, now, effects in
-                do throws(GoError) {
+                do throws(TextError) {
                     try serf.userEvent(event, payload: [], at: now, into: &effects)
                 } catch {
                     Issue.record("\(error.text)")

@@ -78,7 +78,7 @@ import Testing
     @Test func `queries and answers have limits`() throws {
         let network = SerfNetwork.pool(2)
         network.perform("a") { serf, now, effects in
-            #expect(throws: GoError("query exceeds limit of 1024 bytes")) {
+            #expect(throws: TextError("query exceeds limit of 1024 bytes")) {
                 try serf.query("big", payload: Array(repeating: 0, count: 1_000), token: 1, at: now, into: &effects)
             }
         }
@@ -86,13 +86,15 @@ import Testing
         network.run(for: .seconds(1))
         let query = try #require(network["b"].queries.first)
         network.perform("b") { serf, now, effects in
-            #expect(throws: GoError("response exceeds limit of 1024 bytes")) {
+            #expect(throws: TextError("response exceeds limit of 1024 bytes")) {
                 try serf.respond(to: query, payload: Array(repeating: 0, count: 1_000), at: now, into: &effects)
             }
         }
         network.run(for: .seconds(5))
         network.perform("b") { serf, now, effects in
-            #expect(throws: GoError("response is past the deadline")) { try serf.respond(to: query, payload: [], at: now, into: &effects) }
+            #expect(throws: TextError("response is past the deadline")) {
+                try serf.respond(to: query, payload: [], at: now, into: &effects)
+            }
         }
     }
 

@@ -27,7 +27,7 @@ import Testing
         network.run(for: .seconds(1))
         let results = network["a"].told.compactMap { if case .joined(7, let result) = $0 { result } else { nil } }
         let text = "1 error occurred:\n\t* Failed to join 10.0.0.2: dial tcp 10.0.0.2:8301: connect: connection refused\n\n"
-        #expect(results == [.failure(GoError(text))])
+        #expect(results == [.failure(TextError(text))])
     }
 
     @Test func `events reach everybody once and in the order of their times`() throws {
@@ -50,7 +50,7 @@ import Testing
         func fire(_ name: String, _ count: Int) -> String? {
             var text: String?
             network.perform("a") { serf, now, effects in
-                do throws(GoError) {
+                do throws(TextError) {
                     try serf.userEvent(name, payload: Array(repeating: 0, count: count), at: now, into: &effects)
                 } catch {
                     text = error.text
@@ -94,7 +94,7 @@ import Testing
         #expect(network["d"].snapshotText.split(separator: "\n").contains("leave"))
         network.join("d", "a", token: 3)
         let refusal = network["d"].told.last
-        guard case .joined(3, .failure(GoError("Serf can't Join after Leave or Shutdown")))? = refusal else {
+        guard case .joined(3, .failure(TextError("Serf can't Join after Leave or Shutdown")))? = refusal else {
             return #expect(Bool(false), "\(String(describing: refusal))")
         }
     }
@@ -187,7 +187,7 @@ import Testing
         let ends = network["b"].told.compactMap { if case .tagsUpdated(9, let error) = $0 { error?.text ?? "" } else { nil } }
         #expect(ends == [""])
         network.perform("b") { $0.setTags(["x": String(repeating: "y", count: 600)], token: 10, at: $1, into: &$2) }
-        guard case .tagsUpdated(10, GoError("Encoded length of tags exceeds limit of 512 bytes"))? = network["b"].told.last else {
+        guard case .tagsUpdated(10, TextError("Encoded length of tags exceeds limit of 512 bytes"))? = network["b"].told.last else {
             return #expect(Bool(false))
         }
     }

@@ -63,7 +63,7 @@ final class LocalHarness {
     // MARK: Driving
 
     @discardableResult
-    func load() -> Complaint? {
+    func load() -> TextError? {
         let found = files.keys.sorted().map { LocalFile(name: $0, bytes: files[$0]!) }
         var effects: [LocalEffect] = []
         let complaint = state.load(found, at: now, into: &effects)
@@ -77,7 +77,7 @@ final class LocalHarness {
         send(.startSyncing)
     }
 
-    func reload(_ new: AgentSettings) -> Complaint? {
+    func reload(_ new: AgentSettings) -> TextError? {
         var effects: [LocalEffect] = []
         let complaint = state.reload(new.reloadable, at: now, into: &effects)
         perform(effects)
@@ -157,7 +157,7 @@ final class LocalHarness {
             case .write(let token, let request):
                 writes.append(request)
                 if let text = writeError ?? refusal(request) {
-                    answer(.writeResult(token, .failure(Complaint(text))))
+                    answer(.writeResult(token, .failure(TextError(text))))
                 } else {
                     apply(request)
                     answer(.writeResult(token, .success(.none)))
@@ -222,8 +222,8 @@ final class LocalHarness {
 
     private func answer(_ event: LocalEvent) { if holdsAnswers { held.append(event) } else { send(event) } }
 
-    private func read(_ query: ReadQuery) -> Result<(result: QueryResult, index: UInt64), Complaint> {
-        if let readError { return .failure(Complaint(readError)) }
+    private func read(_ query: ReadQuery) -> Result<(result: QueryResult, index: UInt64), TextError> {
+        if let readError { return .failure(TextError(readError)) }
         switch query {
         case .catalog(.nodeServiceList(let name)):
             guard name == "n1" else { return .success((.nodeServices(nil), 5)) }
@@ -232,7 +232,7 @@ final class LocalHarness {
             return .success((.nodeServices((node: Row(node), services: rows)), 5))
         case .health(.nodeChecks(let name)) where name != "n1": return .success((.checks(othersChecks.map { Row($0) }), 5))
         case .health(.nodeChecks): return .success((.checks(checks.keys.sorted().map { Row(checks[$0]!) }), 5))
-        default: return .failure(Complaint("no such query"))
+        default: return .failure(TextError("no such query"))
         }
     }
 

@@ -27,7 +27,7 @@ struct PortHarness {
     var silent: [Address] = []
     var dials: [Int] = []
     var asked: [(wire: Int, call: InboundCall)] = []
-    var results: [UInt64: Result<[UInt8], Complaint>] = [:]
+    var results: [UInt64: Result<[UInt8], TextError>] = [:]
     /// In the order in which they came.
     var answered: [UInt64] = []
     /// How much of a wire moves at a time, at most.
@@ -80,7 +80,7 @@ struct PortHarness {
             answered.append(id.number)
         case .failed(let id, let text):
             #expect(results[id.number] == nil, "a call ends once")
-            results[id.number] = .failure(Complaint(text))
+            results[id.number] = .failure(TextError(text))
         }
     }
 

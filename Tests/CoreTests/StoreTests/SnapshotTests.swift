@@ -115,17 +115,17 @@ import Testing
 
     @Test func `damage is refused with its place`() throws {
         let bytes = try Self.sample()
-        #expect(throws: SnapshotError(text: "damaged snapshot: no header")) { try Self.decode([]) }
-        #expect(throws: SnapshotError(text: "damaged snapshot at offset 0: no header")) { try Self.decode([0x80]) }
-        #expect(throws: SnapshotError(text: "damaged snapshot at offset 12: Unrecognized msg type 99")) {
+        #expect(throws: TextError("damaged snapshot: no header")) { try Self.decode([]) }
+        #expect(throws: TextError("damaged snapshot at offset 0: no header")) { try Self.decode([0x80]) }
+        #expect(throws: TextError("damaged snapshot at offset 12: Unrecognized msg type 99")) {
             try Self.decode(Array(bytes[..<12]) + [99, 0x80])
         }
-        #expect(throws: SnapshotError(text: "damaged snapshot: ends within a record at offset 12")) {
+        #expect(throws: TextError("damaged snapshot: ends within a record at offset 12")) {
             try Self.decode(Array(bytes[..<100]))
         }
         var decoder = SnapshotDecoder()
-        #expect(throws: SnapshotError.self) { try decoder.feed([0xC1]) }
-        #expect(throws: SnapshotError.self) { try decoder.feed(bytes) }
+        #expect(throws: TextError.self) { try decoder.feed([0xC1]) }
+        #expect(throws: TextError.self) { try decoder.feed(bytes) }
     }
 
     @Test(arguments: 0..<300)

@@ -4,7 +4,7 @@ import Testing
 @testable import Core
 
 @Suite struct GoTextTests {
-    private func failure<T>(_ body: () throws(GoError) -> T) -> String? {
+    private func failure<T>(_ body: () throws(TextError) -> T) -> String? {
         do {
             _ = try body()
             return nil
@@ -19,13 +19,13 @@ import Testing
             ("1m0.001s", 60_001_000_000), ("0.100000000000000000000h", 360_000_000_000), ("2562047h47m16.854775807s", Int64.max),
         ]
         for (text, length) in lengths { #expect(try GoDuration.parse(text) == .nanoseconds(length), "\(text)") }
-        #expect(failure { () throws(GoError) in try GoDuration.parse("10") } == "time: missing unit in duration \"10\"")
-        #expect(failure { () throws(GoError) in try GoDuration.parse("x") } == "time: invalid duration \"x\"")
-        #expect(failure { () throws(GoError) in try GoDuration.parse("") } == "time: invalid duration \"\"")
-        #expect(failure { () throws(GoError) in try GoDuration.parse("1d") } == "time: unknown unit \"d\" in duration \"1d\"")
-        #expect(failure { () throws(GoError) in try GoDuration.parse("-") } == "time: invalid duration \"-\"")
-        #expect(failure { () throws(GoError) in try GoDuration.parse(".s") } == "time: invalid duration \".s\"")
-        #expect(failure { () throws(GoError) in try GoDuration.parse("9999999h") } == "time: invalid duration \"9999999h\"")
+        #expect(failure { () throws(TextError) in try GoDuration.parse("10") } == "time: missing unit in duration \"10\"")
+        #expect(failure { () throws(TextError) in try GoDuration.parse("x") } == "time: invalid duration \"x\"")
+        #expect(failure { () throws(TextError) in try GoDuration.parse("") } == "time: invalid duration \"\"")
+        #expect(failure { () throws(TextError) in try GoDuration.parse("1d") } == "time: unknown unit \"d\" in duration \"1d\"")
+        #expect(failure { () throws(TextError) in try GoDuration.parse("-") } == "time: invalid duration \"-\"")
+        #expect(failure { () throws(TextError) in try GoDuration.parse(".s") } == "time: invalid duration \".s\"")
+        #expect(failure { () throws(TextError) in try GoDuration.parse("9999999h") } == "time: invalid duration \"9999999h\"")
     }
 
     @Test func `durations are printed as in Go`() {
@@ -50,16 +50,16 @@ import Testing
         #expect(try GoNumber.parseUInt("18446744073709551615") == .max)
         #expect(try GoNumber.parseInt("-9223372036854775808") == .min)
         #expect(try GoNumber.parseInt("+5") == 5)
-        #expect(failure { () throws(GoError) in try GoNumber.parseUInt("abc") } == "strconv.ParseUint: parsing \"abc\": invalid syntax")
-        #expect(failure { () throws(GoError) in try GoNumber.parseUInt("") } == "strconv.ParseUint: parsing \"\": invalid syntax")
-        #expect(failure { () throws(GoError) in try GoNumber.parseUInt("-1") } == "strconv.ParseUint: parsing \"-1\": invalid syntax")
+        #expect(failure { () throws(TextError) in try GoNumber.parseUInt("abc") } == "strconv.ParseUint: parsing \"abc\": invalid syntax")
+        #expect(failure { () throws(TextError) in try GoNumber.parseUInt("") } == "strconv.ParseUint: parsing \"\": invalid syntax")
+        #expect(failure { () throws(TextError) in try GoNumber.parseUInt("-1") } == "strconv.ParseUint: parsing \"-1\": invalid syntax")
         #expect(
-            failure { () throws(GoError) in try GoNumber.parseUInt("18446744073709551616") }
+            failure { () throws(TextError) in try GoNumber.parseUInt("18446744073709551616") }
                 == "strconv.ParseUint: parsing \"18446744073709551616\": value out of range")
-        #expect(failure { () throws(GoError) in try GoNumber.parseUInt("65536", bits: 16) }?.hasSuffix("value out of range") == true)
-        #expect(failure { () throws(GoError) in try GoNumber.parseAtoi("x") } == "strconv.Atoi: parsing \"x\": invalid syntax")
-        #expect(failure { () throws(GoError) in try GoNumber.parseInt("-129", bits: 8) }?.hasSuffix("value out of range") == true)
-        #expect(failure { () throws(GoError) in try GoNumber.parseBool("yes") } == "strconv.ParseBool: parsing \"yes\": invalid syntax")
+        #expect(failure { () throws(TextError) in try GoNumber.parseUInt("65536", bits: 16) }?.hasSuffix("value out of range") == true)
+        #expect(failure { () throws(TextError) in try GoNumber.parseAtoi("x") } == "strconv.Atoi: parsing \"x\": invalid syntax")
+        #expect(failure { () throws(TextError) in try GoNumber.parseInt("-129", bits: 8) }?.hasSuffix("value out of range") == true)
+        #expect(failure { () throws(TextError) in try GoNumber.parseBool("yes") } == "strconv.ParseBool: parsing \"yes\": invalid syntax")
     }
 
     @Test func `quoting escapes what cannot be printed`() {
@@ -89,18 +89,18 @@ import Testing
     @Test func `UUIDs are read by their bytes`() throws {
         let id = "4B4A4c5d-0000-1111-2222-333344445555"
         #expect(try UUIDText.parse(id) == hex("4b4a4c5d00001111222233334444 5555"))
-        #expect(failure { () throws(GoError) in try UUIDText.parse("x") } == "UUID must be 36 characters")
+        #expect(failure { () throws(TextError) in try UUIDText.parse("x") } == "UUID must be 36 characters")
         #expect(
-            failure { () throws(GoError) in try UUIDText.parse("4b4a4c5d-0000-1111-2222-3333444-5555") }
+            failure { () throws(TextError) in try UUIDText.parse("4b4a4c5d-0000-1111-2222-3333444-5555") }
                 == "UUID should have maximum of 4 \"-\"; got 5")
         #expect(
-            failure { () throws(GoError) in try UUIDText.parse("4b4a4c5d-0000-1111-22222233334444555") }
+            failure { () throws(TextError) in try UUIDText.parse("4b4a4c5d-0000-1111-22222233334444555") }
                 == "Input (without hyphens) must be even length")
         #expect(
-            failure { () throws(GoError) in try UUIDText.parse("z b4a4c5d-000-1111-2222-333344445555") }?.hasPrefix("Invalid UUID: ")
+            failure { () throws(TextError) in try UUIDText.parse("z b4a4c5d-000-1111-2222-333344445555") }?.hasPrefix("Invalid UUID: ")
                 == true)
         #expect(
-            failure { () throws(GoError) in try UUIDText.parse("zb4a4c5d-0000-1111-2222-333344445555") }
+            failure { () throws(TextError) in try UUIDText.parse("zb4a4c5d-0000-1111-2222-333344445555") }
                 == "Invalid UUID: encoding/hex: invalid byte: U+007A 'z'")
         #expect(UUIDText.invalidHex(0x0A) == "encoding/hex: invalid byte: U+000A")
     }

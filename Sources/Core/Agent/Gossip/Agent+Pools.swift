@@ -69,7 +69,7 @@ extension Agent {
         let path = KeyringSetup.fileName(kind)
         let isFileDisabled = settings.gossip.disableKeyringFile || !settings.checks.persistsRegistrations
         let file = isFileDisabled ? nil : try contents(path, disk)
-        do throws(GoError) {
+        do throws(TextError) {
             return try KeyringSetup.decide(
                 key: settings.gossip.encryptKey, file: file, isFileDisabled: isFileDisabled, pool: kind,
                 path: "\(settings.identity.dataDirectory)/\(path)")

@@ -55,7 +55,7 @@ struct JoinSchedule {
         var found: [JoinAddress] = []
         var unusable = refused.map { "Cannot discover address: address=\(LogText.value($0.entry)) error=\(LogText.value($0.reason))" }
         for text in addresses {
-            do throws(GoError) {
+            do throws(TextError) {
                 found.append(try JoinAddress(text, defaultPort: port))
             } catch {
                 unusable.append("Failed to resolve \(text): \(error.text)")
@@ -112,7 +112,7 @@ struct JoinSchedule {
     }
 
     /// What a name was found to mean, as addresses without ports.
-    mutating func resolved(_ found: Result<[String], Complaint>, at now: Instant, into steps: inout [Step]) {
+    mutating func resolved(_ found: Result<[String], TextError>, at now: Instant, into steps: inout [Step]) {
         guard case .resolving(let index) = state else { return }
         switch found {
         case .success(let hosts): for host in hosts { append(entries[index].address(ip: host)) }
@@ -122,7 +122,7 @@ struct JoinSchedule {
     }
 
     /// How many of the addresses could be joined, or why none.
-    mutating func joined(_ outcome: Result<Int, Complaint>, at now: Instant, into steps: inout [Step]) {
+    mutating func joined(_ outcome: Result<Int, TextError>, at now: Instant, into steps: inout [Step]) {
         guard case .joining = state else { return }
         switch outcome {
         case .success(let count) where count > 0:

@@ -46,7 +46,7 @@ final class Pool {
     // MARK: Events
 
     /// Becomes a member, alone at first. Returns why it cannot be.
-    func start(at now: Instant, into effects: inout [AgentEffect]) -> GoError? {
+    func start(at now: Instant, into effects: inout [AgentEffect]) -> TextError? {
         defer { settle(at: now, into: &effects) }
         return serf.start(at: now, into: &serfEffects)
     }
@@ -65,7 +65,7 @@ final class Pool {
         settle(at: now, into: &effects)
     }
 
-    func resolved(_ id: ResolutionID, _ result: Result<[String], Complaint>, at now: Instant, into effects: inout [AgentEffect]) {
+    func resolved(_ id: ResolutionID, _ result: Result<[String], TextError>, at now: Instant, into effects: inout [AgentEffect]) {
         switch resolutions.removeValue(forKey: id.number) {
         case nil: return
         case .schedule(let index):
@@ -124,7 +124,7 @@ final class Pool {
     /// Joins what a client names; told by `.joined`.
     func join(_ text: String, for id: RequestID, at now: Instant, into effects: inout [AgentEffect]) {
         let address: JoinAddress
-        do throws(GoError) {
+        do throws(TextError) {
             address = try JoinAddress(text, defaultPort: defaultPort)
         } catch {
             join([.failed("Failed to resolve \(text): \(error.text)")], for: .request(id), at: now)
@@ -155,9 +155,9 @@ final class Pool {
     }
 
     /// What is wrong with the event, if something is.
-    func broadcast(event name: String, _ payload: [UInt8], at now: Instant, into effects: inout [AgentEffect]) -> GoError? {
+    func broadcast(event name: String, _ payload: [UInt8], at now: Instant, into effects: inout [AgentEffect]) -> TextError? {
         defer { settle(at: now, into: &effects) }
-        do throws(GoError) {
+        do throws(TextError) {
             try serf.userEvent(name, payload: payload, at: now, into: &serfEffects)
             return nil
         } catch {
@@ -220,7 +220,7 @@ final class Pool {
         case .joined(let token, let result):
             switch purposes.removeValue(forKey: token) {
             case .schedule(let index):
-                schedules[index].joined(result.mapError { Complaint($0.text) }, at: now, into: &steps)
+                schedules[index].joined(result, at: now, into: &steps)
                 perform(index, at: now, into: &effects)
             case .request(let id): news.append(.joined(id, result))
             case .keys, nil, Purpose.none?: break
@@ -256,9 +256,9 @@ enum PoolNews {
     case members(MemberEventKind, [Member])
     case userEvent(UserEvent)
     /// How many could be joined, or why none.
-    case joined(RequestID, Result<Int, GoError>)
+    case joined(RequestID, Result<Int, TextError>)
     /// The own departure was told, or not within its time.
-    case left(GoError?)
+    case left(TextError?)
     case keys(UInt64, KeyResponse)
     /// The members know another agent by this one's name.
     case conflictLost

@@ -44,11 +44,11 @@ public struct CoordinateClient: Sendable {
     }
 
     /// Takes a measured round trip to `node`, which is at `other`, into account. Throws for what cannot be true.
-    public mutating func update(node: String, other: Coordinate, rtt: Duration) throws(GoError) {
-        if !coordinate.isCompatible(with: other) { throw GoError("dimensions aren't compatible") }
-        if !other.isValid { throw GoError("coordinate is invalid") }
+    public mutating func update(node: String, other: Coordinate, rtt: Duration) throws(TextError) {
+        if !coordinate.isCompatible(with: other) { throw TextError("dimensions aren't compatible") }
+        if !other.isValid { throw TextError("coordinate is invalid") }
         if rtt < .zero || rtt > VivaldiConstants.rttMax {
-            throw GoError("round trip time not in valid range, duration \(GoDuration.format(rtt)) is not a positive value less than 10s ")
+            throw TextError("round trip time not in valid range, duration \(GoDuration.format(rtt)) is not a positive value less than 10s ")
         }
         let latency = latencies[node, default: LatencySamples()].filter(rtt.fractionalSeconds)
         updateVivaldi(other, latency)

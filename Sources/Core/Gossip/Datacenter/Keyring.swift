@@ -23,7 +23,7 @@ public struct KeyringSetup: Hashable, Sendable {
     /// - Throws: the reference's words, to be shown behind `Failed to configure keyring: `.
     public static func decide(
         key: [UInt8]?, file: [UInt8]?, isFileDisabled: Bool, pool: GossipPool, path: String
-    ) throws(GoError) -> Self {
+    ) throws(TextError) -> Self {
         var setup = KeyringSetup()
         if isFileDisabled {
             if let key { setup.keys = [try Keyring.validated(key)] }
@@ -37,7 +37,7 @@ public struct KeyringSetup: Hashable, Sendable {
             }
             setup.usesFile = true
         } else if let key {
-            do { setup.keys = [try Keyring.validated(key)] } catch { throw GoError("Invalid key: \(error.text)") }
+            do { setup.keys = [try Keyring.validated(key)] } catch { throw TextError("Invalid key: \(error.text)") }
             setup.newFile = Keyring.encodeInitial(key)
             setup.usesFile = true
         }
@@ -47,9 +47,9 @@ public struct KeyringSetup: Hashable, Sendable {
 
 /// Lists of gossip keys as files hold them: JSON arrays of base64 texts, the primary key first.
 public enum Keyring {
-    public static func validated(_ key: [UInt8]) throws(GoError) -> [UInt8] {
+    public static func validated(_ key: [UInt8]) throws(TextError) -> [UInt8] {
         if [16, 24, 32].contains(key.count) { return key }
-        throw GoError("key size must be 16, 24 or 32 bytes")
+        throw TextError("key size must be 16, 24 or 32 bytes")
     }
 
     /// A new file: `["<key>"]`.
@@ -62,24 +62,24 @@ public enum Keyring {
     }
 
     /// The keys of a file, each once.
-    public static func decode(_ file: [UInt8], path: String) throws(GoError) -> [[UInt8]] {
+    public static func decode(_ file: [UInt8], path: String) throws(TextError) -> [[UInt8]] {
         let json: DynamicValue
-        do { json = try JSON.parseDocument(file) } catch { throw GoError(error.documentText) }
+        do { json = try JSON.parseDocument(file) } catch { throw TextError(error.documentText) }
         var keys: [[UInt8]] = []
         switch json {
         case .null: break
         case .array(let elements):
             for element in elements {
                 guard case .string(let text) = element else {
-                    throw GoError("json: cannot unmarshal \(kind(element)) into Go value of type string")
+                    throw TextError("json: cannot unmarshal \(kind(element)) into Go value of type string")
                 }
                 let key: [UInt8]
-                do { key = try Base64.decode(text) } catch { throw GoError(error.text) }
+                do { key = try Base64.decode(text) } catch { throw TextError(error.text) }
                 if !keys.contains(key) { keys.append(try validated(key)) }
             }
-        default: throw GoError("json: cannot unmarshal \(kind(json)) into Go value of type []string")
+        default: throw TextError("json: cannot unmarshal \(kind(json)) into Go value of type []string")
         }
-        if keys.isEmpty { throw GoError("no keys present in keyring: \(path)") }
+        if keys.isEmpty { throw TextError("no keys present in keyring: \(path)") }
         return keys
     }
 

@@ -9,7 +9,7 @@ extension Serf {
     ) {
         run(at: time, into: &effects) {
             guard state.lifecycle == .alive else {
-                return state.output.append(.joined(token: token, .failure(GoError("Serf can't Join after Leave or Shutdown"))))
+                return state.output.append(.joined(token: token, .failure(TextError("Serf can't Join after Leave or Shutdown"))))
             }
             if ignoresOldEvents { state.events.joinsIgnoringOld += 1 }
             begin(.owner(token: token, ignoresOldEvents: ignoresOldEvents), targets)
@@ -27,7 +27,7 @@ extension Serf {
         case .owner(let token, let ignoresOldEvents):
             if ignoresOldEvents { state.events.joinsIgnoringOld -= 1 }
             if contacted > 0 { state.broadcastJoin(at: now) }
-            state.output.append(.joined(token: token, error.map { .failure(GoError($0)) } ?? .success(contacted)))
+            state.output.append(.joined(token: token, error.map { .failure(TextError($0)) } ?? .success(contacted)))
         case .rejoin(let rest):
             if contacted > 0 { return state.log(.info, "Re-joined to previously known node") }
             rejoin(rest)
@@ -65,8 +65,8 @@ extension Serf {
         run(at: time, into: &effects) {
             switch state.lifecycle {
             case .left: return state.output.append(.left(nil))
-            case .leaving: return state.output.append(.left(GoError("Leave already in progress")))
-            case .shutdown: return state.output.append(.left(GoError("Leave called after Shutdown")))
+            case .leaving: return state.output.append(.left(TextError("Leave already in progress")))
+            case .shutdown: return state.output.append(.left(TextError("Leave called after Shutdown")))
             case .alive: break
             }
             state.lifecycle = .leaving
@@ -106,7 +106,7 @@ extension Serf {
         guard case .leaving = departure else { return }
         if let error {
             departure = .none
-            return state.output.append(.left(GoError(error)))
+            return state.output.append(.left(TextError(error)))
         }
         departure = .propagating
         state.arm(.leave, at: now + config.leavePropagateDelay)
@@ -116,7 +116,7 @@ extension Serf {
     func departureTimeout() {
         switch departure {
         case .announcing:
-            state.output.append(.left(GoError("timeout while waiting for graceful leave")))
+            state.output.append(.left(TextError("timeout while waiting for graceful leave")))
         case .propagating:
             if state.lifecycle != .shutdown { state.lifecycle = .left }
             state.output.append(.left(nil))
@@ -146,7 +146,7 @@ extension Serf {
     func removalFinished(_ broadcast: UInt64, isLate: Bool) {
         guard let token = removals.removeValue(forKey: broadcast) else { return }
         state.timers[.removal(broadcast)] = nil
-        state.output.append(.removed(token: token, isLate ? GoError("timed out broadcasting node removal") : nil))
+        state.output.append(.removed(token: token, isLate ? TextError("timed out broadcasting node removal") : nil))
     }
 
     // MARK: Tags
@@ -155,7 +155,7 @@ extension Serf {
     public func setTags(_ tags: StringMap, token: UInt64, at time: Instant, into effects: inout [SerfEffect]) {
         run(at: time, into: &effects) {
             guard SerfTags.encode(tags).count <= SerfTags.limit else {
-                let error = GoError("Encoded length of tags exceeds limit of \(SerfTags.limit) bytes")
+                let error = TextError("Encoded length of tags exceeds limit of \(SerfTags.limit) bytes")
                 return state.output.append(.tagsUpdated(token: token, error))
             }
             state.tags = tags

@@ -4,10 +4,10 @@ extension Serf {
     /// Tells all members, ourselves included. Throws the reference's text for events that are too large.
     public func userEvent(
         _ name: String, payload: [UInt8], coalesce: Bool = false, at time: Instant, into effects: inout [SerfEffect]
-    ) throws(GoError) {
-        var failure: GoError?
+    ) throws(TextError) {
+        var failure: TextError?
         run(at: time, into: &effects) {
-            do throws(GoError) {
+            do throws(TextError) {
                 try state.send(event: name, payload: payload, coalesce: coalesce, at: now)
             } catch {
                 failure = error
@@ -20,10 +20,10 @@ extension Serf {
     public func query(
         _ name: String, payload: [UInt8], parameters: SerfQueryParameters = SerfQueryParameters(), token: UInt64, at time: Instant,
         into effects: inout [SerfEffect]
-    ) throws(GoError) {
-        var failure: GoError?
+    ) throws(TextError) {
+        var failure: TextError?
         run(at: time, into: &effects) {
-            do throws(GoError) {
+            do throws(TextError) {
                 try ask(name, payload, parameters, .owner(token))
             } catch {
                 failure = error
@@ -33,10 +33,10 @@ extension Serf {
     }
 
     /// Answers a query. Throws for what comes too late or is too large.
-    public func respond(to query: ReceivedQuery, payload: [UInt8], at time: Instant, into effects: inout [SerfEffect]) throws(GoError) {
-        var failure: GoError?
+    public func respond(to query: ReceivedQuery, payload: [UInt8], at time: Instant, into effects: inout [SerfEffect]) throws(TextError) {
+        var failure: TextError?
         run(at: time, into: &effects) {
-            do throws(GoError) {
+            do throws(TextError) {
                 try state.respond(to: query, payload: payload, at: now)
             } catch {
                 failure = error
@@ -54,7 +54,7 @@ extension Serf {
 
     private func ask(
         _ name: String, _ payload: [UInt8], _ parameters: SerfQueryParameters, _ purpose: QueryCollector.Purpose
-    ) throws(GoError) {
+    ) throws(TextError) {
         let address = config.memberlist.advertise
         var query = QueryMessage()
         query.ltime = state.queries.clock.time
@@ -69,7 +69,7 @@ extension Serf {
         query.name = name
         query.payload = payload
         let message = query.message()
-        if message.count > config.querySizeLimit { throw GoError("query exceeds limit of \(config.querySizeLimit) bytes") }
+        if message.count > config.querySizeLimit { throw TextError("query exceeds limit of \(config.querySizeLimit) bytes") }
 
         state.queries.collectors[query.ltime] = QueryCollector(id: query.id, members: memberlist.activeCount, purpose: purpose)
         state.arm(.query(query.ltime), at: now + query.timeout)
@@ -81,7 +81,7 @@ extension Serf {
     func resolveConflict() {
         guard state.lifecycle == .alive, !state.isResolvingConflict else { return }
         state.isResolvingConflict = true
-        do throws(GoError) {
+        do throws(TextError) {
             try ask("_serf_conflict", Array(config.name.utf8), SerfQueryParameters(), .conflict(responses: 0, matching: 0))
         } catch {
             state.isResolvingConflict = false
@@ -99,7 +99,7 @@ extension Serf {
             var parameters = SerfQueryParameters()
             parameters.relayFactor = relayFactor
             var response = KeyResponse()
-            do throws(GoError) {
+            do throws(TextError) {
                 let request = KeyRequest(key: try operation.rawKey())
                 response.nodes = memberlist.activeCount
                 try ask(operation.queryName, request.message(), parameters, .keys(token: token, response))
@@ -177,7 +177,7 @@ extension Serf {
     }
 
     private func send(_ answer: KeyAnswer, to query: ReceivedQuery) {
-        do throws(GoError) {
+        do throws(TextError) {
             try state.respond(to: query, payload: answer.message(), at: now)
         } catch {
             state.log(.error, "Failed to respond to key query: \(error.text)")
@@ -187,14 +187,14 @@ extension Serf {
 
 extension KeyOperation {
     /// Throws the decoder's text.
-    fileprivate func rawKey() throws(GoError) -> [UInt8] {
+    fileprivate func rawKey() throws(TextError) -> [UInt8] {
         switch self {
         case .list: return []
         case .install(let text), .use(let text), .remove(let text):
             do throws(Base64Error) {
                 return try Base64.decode(text)
             } catch {
-                throw GoError(error.text)
+                throw TextError(error.text)
             }
         }
     }

@@ -70,14 +70,14 @@ public final class Serf {
 
     /// Becomes a member, alone at first; then joins the members of the snapshot, one after the other until one answers. Returns why it
     /// cannot be.
-    public func start(at time: Instant, into effects: inout [SerfEffect]) -> GoError? {
-        var failure: GoError?
+    public func start(at time: Instant, into effects: inout [SerfEffect]) -> TextError? {
+        var failure: TextError?
         run(at: time, into: &effects) {
             if SerfTags.encode(state.tags).count > SerfTags.limit {
-                failure = GoError("Encoded length of tags exceeds limit of \(SerfTags.limit) bytes")
+                failure = TextError("Encoded length of tags exceeds limit of \(SerfTags.limit) bytes")
                 return
             }
-            failure = memberlist.start(at: now, into: &gossipOutput).map { GoError("Failed to create memberlist: \($0)") }
+            failure = memberlist.start(at: now, into: &gossipOutput).map { TextError("Failed to create memberlist: \($0)") }
             if failure == nil { rejoin(restored) }
             restored = []
         }
@@ -162,7 +162,7 @@ public final class Serf {
             memberlistLeft(error)
         case .updateFinished(let token, let error):
             guard let owner = updates.removeValue(forKey: token) else { return }
-            state.output.append(.tagsUpdated(token: owner, error.map { GoError($0) }))
+            state.output.append(.tagsUpdated(token: owner, error.map { TextError($0) }))
         }
     }
 

@@ -16,12 +16,12 @@ public enum SerfEffect: Sendable {
     /// Nothing more comes.
     case queryDone(token: UInt64)
     /// How many of the addresses were reached, or why none.
-    case joined(token: UInt64, Result<Int, GoError>)
+    case joined(token: UInt64, Result<Int, TextError>)
     /// The own departure was told to the others, or why not: `timeout while waiting for graceful leave`.
-    case left(GoError?)
+    case left(TextError?)
     /// The departure of another member was told: `timed out broadcasting node removal`.
-    case removed(token: UInt64, GoError?)
-    case tagsUpdated(token: UInt64, GoError?)
+    case removed(token: UInt64, TextError?)
+    case tagsUpdated(token: UInt64, TextError?)
     case keys(token: UInt64, KeyResponse)
     /// For the snapshot and the keyring; answered by `diskFinished`.
     case disk(DiskBatch)

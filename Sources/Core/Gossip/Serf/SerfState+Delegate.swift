@@ -199,7 +199,7 @@ extension SerfState: MemberlistDelegate {
             return log(.error, "Failed to decode coordinate from ping: \(error.text)")
         }
         if roundTrip == .zero { counters.zeroRoundTrips += 1 }
-        do throws(GoError) {
+        do throws(TextError) {
             try coordinates.client.update(node: node.name, other: other, rtt: roundTrip)
             coordinates.known[node.name] = other
             coordinates.known[config.name] = coordinates.client.coordinate

@@ -40,14 +40,14 @@ extension SerfState {
     }
 
     /// Throws the reference's text for events that are too large.
-    mutating func send(event name: String, payload: [UInt8], coalesce: Bool, at now: Instant) throws(GoError) {
+    mutating func send(event name: String, payload: [UInt8], coalesce: Bool, at now: Instant) throws(TextError) {
         let limit = config.userEventSizeLimit
         if name.utf8.count + payload.count > limit {
-            throw GoError("user event exceeds configured limit of \(limit) bytes before encoding")
+            throw TextError("user event exceeds configured limit of \(limit) bytes before encoding")
         }
         let event = UserEventMessage(ltime: events.clock.time, name: name, payload: payload, coalesce: coalesce)
         let message = event.message()
-        if message.count > limit { throw GoError("encoded user event exceeds configured limit of \(limit) bytes after encoding") }
+        if message.count > limit { throw TextError("encoded user event exceeds configured limit of \(limit) bytes after encoding") }
         if !planted(.eventClockNotIncremented) { events.clock.increment() }
         _ = handle(event, at: now)
         broadcast(message, on: \.events, at: now)

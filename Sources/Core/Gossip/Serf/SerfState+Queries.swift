@@ -101,11 +101,11 @@ extension SerfState {
     }
 
     /// Throws for what comes too late or is too large. Answering twice is the caller's mistake: the second one is dropped by who asked.
-    mutating func respond(to query: ReceivedQuery, payload: [UInt8], at now: Instant) throws(GoError) {
-        if now > query.deadline { throw GoError("response is past the deadline") }
+    mutating func respond(to query: ReceivedQuery, payload: [UInt8], at now: Instant) throws(TextError) {
+        if now > query.deadline { throw TextError("response is past the deadline") }
         let message = response(to: query, payload: payload)
         let limit = config.queryResponseSizeLimit
-        if message.count > limit { throw GoError("response exceeds limit of \(limit) bytes") }
+        if message.count > limit { throw TextError("response exceeds limit of \(limit) bytes") }
         send(message, for: query)
     }
 

@@ -15,27 +15,27 @@ public struct ArchiveDescription: Hashable, Sendable {
     private static let refusal = "failed to decode snapshot metadata: "
 
     /// Reads `meta.json`.
-    init(encoded bytes: [UInt8]) throws(ArchiveError) {
+    init(encoded bytes: [UInt8]) throws(TextError) {
         let document: DynamicValue
         do throws(JSONError) {
             document = try JSON.parseDocument(bytes)
         } catch {
-            throw ArchiveError(Self.refusal + "\(error.documentText)")
+            throw TextError(Self.refusal + "\(error.documentText)")
         }
-        func number(_ name: String) throws(ArchiveError) -> UInt64 {
+        func number(_ name: String) throws(TextError) -> UInt64 {
             switch document[name] {
             case .int(let value)? where value >= 0: return UInt64(value)
             case .uint(let value)?: return value
             case nil, .null?: return 0
-            default: throw ArchiveError(Self.refusal + "\(name) is not a number of the right size")
+            default: throw TextError(Self.refusal + "\(name) is not a number of the right size")
             }
         }
-        guard case .map = document else { throw ArchiveError(Self.refusal + "it is no object") }
+        guard case .map = document else { throw TextError(Self.refusal + "it is no object") }
         if case .string(let text)? = document["ID"] { id = text }
         index = try number("Index")
         term = try number("Term")
-        if index > RaftLimits.archiveIndexMax { throw ArchiveError(Self.refusal + RaftLimits.beyond("Index", index)) }
-        if term > RaftLimits.termMax { throw ArchiveError(Self.refusal + RaftLimits.beyond("Term", term)) }
+        if index > RaftLimits.archiveIndexMax { throw TextError(Self.refusal + RaftLimits.beyond("Index", index)) }
+        if term > RaftLimits.termMax { throw TextError(Self.refusal + RaftLimits.beyond("Term", term)) }
         version = Int64(clamping: try number("Version"))
         size = Int64(clamping: try number("Size"))
     }
@@ -107,7 +107,7 @@ public struct ArchiveReader {
     }
 
     /// Unpacks the next slice.
-    public mutating func next() throws(ArchiveError) -> Progress {
+    public mutating func next() throws(TextError) -> Progress {
         if isRead {
             description.stateSize = stateSize
             return .done(description)
@@ -115,10 +115,10 @@ public struct ArchiveReader {
         if position == 0 { try checkBeginning() }
         var out: [UInt8] = []
         out.reserveCapacity(Self.sliceSize)
-        var failure: GunzipError?
+        var failure: TextError?
         if position < archive.count || hasMore {
             let slice = archive[position..<min(archive.count, position + Self.sliceSize)]
-            do throws(GunzipError) {
+            do throws(TextError) {
                 position += try gunzip.decompress(slice, limit: Self.sliceSize, into: &out)
             } catch {
                 failure = error
@@ -137,23 +137,23 @@ public struct ArchiveReader {
         return state.isEmpty ? .working : .state(state)
     }
 
-    private func checkBeginning() throws(ArchiveError) {
+    private func checkBeginning() throws(TextError) {
         let problem: String? =
             switch archive.count {
             case 0: "EOF"
             case 1..<10: "unexpected EOF"
             default: archive.starts(with: [0x1F, 0x8B, 8]) ? nil : "gzip: invalid header"
             }
-        if let problem { throw ArchiveError("failed to decompress snapshot: \(problem)") }
+        if let problem { throw TextError("failed to decompress snapshot: \(problem)") }
     }
 
     /// What a failure to read on is called, where the reader is.
-    private func stopped(by text: String) throws(ArchiveError) -> ArchiveError {
+    private func stopped(by text: String) throws(TextError) -> TextError {
         switch phase {
         case .end:
             // The members are whole: those are checked first.
             try verify()
-            return ArchiveError(text)
+            return TextError(text)
         case .member(.meta, _, _): return failure("failed to read snapshot metadata: \(text)")
         case .member(.state, _, _): return failure("failed to read or write snapshot data: \(text)")
         case .member(.sums, _, _): return failure("failed to read snapshot hashes: \(text)")
@@ -161,21 +161,21 @@ public struct ArchiveReader {
         }
     }
 
-    private func failure(_ text: String) -> ArchiveError { ArchiveError("failed to read snapshot file: " + text) }
+    private func failure(_ text: String) -> TextError { TextError("failed to read snapshot file: " + text) }
 
-    private mutating func end() throws(ArchiveError) {
+    private mutating func end() throws(TextError) {
         guard gunzip.isAtEnd else { throw try stopped(by: "unexpected EOF") }
         switch phase {
         case .header where block.isEmpty, .secondZero where block.isEmpty, .end: break
         default: throw try stopped(by: "unexpected EOF")
         }
         try verify()
-        if surplus > 0 { throw ArchiveError("\(surplus) unread uncompressed bytes remain") }
+        if surplus > 0 { throw TextError("\(surplus) unread uncompressed bytes remain") }
     }
 
     // MARK: Members
 
-    private mutating func take(_ bytes: [UInt8], _ state: inout [UInt8]) throws(ArchiveError) {
+    private mutating func take(_ bytes: [UInt8], _ state: inout [UInt8]) throws(TextError) {
         var at = 0
         while at < bytes.count {
             switch phase {
@@ -201,9 +201,9 @@ public struct ArchiveReader {
         }
     }
 
-    private mutating func takeBlock() throws(ArchiveError) {
+    private mutating func takeBlock() throws(TextError) {
         let header: Tar.Header?
-        do throws(ArchiveError) { header = try Tar.parse(block) } catch { throw failure("failed reading snapshot: \(error.text)") }
+        do throws(TextError) { header = try Tar.parse(block) } catch { throw failure("failed reading snapshot: \(error.text)") }
         block.removeAll(keepingCapacity: true)
         guard let header else {
             if case .secondZero = phase { phase = .end } else { phase = .secondZero }
@@ -223,7 +223,7 @@ public struct ArchiveReader {
         if header.size == 0 { try endMember(member, padding) }
     }
 
-    private mutating func take(_ bytes: ArraySlice<UInt8>, of member: Member, _ state: inout [UInt8]) throws(ArchiveError) {
+    private mutating func take(_ bytes: ArraySlice<UInt8>, of member: Member, _ state: inout [UInt8]) throws(TextError) {
         switch member {
         case .meta:
             metaDigest.add(bytes)
@@ -240,17 +240,17 @@ public struct ArchiveReader {
         }
     }
 
-    private mutating func endMember(_ member: Member, _ padding: Int) throws(ArchiveError) {
+    private mutating func endMember(_ member: Member, _ padding: Int) throws(TextError) {
         phase = padding > 0 ? .padding(padding) : .header
         guard member == .meta else { return }
-        do throws(ArchiveError) { description = try ArchiveDescription(encoded: meta) } catch { throw failure(error.text) }
+        do throws(TextError) { description = try ArchiveDescription(encoded: meta) } catch { throw failure(error.text) }
     }
 
     // MARK: Sums
 
     /// Every member has a sum, which is right, and nothing else has one.
-    private func verify() throws(ArchiveError) {
-        func refusal(_ text: String) -> ArchiveError { failure("failed checking integrity of snapshot: " + text) }
+    private func verify() throws(TextError) {
+        func refusal(_ text: String) -> TextError { failure("failed checking integrity of snapshot: " + text) }
         let expected = [("meta.json", metaDigest.finish()), ("state.bin", stateDigest.finish())]
         var seen: [String] = []
         for line in sums.split(separator: UInt8(ascii: "\n")) {

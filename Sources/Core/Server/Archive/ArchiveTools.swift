@@ -15,15 +15,9 @@ public protocol GzipStream: AnyObject {
 public protocol GunzipStream: AnyObject {
     /// Decompresses the beginning of `input`, appends at most `limit` bytes to `out`, and returns how many bytes of the
     /// input it took. Fewer bytes than `limit` mean that there are no more without more input. What was appended before an error counts.
-    func decompress(_ input: ArraySlice<UInt8>, limit: Int, into out: inout [UInt8]) throws(GunzipError) -> Int
+    func decompress(_ input: ArraySlice<UInt8>, limit: Int, into out: inout [UInt8]) throws(TextError) -> Int
     /// Whether the input may end here: behind a member.
     var isAtEnd: Bool { get }
-}
-
-/// Why bytes cannot be decompressed, in the reference's words where it has some: `gzip: invalid header`.
-public struct GunzipError: Error, Hashable, Sendable {
-    public var text: String
-    public init(_ text: String) { self.text = text }
 }
 
 /// A SHA-256.
@@ -31,11 +25,4 @@ public protocol DigestStream: AnyObject {
     func add(_ bytes: ArraySlice<UInt8>)
     /// 32 bytes; the stream is of no more use then.
     func finish() -> [UInt8]
-}
-
-/// Why something is no archive, or a damaged one (rpc-raft-wire §8.3).
-public struct ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
-    public var text: String
-    public init(_ text: String) { self.text = text }
-    public var description: String { text }
 }

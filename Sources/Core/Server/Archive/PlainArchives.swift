@@ -39,13 +39,13 @@ public struct PlainArchives: ArchiveTools {
         private var left = 0
         private(set) var isAtEnd = false
 
-        func decompress(_ input: ArraySlice<UInt8>, limit: Int, into out: inout [UInt8]) throws(GunzipError) -> Int {
+        func decompress(_ input: ArraySlice<UInt8>, limit: Int, into out: inout [UInt8]) throws(TextError) -> Int {
             var room = limit
             for (taken, byte) in input.enumerated() {
                 if header > 0 {
                     header -= 1
                 } else if isAtEnd {
-                    throw GunzipError("gzip: invalid header")
+                    throw TextError("gzip: invalid header")
                 } else if left == 0 {
                     length.append(byte)
                     if length.count < 2 { continue }

@@ -13,7 +13,7 @@ enum Tar {
         var isExtension: Bool { [UInt8(ascii: "x"), UInt8(ascii: "g"), UInt8(ascii: "L"), UInt8(ascii: "K")].contains(kind) }
     }
 
-    static let damage = ArchiveError("archive/tar: invalid tar header")
+    static let damage = TextError("archive/tar: invalid tar header")
 
     /// How many bytes fill the last block of a member.
     static func padding(_ size: Int) -> Int { (blockSize - size % blockSize) % blockSize }
@@ -55,7 +55,7 @@ enum Tar {
     // MARK: Reading
 
     /// nil for a block of zeros.
-    static func parse(_ block: [UInt8]) throws(ArchiveError) -> Header? {
+    static func parse(_ block: [UInt8]) throws(TextError) -> Header? {
         if block.allSatisfy({ $0 == 0 }) { return nil }
         guard block.count == blockSize, try number(block[148..<156]) == Int(checksum(block[...])) else { throw damage }
         var name = text(block[0..<100])
@@ -74,7 +74,7 @@ enum Tar {
     }
 
     /// Octal digits between blanks, or binary if the highest bit is set.
-    private static func number(_ field: ArraySlice<UInt8>) throws(ArchiveError) -> Int {
+    private static func number(_ field: ArraySlice<UInt8>) throws(TextError) -> Int {
         var value: UInt64 = 0
         if let first = field.first, first & 0x80 != 0 {
             if first & 0x40 != 0 { throw damage }

@@ -12,9 +12,9 @@ final class SequenceCaller {
 
     func start(_ call: CallID) { calls.append(call) }
 
-    func receive(_ input: Span<UInt8>, _ at: inout Int, into results: inout [(CallID, CallResult)]) throws(PortError) {
+    func receive(_ input: Span<UInt8>, _ at: inout Int, into results: inout [(CallID, CallResult)]) throws(TextError) {
         while at < input.count {
-            guard first < calls.count else { throw PortError("unexpected answer") }
+            guard first < calls.count else { throw TextError("unexpected answer") }
             guard let bytes = try assembler.assemble(input, &at) else { return }
             results.append((calls[first], .answered(bytes)))
             first += 1
@@ -44,7 +44,7 @@ final class GossipCaller {
         guard let waiting = call else { return }
         var at = 0
         var answer: [UInt8]
-        do throws(PortError) {
+        do throws(TextError) {
             guard let bytes = try assembler.assemble(input, &at) else { return }
             answer = bytes
         } catch {
@@ -65,8 +65,8 @@ final class SnapshotCaller {
 
     init(_ limits: PortLimits) { sizeMax = limits.snapshotSizeMax }
 
-    func receive(_ input: Span<UInt8>) throws(PortError) {
-        if received.count + input.count > sizeMax { throw PortError("snapshot is too large") }
+    func receive(_ input: Span<UInt8>) throws(TextError) {
+        if received.count + input.count > sizeMax { throw TextError("snapshot is too large") }
         received.append(0..<input.count, of: input)
     }
 }
@@ -135,7 +135,7 @@ final class MuxCaller {
         held.removeFirst(started)
     }
 
-    func receive(_ input: Span<UInt8>, _ at: inout Int, into results: inout [(CallID, CallResult)]) throws(PortError) {
+    func receive(_ input: Span<UInt8>, _ at: inout Int, into results: inout [(CallID, CallResult)]) throws(TextError) {
         do throws(YamuxError) {
             while let event = try session.next(input, &at) {
                 switch event {
@@ -148,7 +148,7 @@ final class MuxCaller {
                 }
             }
         } catch {
-            throw PortError(error.text)
+            throw TextError(error.text)
         }
         if !held.isEmpty { startHeld() }
     }
@@ -156,13 +156,13 @@ final class MuxCaller {
     private func receiveData(_ input: Span<UInt8>, of id: UInt32, into results: inout [(CallID, CallResult)]) {
         var at = 0
         var message: [UInt8]?
-        var failure: PortError?
+        var failure: TextError?
         let isKnown = streams.update(id) { stream in
             assemblySize -= stream.assembler.partial.count
-            do throws(PortError) { message = try stream.assembler.assemble(input, &at) } catch { failure = error }
+            do throws(TextError) { message = try stream.assembler.assemble(input, &at) } catch { failure = error }
             assemblySize += stream.assembler.partial.count
         }
-        if assemblySize > limits.assemblySizeMax { failure = PortError("too many unfinished messages") }
+        if assemblySize > limits.assemblySizeMax { failure = TextError("too many unfinished messages") }
         guard isKnown, let call = streams[id]?.call else { return lose(id, into: &results) }
         if let failure {
             finish(call, id, isReusable: false)

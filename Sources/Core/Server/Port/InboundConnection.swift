@@ -100,7 +100,7 @@ public final class InboundConnection {
             begin(input[0], at: now)
             at = 1
         }
-        do throws(PortError) {
+        do throws(TextError) {
             switch mode {
             case .unknown: break
             case .sequence(let server): try server.receive(input, &at, at: now, into: &calls)
@@ -137,7 +137,7 @@ public final class InboundConnection {
 
     /// The peer sends no more.
     public func receivedEnd(at now: Instant, into calls: inout [InboundCall]) {
-        do throws(PortError) {
+        do throws(TextError) {
             if case .whole(let server) = mode, try server.receivedEnd(into: &calls) {
                 handshakeDeadline = nil
             } else if end == .open {
@@ -194,7 +194,7 @@ public final class InboundConnection {
 
     /// Whether the call still waits for its answer.
     public func reply(_ serial: UInt32, _ bytes: [UInt8], at now: Instant, into calls: inout [InboundCall]) {
-        do throws(PortError) {
+        do throws(TextError) {
             switch mode {
             case .unknown: break
             case .sequence(let server):

@@ -52,7 +52,7 @@ struct MessageAssembler {
     }
 
     /// Reads from `at` on; the message if it ends in this piece, right before `at`.
-    mutating func assemble(_ input: Span<UInt8>, _ at: inout Int) throws(PortError) -> [UInt8]? {
+    mutating func assemble(_ input: Span<UInt8>, _ at: inout Int) throws(TextError) -> [UInt8]? {
         let start = at
         while true {
             switch phase {
@@ -64,7 +64,7 @@ struct MessageAssembler {
             case .values:
                 let left = sizeMax - partial.count - (at - start)
                 let isDone: Bool
-                do throws(MessagePackError) { isDone = try scanner.scan(input, &at, sizeMax: left) } catch { throw PortError(error.text) }
+                do throws(MessagePackError) { isDone = try scanner.scan(input, &at, sizeMax: left) } catch { throw TextError(error.text) }
                 guard isDone else { return keep(input, start, at) }
                 if isTailKnown || !hasTail {
                     if raw == 0 { return finish(input, start, at) }
@@ -80,7 +80,7 @@ struct MessageAssembler {
                     raw = raw << 8 | Int(input[at])
                     at += 1
                 }
-                if raw > Self.gossipSizeMax { throw PortError("Remote node state is larger than limit (\(raw))") }
+                if raw > Self.gossipSizeMax { throw TextError("Remote node state is larger than limit (\(raw))") }
                 phase = .raw
             case .raw:
                 let count = min(raw, input.count - at)
@@ -100,21 +100,21 @@ struct MessageAssembler {
     }
 
     /// The type byte is read.
-    private mutating func begin() throws(PortError) {
+    private mutating func begin() throws(TextError) {
         phase = .values
         guard grammar == .gossip else {
-            if kind > 5 { throw PortError("unknown rpc type \(kind)") }
+            if kind > 5 { throw TextError("unknown rpc type \(kind)") }
             return
         }
         switch kind {
         case 0, 2, 6, 8, 9, 13: break
         case 10: phase = .length
-        default: throw PortError("unknown message type \(kind)")
+        default: throw TextError("unknown message type \(kind)")
         }
     }
 
     /// The map is read that tells what follows it.
-    private mutating func readHeader() throws(PortError) {
+    private mutating func readHeader() throws(TextError) {
         var nodes = 0
         do throws(MessagePackError) {
             var reader = MessagePackReader(partial.dropFirst())
@@ -127,10 +127,10 @@ struct MessageAssembler {
                 }
             }
         } catch {
-            throw PortError(error.text)
+            throw TextError(error.text)
         }
         let max = grammar == .gossip ? Self.gossipSizeMax : limits.snapshotSizeMax
-        guard raw >= 0, raw <= max, nodes >= 0, nodes <= max else { throw PortError("message is too large") }
+        guard raw >= 0, raw <= max, nodes >= 0, nodes <= max else { throw TextError("message is too large") }
         isTailKnown = true
         sizeMax = max + partial.count
         partial.reserveCapacity(partial.count + min(raw, 16 << 20))

@@ -45,7 +45,7 @@ final class MuxServer {
         return abandoned
     }
 
-    func receive(_ input: Span<UInt8>, _ at: inout Int, at now: Instant, into calls: inout [InboundCall]) throws(PortError) {
+    func receive(_ input: Span<UInt8>, _ at: inout Int, at now: Instant, into calls: inout [InboundCall]) throws(TextError) {
         do throws(YamuxError) {
             while let event = try session.next(input, &at) {
                 switch event {
@@ -56,7 +56,7 @@ final class MuxServer {
                 }
             }
         } catch {
-            throw PortError(error.text)
+            throw TextError(error.text)
         }
     }
 
@@ -78,7 +78,7 @@ final class MuxServer {
         let before = stream.assembler.partial.count
         var at = 0
         var message: [UInt8]?
-        do throws(PortError) {
+        do throws(TextError) {
             message = try stream.assembler.assemble(input, &at)
         } catch {
             // As the reference: nothing is answered to what cannot be read.

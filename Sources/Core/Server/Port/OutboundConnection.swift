@@ -148,7 +148,7 @@ public final class OutboundConnection {
         }
     }
 
-    func receive(_ input: Span<UInt8>, at now: Instant, into results: inout [(CallID, CallResult)]) throws(PortError) {
+    func receive(_ input: Span<UInt8>, at now: Instant, into results: inout [(CallID, CallResult)]) throws(TextError) {
         var at = 0
         let wasBusy = callCount > 0
         defer { if wasBusy { noteIdle(at: now) } }

@@ -164,12 +164,12 @@ public final class PeerPool {
 
     public func received(_ id: Int, _ input: Span<UInt8>, at now: Instant, into effects: inout [Effect]) {
         guard let connection = connection(id), connection.state == .open else { return }
-        var failure: PortError?
+        var failure: TextError?
         let held = connection.heldGossip
-        do throws(PortError) { try connection.receive(input, at: now, into: &results) } catch { failure = error }
+        do throws(TextError) { try connection.receive(input, at: now, into: &results) } catch { failure = error }
         gossipHeld += connection.heldGossip - held
         if gossipHeld > limits.gossipAnswersMax, connection.heldGossip > held {
-            failure = PortError("too much memory is held for answers of gossip")
+            failure = TextError("too much memory is held for answers of gossip")
         }
         for (call, result) in results {
             switch result {

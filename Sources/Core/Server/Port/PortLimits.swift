@@ -72,9 +72,3 @@ public struct PortLimits: Sendable {
         return limits
     }
 }
-
-/// Why a connection cannot go on.
-struct PortError: Error, Hashable {
-    var text: String
-    init(_ text: String) { self.text = text }
-}

@@ -37,7 +37,7 @@ final class SequenceServer {
         return now - since >= limits.messageTimeout(received: assembler.partial.count)
     }
 
-    func receive(_ input: Span<UInt8>, _ at: inout Int, at now: Instant, into calls: inout [InboundCall]) throws(PortError) {
+    func receive(_ input: Span<UInt8>, _ at: inout Int, at now: Instant, into calls: inout [InboundCall]) throws(TextError) {
         if assembler.partial.isEmpty { since = now }
         while at < input.count {
             guard answers.count < callsMax else {
@@ -46,7 +46,7 @@ final class SequenceServer {
                 return
             }
             guard let bytes = try assembler.assemble(input, &at) else { return }
-            guard source.beginCall() else { throw PortError("too many calls") }
+            guard source.beginCall() else { throw TextError("too many calls") }
             since = now
             calls.append(InboundCall(serial: firstSerial &+ UInt32(answers.count), channel: channel, bytes: bytes))
             answers.append(nil)
@@ -57,7 +57,7 @@ final class SequenceServer {
 
     func reply(
         _ serial: UInt32, _ bytes: [UInt8], _ output: inout OutputQueue, at now: Instant, into calls: inout [InboundCall]
-    ) throws(PortError) {
+    ) throws(TextError) {
         let place = Int(serial &- firstSerial)
         guard place < answers.count, answers[place] == nil else { return }
         source.endCall()
@@ -133,16 +133,16 @@ final class WholeServer {
     /// Whether what the caller sends takes too long.
     func isLate(at now: Instant) -> Bool { isWaiting && now - since >= limits.messageTimeout(received: bytes.count) }
 
-    func receive(_ input: Span<UInt8>, _ at: inout Int, into calls: inout [InboundCall]) throws(PortError) {
+    func receive(_ input: Span<UInt8>, _ at: inout Int, into calls: inout [InboundCall]) throws(TextError) {
         guard state == .receiving else { return }
         let start = at
         guard assembler != nil else {
             bytes.append(at..<input.count, of: input)
-            if bytes.count > sizeMax { throw PortError("snapshot is too large") }
+            if bytes.count > sizeMax { throw TextError("snapshot is too large") }
             return try readRequest(input, at, &calls)
         }
         var message: [UInt8]?
-        do throws(PortError) {
+        do throws(TextError) {
             message = try assembler?.assemble(input, &at)
         } catch {
             // What is wrong with it is for the receiver to say, who may answer.
@@ -153,7 +153,7 @@ final class WholeServer {
         if let message { try ask(message, &calls) }
     }
 
-    private func readRequest(_ input: Span<UInt8>, _ start: Int, _ calls: inout [InboundCall]) throws(PortError) {
+    private func readRequest(_ input: Span<UInt8>, _ start: Int, _ calls: inout [InboundCall]) throws(TextError) {
         guard request != nil else { return }
         var at = start
         do throws(MessagePackError) {
@@ -162,19 +162,19 @@ final class WholeServer {
             var reader = MessagePackReader(bytes)
             guard try SnapshotRequest(from: &reader).operation == SnapshotRequest.save else { return }
         } catch {
-            throw PortError(error.text)
+            throw TextError(error.text)
         }
         try askWhole(&calls)
     }
 
-    private func askWhole(_ calls: inout [InboundCall]) throws(PortError) {
+    private func askWhole(_ calls: inout [InboundCall]) throws(TextError) {
         var whole: [UInt8] = []
         swap(&whole, &bytes)
         try ask(whole, &calls)
     }
 
-    private func ask(_ message: [UInt8], _ calls: inout [InboundCall]) throws(PortError) {
-        guard source.beginCall() else { throw PortError("too many calls") }
+    private func ask(_ message: [UInt8], _ calls: inout [InboundCall]) throws(TextError) {
+        guard source.beginCall() else { throw TextError("too many calls") }
         state = .asked
         assembler = nil
         askedSize = message.count
@@ -182,7 +182,7 @@ final class WholeServer {
     }
 
     /// True when that is no reason to close: the answer is still to come.
-    func receivedEnd(into calls: inout [InboundCall]) throws(PortError) -> Bool {
+    func receivedEnd(into calls: inout [InboundCall]) throws(TextError) -> Bool {
         if state == .receiving, channel == .snapshot, !bytes.isEmpty { try askWhole(&calls) }
         return state != .receiving
     }

@@ -108,8 +108,8 @@ public struct FilterTerm: Sendable {
     }
 
     /// `strconv.ParseInt(text, 0, 64)`: decimal, or with a prefix `0x`, `0o`, `0b`, `0`; `_` may stand between digits.
-    private static func integer(_ text: String) throws(GoError) -> Int64 {
-        let invalid = GoError("strconv.ParseInt: parsing \(GoQuote.quote(text)): invalid syntax")
+    private static func integer(_ text: String) throws(TextError) -> Int64 {
+        let invalid = TextError("strconv.ParseInt: parsing \(GoQuote.quote(text)): invalid syntax")
         var digits = Array(text.utf8)[...]
         let negative = digits.first == UInt8(ascii: "-")
         if negative || digits.first == UInt8(ascii: "+") { digits = digits.dropFirst() }
@@ -138,7 +138,7 @@ public struct FilterTerm: Sendable {
             value = sum
         }
         guard !overflows, value <= (negative ? 1 << 63 : UInt64(Int64.max)) else {
-            throw GoError("strconv.ParseInt: parsing \(GoQuote.quote(text)): value out of range")
+            throw TextError("strconv.ParseInt: parsing \(GoQuote.quote(text)): value out of range")
         }
         return Int64(truncatingIfNeeded: negative ? 0 &- value : value)
     }

@@ -20,7 +20,7 @@ protocol QueryFamily: Hashable, Sendable {
     /// Whether this is a blocking query, which may wait for an index.
     var canWait: Bool { get }
     /// What it finds, in the order of the answer, and the index that it reports.
-    func evaluate(_ store: Store, _ options: QueryOptions) throws(GoError) -> (result: QueryResult, index: UInt64)
+    func evaluate(_ store: Store, _ options: QueryOptions) throws(TextError) -> (result: QueryResult, index: UInt64)
     /// What a blocked query waits for.
     func topics(in store: Store, _ options: QueryOptions) -> [WatchTopic]
     /// Refuses what the caller may not ask, and takes from the result what the caller may not see.

@@ -25,7 +25,7 @@ protocol WriteFamily: WireDecodable, WireEncodable, Hashable, Sendable {
     /// Refuses what the caller may not write.
     func authorize(_ authorizer: Authorizer, in store: Store) throws(Denied)
     /// Changes the state at the index of its log entry.
-    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult
+    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> ApplyResult
 
     /// The body of the answer. `result` is no error: that goes into the header.
     func encodeReply(_ result: ApplyResult, into writer: inout MessagePackWriter)

@@ -73,7 +73,7 @@ extension AutopilotRequest: WriteFamily {
     func validate(_ rules: WriteRules) -> String? { nil }
     func authorize(_ authorizer: Authorizer, in store: Store) throws(Denied) { try authorizer.require(.operatorWrite) }
 
-    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> ApplyResult {
         store.applyAutopilot(self, index, &changes)
     }
 

@@ -20,8 +20,8 @@ extension OperatorQuery: QueryFamily {
     var problem: String? { nil }
     var canWait: Bool { false }
 
-    func evaluate(_ store: Store, _ options: QueryOptions) throws(GoError) -> (result: QueryResult, index: UInt64) {
-        guard let configuration = store.autopilot else { throw GoError("autopilot config not initialized yet") }
+    func evaluate(_ store: Store, _ options: QueryOptions) throws(TextError) -> (result: QueryResult, index: UInt64) {
+        guard let configuration = store.autopilot else { throw TextError("autopilot config not initialized yet") }
         return (.autopilot(configuration), configuration.index.modify)
     }
 

@@ -73,7 +73,7 @@ extension CatalogQuery: QueryFamily {
 
     var canWait: Bool { true }
 
-    func evaluate(_ store: Store, _ options: QueryOptions) throws(GoError) -> (result: QueryResult, index: UInt64) {
+    func evaluate(_ store: Store, _ options: QueryOptions) throws(TextError) -> (result: QueryResult, index: UInt64) {
         let meta = options.nodeMetaFilters
         switch self {
         case .nodes:

@@ -49,7 +49,7 @@ extension DeregisterRequest: WriteFamily {
         try authorizer.require(check.serviceID.isEmpty ? .nodeWrite(node) : .serviceWrite(check.serviceName))
     }
 
-    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> ApplyResult {
         store.deregister(self, index, &changes)
         return .none
     }

@@ -89,7 +89,7 @@ extension RegisterRequest: WriteFamily {
             || known.taggedAddresses ?? [:] != taggedAddresses ?? [:]
     }
 
-    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> ApplyResult {
         try store.register(self, index, &changes)
         return .none
     }

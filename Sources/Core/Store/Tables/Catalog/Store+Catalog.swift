@@ -1,6 +1,6 @@
 // Registration and deregistration, services. Spec: behaviour §1.5, §1.7.
 extension Store {
-    mutating func register(_ request: RegisterRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) {
+    mutating func register(_ request: RegisterRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) {
         // A copy makes every change copy what it touches; so only requests that may fail halfway pay for one.
         guard mayFailHalfway(request) else { return try registerAll(request, index, &changes) }
         let before = self, mark = changes.mark
@@ -29,13 +29,13 @@ extension Store {
         return !(request.checks ?? []).allSatisfy(isSafe)
     }
 
-    private mutating func registerAll(_ request: RegisterRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) {
+    private mutating func registerAll(_ request: RegisterRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) {
         if isNodeNew(request) {
-            do { try ensureNode(Node(request), index, &changes) } catch { throw GoError("failed inserting node: \(error.text)") }
+            do { try ensureNode(Node(request), index, &changes) } catch { throw TextError("failed inserting node: \(error.text)") }
         }
         if let service = request.service {
             do { try ensureService(service, onNode: request.node, index, &changes) } catch {
-                throw GoError("failed inserting service: \(error.text)")
+                throw TextError("failed inserting service: \(error.text)")
             }
         }
         if let check = request.check { try ensureCheck(check, ofNode: request.node, index, &changes) }
@@ -53,12 +53,12 @@ extension Store {
 
     private mutating func ensureCheck(
         _ check: HealthCheck, ofNode node: String, _ index: UInt64, _ changes: inout ChangeSet
-    ) throws(GoError) {
+    ) throws(TextError) {
         guard check.node.hasSameBytes(node) else {
-            throw GoError("check node \(GoQuote.quote(check.node)) does not match node \(GoQuote.quote(node))")
+            throw TextError("check node \(GoQuote.quote(check.node)) does not match node \(GoQuote.quote(node))")
         }
         do { try ensureCheck(check, index, &changes) } catch {
-            throw GoError("failed inserting check: \(error.text) on node \(GoQuote.quote(check.node))")
+            throw TextError("failed inserting check: \(error.text) on node \(GoQuote.quote(check.node))")
         }
     }
 
@@ -78,12 +78,13 @@ extension Store {
     func service(_ id: String, onNode node: String) -> Row<ServiceInstance>? { services[TableKey.of(node, id)] }
 
     /// Writes an instance unless nothing about it is new.
-    mutating func ensureService(_ service: NodeService, onNode node: String, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) {
+    mutating func ensureService(_ service: NodeService, onNode node: String, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError)
+    {
         if let problem = MetaRules.problem(in: service.meta, kind: service.kind) {
-            throw GoError("Invalid Service Meta for node \(node) and serviceID \(service.id): \(problem)")
+            throw TextError("Invalid Service Meta for node \(node) and serviceID \(service.id): \(problem)")
         }
-        guard nodes.contains(TableKey.of(node)) else { throw GoError("Missing node registration") }
-        if service.id.isEmpty { throw GoError("failed inserting service: object missing primary index") }
+        guard nodes.contains(TableKey.of(node)) else { throw TextError("Missing node registration") }
+        if service.id.isEmpty { throw TextError("failed inserting service: object missing primary index") }
         var service = service
         if service.weights?.problem != nil { service.weights = nil }
         service.weights = service.weights ?? Weights()

@@ -3,19 +3,19 @@ extension Store {
     public func check(_ id: String, onNode node: String) -> Row<HealthCheck>? { checks[TableKey.of(node, id)] }
 
     /// Writes a check. One that says nothing new keeps its index and its service's, but raises the table's.
-    mutating func ensureCheck(_ check: HealthCheck, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) {
+    mutating func ensureCheck(_ check: HealthCheck, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) {
         var check = check
         if check.status.isEmpty { check.status = planted(.checkDefaultPassing) ? CheckStatus.passing : CheckStatus.critical }
         let node = TableKey.of(check.node)
-        guard nodes.contains(node) else { throw GoError("Missing node registration") }
+        guard nodes.contains(node) else { throw TextError("Missing node registration") }
         var instance: Row<ServiceInstance>?
         if !check.serviceID.isEmpty {
             instance = service(check.serviceID, onNode: check.node)
-            guard let instance else { throw GoError("Missing service registration") }
+            guard let instance else { throw TextError("Missing service registration") }
             check.serviceName = instance.value.service.service
             check.serviceTags = instance.value.service.tags
         }
-        if check.checkID.isEmpty { throw GoError("failed inserting check: object missing primary index") }
+        if check.checkID.isEmpty { throw TextError("failed inserting check: object missing primary index") }
 
         let key = TableKey.join(node, TableKey.of(check.checkID))
         let old = checks[key]

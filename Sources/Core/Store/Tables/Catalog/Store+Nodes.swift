@@ -4,9 +4,9 @@ extension Store {
     public func node(_ name: String) -> Row<Node>? { nodes[TableKey.of(name)] }
 
     /// The node of that ID. Fails when the ID is no UUID.
-    func node(id: String) throws(GoError) -> Row<Node>? {
+    func node(id: String) throws(TextError) -> Row<Node>? {
         do { return nodesByID[ByteString(try UUIDText.parse(id))] } catch {
-            throw GoError("node lookup failed: index error: \(error.text)")
+            throw TextError("node lookup failed: index error: \(error.text)")
         }
     }
 
@@ -24,7 +24,7 @@ extension Store {
     }
 
     /// Writes a node record unless nothing about it is new. A known ID under a new name is a rename: the old node goes, with all it has.
-    mutating func ensureNode(_ node: Node, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) {
+    mutating func ensureNode(_ node: Node, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) {
         var node = node
         var existing: Row<Node>?
         if !node.id.isEmpty {
@@ -32,12 +32,12 @@ extension Store {
             if let old = existing {
                 if !old.value.node.hasSameBytes(node.node) {
                     if let conflict = nameConflict(node, adoptingNameless: false) {
-                        throw GoError("Error while renaming Node ID: \(GoQuote.quote(node.id)) (\(node.address)): \(conflict)")
+                        throw TextError("Error while renaming Node ID: \(GoQuote.quote(node.id)) (\(node.address)): \(conflict)")
                     }
                     if !planted(.nodeRenameLeavesOld) { deleteNode(TableKey.of(old.value.node), index, &changes) }
                 }
             } else if let conflict = nameConflict(node, adoptingNameless: true) {
-                throw GoError("Error while renaming Node ID: \(GoQuote.quote(node.id)): \(conflict)")
+                throw TextError("Error while renaming Node ID: \(GoQuote.quote(node.id)): \(conflict)")
             }
         }
         let key = TableKey.of(node.node)

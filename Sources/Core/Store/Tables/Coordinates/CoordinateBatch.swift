@@ -28,7 +28,7 @@ extension CoordinateBatch: WriteFamily {
     func validate(_ rules: WriteRules) -> String? { nil }
     func authorize(_ authorizer: Authorizer, in store: Store) throws(Denied) { try authorizer.require(.operatorWrite) }
 
-    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> ApplyResult {
         store.applyCoordinates(updates, index, &changes)
         return .none
     }

@@ -31,7 +31,7 @@ extension CoordinateQuery: QueryFamily {
     var problem: String? { nil }
     var canWait: Bool { true }
 
-    func evaluate(_ store: Store, _ options: QueryOptions) throws(GoError) -> (result: QueryResult, index: UInt64) {
+    func evaluate(_ store: Store, _ options: QueryOptions) throws(TextError) -> (result: QueryResult, index: UInt64) {
         let index = store.index(IndexName.coordinates)
         return switch self {
         case .nodes: (.coordinates(store.coordinates.map(\.value)), index)

@@ -77,7 +77,7 @@ extension HealthQuery: QueryFamily {
 
     var canWait: Bool { true }
 
-    func evaluate(_ store: Store, _ options: QueryOptions) throws(GoError) -> (result: QueryResult, index: UInt64) {
+    func evaluate(_ store: Store, _ options: QueryOptions) throws(TextError) -> (result: QueryResult, index: UInt64) {
         let meta = options.nodeMetaFilters, index = store.index(IndexName.checks)
         switch self {
         case .nodeChecks(let node): return (.checks(store.checks.values(withPrefix: TableKey.of(node))), index)

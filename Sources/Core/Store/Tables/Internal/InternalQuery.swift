@@ -67,7 +67,7 @@ extension InternalQuery: QueryFamily {
     var problem: String? { nil }
     var canWait: Bool { true }
 
-    func evaluate(_ store: Store, _ options: QueryOptions) throws(GoError) -> (result: QueryResult, index: UInt64) {
+    func evaluate(_ store: Store, _ options: QueryOptions) throws(TextError) -> (result: QueryResult, index: UInt64) {
         switch self {
         case .nodeDump(let name): (.nodeDump(store.dump(name)), store.catalogIndex(checks: true))
         case .serviceDump(let kind): (.healthNodes(store.dumpServices(kind)), store.serviceDumpIndex(kind))

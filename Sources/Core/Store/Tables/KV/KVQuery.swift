@@ -64,7 +64,7 @@ extension KVQuery: QueryFamily {
     var problem: String? { nil }
     var canWait: Bool { true }
 
-    func evaluate(_ store: Store, _ options: QueryOptions) throws(GoError) -> (result: QueryResult, index: UInt64) {
+    func evaluate(_ store: Store, _ options: QueryOptions) throws(TextError) -> (result: QueryResult, index: UInt64) {
         switch self {
         case .get(let key):
             guard let entry = store.kvs[key] else { return (.entries([]), store.kvIndex) }

@@ -87,7 +87,7 @@ extension KVSRequest: WriteFamily {
         try authorizer.require(op == .deleteTree ? .keyWritePrefix(dirEnt.key) : .keyWrite(dirEnt.key))
     }
 
-    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> ApplyResult {
         try store.applyKV(self, index, &changes)
     }
 

@@ -1,8 +1,8 @@
 // The key/value table. Spec: behaviour §1.3, §1.8; http-2 §2, §4.
 extension Store {
-    mutating func applyKV(_ request: KVSRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+    mutating func applyKV(_ request: KVSRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> ApplyResult {
         let key = request.dirEnt.key, entry = request.dirEnt.entry
-        if key.isEmpty && request.op != .deleteTree { throw GoError("Must provide key") }
+        if key.isEmpty && request.op != .deleteTree { throw TextError("Must provide key") }
         switch request.op {
         case .set:
             setEntry(key, entry, keepingSession: true, index, &changes)
@@ -17,7 +17,7 @@ extension Store {
         case .cas: return .bool(setEntry(key, entry, ifIndex: entry.index.modify, index, &changes) != nil)
         case .lock: return .bool(try lock(key, entry, index, &changes) != nil)
         case .unlock: return .bool(try unlock(key, entry, index, &changes) != nil)
-        case .unknown(let op): throw GoError("Invalid KVS operation '\(op)'")
+        case .unknown(let op): throw TextError("Invalid KVS operation '\(op)'")
         }
     }
 
@@ -120,10 +120,10 @@ extension Store {
     }
 
     /// nil: another session holds the key.
-    mutating func lock(_ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> KVEntry? {
-        if entry.session.isEmpty { throw GoError("missing session") }
+    mutating func lock(_ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> KVEntry? {
+        if entry.session.isEmpty { throw TextError("missing session") }
         guard try session(entry.session) != nil || planted(.lockBySessionGone) else {
-            throw GoError("invalid session \(GoQuote.quote(entry.session))")
+            throw TextError("invalid session \(GoQuote.quote(entry.session))")
         }
         var entry = entry
         let existing = kvs[key]
@@ -137,8 +137,8 @@ extension Store {
     }
 
     /// nil: the session does not hold the key.
-    mutating func unlock(_ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> KVEntry? {
-        if entry.session.isEmpty { throw GoError("missing session") }
+    mutating func unlock(_ key: ByteString, _ entry: KVEntry, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> KVEntry? {
+        if entry.session.isEmpty { throw TextError("missing session") }
         guard let existing = kvs[key], existing.session == entry.session || planted(.unlockByStranger) && !existing.session.isEmpty else {
             return nil
         }
@@ -149,8 +149,8 @@ extension Store {
     }
 
     /// Moves no index. O(tombstones reaped).
-    mutating func reapTombstones(_ request: TombstoneRequest) throws(GoError) -> ApplyResult {
-        if case .unknown(let op) = request.op { throw GoError("Invalid Tombstone operation '\(op)'") }
+    mutating func reapTombstones(_ request: TombstoneRequest) throws(TextError) -> ApplyResult {
+        if case .unknown(let op) = request.op { throw TextError("Invalid Tombstone operation '\(op)'") }
         while let (index, keys) = tombstonesByIndex.first, index <= request.reapIndex || planted(.reapedTooEarly) {
             for key in keys where tombstones[key] == index && !planted(.reapedNever) { tombstones.removeValue(forKey: key) }
             tombstonesByIndex.removeValue(forKey: index)

@@ -29,7 +29,7 @@ extension Store {
             let next = self.index(Self.serialName) &+ 1
             indexes[Self.serialName] = next
             return .index(next)
-        default: throw GoError("Invalid CA operation '\(op)'")
+        default: throw TextError("Invalid CA operation '\(op)'")
         }
     }
 
@@ -46,7 +46,7 @@ extension Store {
         let roots = try request.list("Roots")
         var active = 0
         for root in roots where try root.bool("Active") { active += 1 }
-        if active != 1 { throw GoError("there must be exactly one active CA root") }
+        if active != 1 { throw TextError("there must be exactly one active CA root") }
         guard self.index("connect-ca-roots") == (try request.uint("Index")) else { return false }
         let before = keys(.caRoots)
         var kept: [ByteString] = []

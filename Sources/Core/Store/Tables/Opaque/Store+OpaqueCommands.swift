@@ -29,11 +29,11 @@ extension Store {
         case "create", "update":
             let id = try query.text("Session")
             if !id.isEmpty, try session(id) == nil {
-                throw GoError("invalid session \(GoQuote.quote(id))")
+                throw TextError("invalid session \(GoQuote.quote(id))")
             }
             try put(.preparedQueries, query, index, &changes)
         case "delete": delete(.preparedQueries, OpaqueTable.key(ofID: try query.text("ID")), index, &changes)
-        default: throw GoError("Invalid PreparedQuery operation '\(op)'")
+        default: throw TextError("Invalid PreparedQuery operation '\(op)'")
         }
         return .none
     }
@@ -46,7 +46,7 @@ extension Store {
             if intention.isNull("Meta") { intention["Meta"] = [0x80] }
             try put(.intentions, intention, index, &changes)
         case "delete": delete(.intentions, OpaqueTable.key(ofID: try intention.text("ID")), index, &changes)
-        default: throw GoError("Invalid Intention operation '\(op)'")
+        default: throw TextError("Invalid Intention operation '\(op)'")
         }
     }
 
@@ -64,7 +64,7 @@ extension Store {
         case "delete":
             delete(.federationStates, TableKey.of(try state.text("Datacenter")), index, &changes)
             return .none
-        default: throw GoError("invalid federation state operation type: \(op)")
+        default: throw TextError("invalid federation state operation type: \(op)")
         }
     }
 
@@ -82,7 +82,7 @@ extension Store {
         case "delete":
             delete(.configEntries, request.key, index, &changes)
             return .none
-        default: throw GoError("invalid config entry operation type: \(request.op)")
+        default: throw TextError("invalid config entry operation type: \(request.op)")
         }
         var entry = request.entry
         let indexes = RaftIndex(create: stored?.index.create ?? index, modify: index)
@@ -120,7 +120,7 @@ extension Store {
     }
 
     private mutating func deleteToken(accessor id: String, _ index: UInt64, _ changes: inout ChangeSet) throws {
-        if id == "00000000-0000-0000-0000-000000000002" { throw GoError("Deletion of the builtin anonymous token is not permitted") }
+        if id == "00000000-0000-0000-0000-000000000002" { throw TextError("Deletion of the builtin anonymous token is not permitted") }
         let accessor = OpaqueTable.key(ofID: id)
         for key in keys(.aclTokens) {
             let token = try EncodedStruct(row(.aclTokens, key)!.encoded)
@@ -130,7 +130,7 @@ extension Store {
 
     private mutating func deletePolicy(_ id: String, _ index: UInt64, _ changes: inout ChangeSet) throws {
         if id == "00000000-0000-0000-0000-000000000001" {
-            throw GoError("Deletion of the builtin global-management policy is not permitted")
+            throw TextError("Deletion of the builtin global-management policy is not permitted")
         }
         delete(.aclPolicies, OpaqueTable.key(ofID: id), index, &changes)
     }
@@ -159,8 +159,8 @@ extension Store {
         _ token: EncodedStruct, resetIndex: UInt64, _ index: UInt64, _ changes: inout ChangeSet
     ) throws {
         if let done = indexes[Self.bootstrapIndexName] {
-            if resetIndex == 0 { throw GoError("ACL bootstrap no longer allowed") }
-            if resetIndex != done { throw GoError("Invalid ACL bootstrap reset index") }
+            if resetIndex == 0 { throw TextError("ACL bootstrap no longer allowed") }
+            if resetIndex != done { throw TextError("Invalid ACL bootstrap reset index") }
         }
         try put(.aclTokens, token, index, &changes)
         indexes[Self.bootstrapIndexName] = index
@@ -183,7 +183,7 @@ extension Store {
         case "bootstrap-now":
             try bootstrap(try LegacyACL.token(acl), resetIndex: 0, index, &changes)
             return .string(id)
-        default: throw GoError("Invalid ACL operation '\(op)'")
+        default: throw TextError("Invalid ACL operation '\(op)'")
         }
     }
 }

@@ -68,7 +68,7 @@ extension SessionQuery: QueryFamily {
     var problem: String? { nil }
     var canWait: Bool { true }
 
-    func evaluate(_ store: Store, _ options: QueryOptions) throws(GoError) -> (result: QueryResult, index: UInt64) {
+    func evaluate(_ store: Store, _ options: QueryOptions) throws(TextError) -> (result: QueryResult, index: UInt64) {
         let index = store.index(IndexName.sessions)
         return switch self {
         case .get(let id): (.sessions(try store.session(id).map { [$0] } ?? []), index)

@@ -66,7 +66,7 @@ extension SessionRequest: WriteFamily {
         }
     }
 
-    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> ApplyResult {
         try store.applySession(self, index, &changes)
     }
 

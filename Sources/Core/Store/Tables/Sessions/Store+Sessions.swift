@@ -9,43 +9,43 @@ extension Store {
         return (try? UUIDText.parse(id)).map { ByteString($0) }
     }
 
-    static func lookUpKey(_ id: String) throws(GoError) -> ByteString {
-        do { return ByteString(try UUIDText.parse(id)) } catch { throw GoError("failed session lookup: index error: \(error.text)") }
+    static func lookUpKey(_ id: String) throws(TextError) -> ByteString {
+        do { return ByteString(try UUIDText.parse(id)) } catch { throw TextError("failed session lookup: index error: \(error.text)") }
     }
 
     /// The session of that ID in any spelling of it. Fails when the ID is no UUID.
-    public func session(_ id: String) throws(GoError) -> Row<Session>? { sessions[try Self.lookUpKey(id)] }
+    public func session(_ id: String) throws(TextError) -> Row<Session>? { sessions[try Self.lookUpKey(id)] }
 
-    mutating func applySession(_ request: SessionRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+    mutating func applySession(_ request: SessionRequest, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> ApplyResult {
         switch request.op {
         case .create: return .string(try createSession(request.session, index, &changes))
         case .destroy:
             deleteSession(try Self.lookUpKey(request.session.id), index, &changes)
             return .none
-        case .unknown(let op): throw GoError("Invalid Session operation '\(op)'")
+        case .unknown(let op): throw TextError("Invalid Session operation '\(op)'")
         }
     }
 
-    private mutating func createSession(_ session: Session, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> String {
-        if session.id.isEmpty { throw GoError("Missing session ID") }
+    private mutating func createSession(_ session: Session, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> String {
+        if session.id.isEmpty { throw TextError("Missing session ID") }
         var session = session
         switch session.behavior {
         case "": session.behavior = "release"
         case "release", "delete": break
-        default: throw GoError("Invalid session behavior: \(session.behavior)")
+        default: throw TextError("Invalid session behavior: \(session.behavior)")
         }
         session.index = RaftIndex(create: index, modify: index)
         guard nodes.contains(TableKey.of(session.node)) || planted(.sessionOfUnknownNode) else {
-            throw GoError("Missing node registration")
+            throw TextError("Missing node registration")
         }
         for id in session.checkIDs {
-            guard let check = checks[TableKey.of(session.node, id)] else { throw GoError("Missing check '\(id)' registration") }
+            guard let check = checks[TableKey.of(session.node, id)] else { throw TextError("Missing check '\(id)' registration") }
             if check.value.status == CheckStatus.critical, !planted(.sessionOfCriticalCheck) {
-                throw GoError("Check '\(id)' is in \(check.value.status) state")
+                throw TextError("Check '\(id)' is in \(check.value.status) state")
             }
         }
         let key: ByteString
-        do { key = ByteString(try UUIDText.parse(session.id)) } catch { throw GoError("failed inserting session: \(error.text)") }
+        do { key = ByteString(try UUIDText.parse(session.id)) } catch { throw TextError("failed inserting session: \(error.text)") }
         let row = Row(session)
         insert(row, key)
         raise(IndexName.sessions, to: index)

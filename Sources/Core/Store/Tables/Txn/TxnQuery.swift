@@ -41,7 +41,7 @@ extension TxnQuery: QueryFamily {
     /// It reads many tables: it has no index to wait for.
     var canWait: Bool { false }
 
-    func evaluate(_ store: Store, _ options: QueryOptions) throws(GoError) -> (result: QueryResult, index: UInt64) {
+    func evaluate(_ store: Store, _ options: QueryOptions) throws(TextError) -> (result: QueryResult, index: UInt64) {
         (.txn(store.readTxn(ops)), 0)
     }
 

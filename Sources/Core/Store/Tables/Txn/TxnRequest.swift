@@ -72,7 +72,7 @@ extension TxnRequest: WriteFamily {
     /// As above: what is denied is reported together with the other problems.
     func authorize(_ authorizer: Authorizer, in store: Store) throws(Denied) {}
 
-    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(GoError) -> ApplyResult {
+    func apply(to store: inout Store, _ index: UInt64, _ changes: inout ChangeSet) throws(TextError) -> ApplyResult {
         .txn(store.applyTxn(ops, index, &changes))
     }
 
