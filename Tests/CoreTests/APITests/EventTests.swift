@@ -47,7 +47,7 @@ import Testing
         #expect(router.answer("GET /v1/event/list?index=bad")?.text == "Invalid index")
     }
 
-    @Test func `events as they are shown`() {
+    @Test func `events are shown as in the reference`() {
         var event = event("deploy", 1)
         event.payload = Array("hello".utf8)
         event.lamportTime = 2
@@ -96,7 +96,7 @@ import Testing
         #expect(log.events(named: "even").count == 128)
     }
 
-    @Test func `whoever knows the last event waits for the next`() throws {
+    @Test func `a reader that knows the last event waits for the next`() throws {
         var log = EventLog()
         _ = log.add(event("a", 5))
         #expect(log.list(RequestID(1), name: "", index: 0, wait: .zero, pretty: false, at: .zero)?.index == 5)
@@ -104,7 +104,7 @@ import Testing
         #expect(log.list(RequestID(3), name: "", index: 5, wait: .zero, pretty: true, at: .zero) == nil)
         #expect(log.list(RequestID(4), name: "b", index: 1, wait: .seconds(2), pretty: false, at: .zero) == nil)
         #expect(log.deadline == .zero + .seconds(2))
-        // One that it does not list wakes nobody who asked for a name.
+        // An event that the list leaves out does not wake readers that asked for a name.
         let woken = log.add(event("a", 6))
         #expect(woken.map(\.id) == [RequestID(3)] && woken[0].index == 6 && woken[0].pretty)
         let expired = log.expire(at: .zero + .seconds(2))
@@ -112,7 +112,7 @@ import Testing
         #expect(log.deadline == nil)
     }
 
-    @Test func `nobody waits longer than ten minutes, and those who went away not at all`() {
+    @Test func `a reader waits ten minutes at most, and one that went away is forgotten`() {
         var log = EventLog()
         for (number, wait) in [(1, Duration.zero), (2, .hours(1))] {
             #expect(log.list(RequestID(UInt64(number)), name: "", index: 1, wait: wait, pretty: false, at: .zero) == nil)

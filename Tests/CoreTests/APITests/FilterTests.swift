@@ -43,7 +43,7 @@ import Testing
         #expect(detail(text).split(separator: "\n").first.map(String.init) == expected)
     }
 
-    @Test func `selectors operators and values are checked against the row`() {
+    @Test func `selectors, operators and values are checked against the row`() {
         #expect(detail("Foo == 1") == #"Selector "Foo" is not valid"#)
         #expect(detail("Meta.a.b == 1") == #"Selector "Meta.a.b" is not valid"#)
         #expect(detail("CreateIndex == abc") == #"Selector "CreateIndex" is not valid"#)
@@ -91,7 +91,7 @@ import Testing
         "Node == N1", "not Node == n1", "Meta.none == x", "x in Meta.none", "Meta is empty", "nope in Meta", "Meta.none contains x",
         "Node == n1 and Meta.rack == r2", "Node == n2 or not Node == n1", "(Node == n1) and (Node == n2)",
     ])
-    func `expressions that do not hold`(text: String) throws {
+    func `an expression that does not hold does not match`(text: String) throws {
         #expect(try !matches(text))
     }
 

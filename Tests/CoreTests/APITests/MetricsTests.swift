@@ -19,7 +19,7 @@ import Testing
         let second = metrics.snapshot(at: at(7))
         #expect(second.start.unixSeconds == 1_795_237_900 && second.entries.map(\.key.name) == ["consul.rpc.request"])
         #expect(metrics.snapshot(at: at(16)).entries.map(\.key.name) == ["consul.rpc.query"])
-        // Nothing new: what was complete last stays.
+        // No interval is complete: the last complete one stays.
         #expect(metrics.snapshot(at: at(60)).entries.map(\.key.name) == ["consul.rpc.query"])
     }
 
@@ -175,7 +175,7 @@ import Testing
         #expect(Set(names).count == names.count)
     }
 
-    @Test func `names without end are not measured without end`() {
+    @Test func `the number of names that are measured is bounded`() {
         var metrics = Metrics()
         for number in 0..<Metrics.dynamicCountMax + 10 { metrics.count("serf.events.\(number)", at: at(1)) }
         #expect(metrics.snapshot(at: at(2)).entries.count == Metrics.dynamicCountMax)
@@ -254,7 +254,7 @@ import Testing
 
     // MARK: The log
 
-    @Test func `log lines as a follower sees them`() {
+    @Test func `log lines have the reference's form for a follower`() {
         let time = GoTime(unixSeconds: 1_795_237_925, nanoseconds: 19_988_123)
         func line(_ level: LogLevel, json: Bool = false, _ message: String = "a\nb: x=\"1 2\"") -> String? {
             LogStream(level: .info, json: json).line(level, module: "agent.http", message, at: time).map {
@@ -283,7 +283,7 @@ import Testing
         (#"x: joining: lan_addresses=["a", "b c"] n=-5"#, #""x: joining""#, #""lan_addresses":["a","b c"],"n":-5"#),
         ("Started: address=[::1]:8500 network=tcp", #""Started""#, #""address":"[::1]:8500","network":"tcp""#),
         (#"x: a="unfinished"#, #""x: a=\"unfinished""#, ""), ("x: a=b c", #""x: a=b c""#, ""), ("x: ", #""x: ""#, ""), ("", #""""#, ""),
-    ]) func `pairs are told from the text before them`(message: String, text: String, pairs: String) {
+    ]) func `pairs in a log line are told apart from the text before them`(message: String, text: String, pairs: String) {
         let line = String(decoding: LogStream.jsonLine(.info, module: "m", message, time: []), as: UTF8.self)
         let fields = pairs.isEmpty ? "" : "," + pairs
         #expect(line == "{\"@level\":\"info\",\"@message\":\(text),\"@module\":\"m\",\"@timestamp\":\"\"\(fields)}\n")

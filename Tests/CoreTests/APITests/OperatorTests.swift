@@ -162,7 +162,7 @@ import Testing
         #expect(answer.status == 400 && answer.text == "Bad request: " + text)
     }
 
-    @Test func `keys are no business of a client`() throws {
+    @Test func `a client does not operate on keys`() throws {
         var settings = AgentSettings()
         settings.identity.isServer = false
         let answer = try #require(Router(APIContext(from: settings)).answer("GET /v1/operator/keyring"))

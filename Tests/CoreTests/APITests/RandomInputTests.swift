@@ -2,7 +2,7 @@ import Testing
 
 @testable import Core
 
-/// Input that nobody would write must be refused, never trap.
+/// Random input is refused and never traps.
 @Suite struct RandomInputTests {
     private func texts(_ count: Int, seed: UInt64, from pieces: [String]) -> [String] {
         var random = Random(seed: seed)
@@ -57,7 +57,7 @@ import Testing
         ]
         for (at, body) in texts(20_000, seed: 4, from: pieces).enumerated() {
             let path = ["/v1/txn", "/v1/session/create", "/v1/catalog/register", "/v1/catalog/deregister"][at % 4]
-            // Most are no JSON; nested into an object, more of them are.
+            // Most random bodies are no JSON; more of them are when nested into an object.
             for text in [body, "{\(body)}", "[{\(body)}]"] { _ = router.route(request("PUT " + path, body: text)) }
         }
     }

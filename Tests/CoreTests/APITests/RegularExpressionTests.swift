@@ -23,7 +23,7 @@ import Testing
         ("a", "b"), ("^a", "ba"), ("a.c", "a\nc"), ("^a{2}$", "aaa"), ("[^a-c]", "abc"), (#"\bfoo\b"#, "afoob"), ("(?-i)a", "A"),
         ("^b$", "a\nb"), ("(?i)[^k]", "\u{212A}"), (#"\d"#, "x"), ("^[[:^alpha:]]$", "a"), ("(?i:a)B", "ab"),
     ])
-    func `patterns that do not match`(pattern: String, text: String) throws {
+    func `a pattern that does not match is not found`(pattern: String, text: String) throws {
         #expect(try !matches(pattern, text))
     }
 
@@ -39,7 +39,7 @@ import Testing
         ("(?z)", "invalid or unsupported Perl syntax: `(?z`"), ("(?=a)", "invalid or unsupported Perl syntax: `(?=`"),
         ("(?P<a b>x)", "invalid named capture: `(?P<a b>`"), ("(?P<n>a)(?P<n>b)", "invalid named capture: `(?P<n>`"),
     ])
-    func `mistakes are told in the words of RE2`(pattern: String, expected: String) {
+    func `errors are in the words of RE2`(pattern: String, expected: String) {
         #expect { try RegularExpression(pattern) } throws: { ($0 as? RegexError)?.description == "error parsing regexp: " + expected }
     }
 

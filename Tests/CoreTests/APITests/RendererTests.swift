@@ -90,14 +90,14 @@ import Testing
         #expect(answer.text == value && answer["Content-Type"] == type && answer["X-Content-Type-Options"] == "nosniff")
     }
 
-    @Test func `an unknown index is one`() {
+    @Test func `an unknown index is shown as 1`() {
         var meta = QueryMeta()
         meta.lastContact = .milliseconds(14014)
         let answer = Renderer.render(.sessions([]), meta: meta, options: QueryOptions(), shape: ReadShape(.sessions), context: context)
         #expect(answer["X-Consul-Index"] == "1" && answer["X-Consul-Lastcontact"] == "14014" && answer["X-Consul-Knownleader"] == "false")
     }
 
-    @Test func `catalog reads tell their consistency`() {
+    @Test func `the answer to a catalog read tells its consistency`() {
         func mode(_ change: (inout QueryOptions) -> Void) -> String? {
             var options = QueryOptions()
             change(&options)
@@ -109,7 +109,7 @@ import Testing
         #expect(mode { $0.requireConsistent = true } == "consistent")
     }
 
-    @Test func `the cache is told`() {
+    @Test func `an answer from the cache says so`() {
         let shape = ReadShape(.services)
         let hit = Renderer.render(
             .services(ServiceList()), meta: meta, options: QueryOptions(), shape: shape, context: context,
@@ -147,7 +147,7 @@ import Testing
         #"{"ID":"web","Service":"web","Tags":[],"Address":"","Meta":null,"Port":8080,"Weights":{"Passing":1,"Warning":1},"EnableTagOverride":false,"#
         + #""Proxy":{"MeshGateway":{},"Expose":{}},"Connect":{},"CreateIndex":28,"ModifyIndex":28}"#
 
-    @Test func `an instance with its health`() {
+    @Test func `an instance with its health looks as in the reference`() {
         #expect(
             render(.healthNodes([instance("web", statuses: ["passing"])]), .healthNodes(.off)).text
                 == #"[{"Node":\#(nodeText),"Service":\#(serviceText),"Checks":[{"Node":"n1","CheckID":"c","Name":"","Status":"passing","#
@@ -155,7 +155,7 @@ import Testing
         )
     }
 
-    @Test func `an instance in the catalog`() {
+    @Test func `an instance in the catalog looks as in the reference`() {
         let row = instance("web")
         #expect(
             render(.serviceNodes([(row.node, row.service)]), .serviceNodes).text
@@ -178,7 +178,7 @@ import Testing
         #expect(answer.status == 400 && answer.text == "Invalid value for ?passing" && answer["X-Consul-Index"] == nil)
     }
 
-    @Test func `services of a node`() throws {
+    @Test func `services of a node look as in the reference`() throws {
         let row = instance("web")
         #expect(
             render(.nodeServices((row.node, [row.service])), .nodeServices).text

@@ -67,7 +67,7 @@ import Testing
         #expect(answer.status == 404 && answer.body.isEmpty && answer.headers.isEmpty && !answer.wrapped)
     }
 
-    @Test func `the root shows what this is or leads to the web page`() throws {
+    @Test func `the root names the agent or redirects to the web page`() throws {
         #expect(router.answer("POST /")?.text == "Consul Agent")
         let answer = try #require(context { $0.http.uiEnabled = true }.answer("GET /"))
         #expect(answer.status == 301 && answer["Location"] == "/ui/")
@@ -76,7 +76,7 @@ import Testing
         #expect(context { $0.http.uiEnabled = true }.answer("GET /uj")?.status == 404)
     }
 
-    @Test func `no file of the web page is there`() throws {
+    @Test func `files of the web page are not found`() throws {
         let router = context {
             $0.http.uiDirectory = "/srv/ui"
             $0.http.uiContentPath = "/page/"
@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test(arguments: ["GET /v1/kv/a%00", "GET /v1/kv/a%09b", "GET /v1/kv/%C2%A0", "GET /nope%01"])
-    func `unprintable paths are refused`(line: String) throws {
+    func `paths with unprintable characters are refused`(line: String) throws {
         let answer = try #require(router.answer(line))
         #expect(answer.status == 400 && answer.body.isEmpty && answer.headers.isEmpty)
         #expect(context { $0.http.disableUnprintableFilter = true }.answer(line)?.status != 400)
@@ -125,7 +125,7 @@ import Testing
         #expect(answer.text == "method \(line.prefix { $0 != " " }) not allowed")
     }
 
-    @Test func `options are told`() throws {
+    @Test func `the answer to OPTIONS lists the methods`() throws {
         let answer = try #require(router.answer("OPTIONS /v1/connect/intentions/x"))
         #expect(answer.status == 200 && answer.body.isEmpty && answer["Allow"] == "OPTIONS,GET,PUT,DELETE")
     }

@@ -137,7 +137,7 @@ import Testing
         var blocking = QueryOptions()
         (blocking.minQueryIndex, blocking.maxQueryTime) = (cluster.server(leader).appliedIndex, .seconds(60))
         #expect(try ask(blocking, cluster) { cluster.put("b", at: leader) } == [["a", "b"], [], ["a", "b"]])
-        // A group of its own shows its member no more than it sees.
+        // Readers with other rights form a group of their own, which shows them only what they may see.
         blocking.minQueryIndex = cluster.server(leader).appliedIndex
         let blind = RecordingRules(), id = RequestID(2_000_000)
         blind.isDenied = { $0 == .keyRead("b") }

@@ -3,7 +3,7 @@
 /// Allows everything but what it is told to deny, and remembers what it was asked for. Used by one thread.
 final class RecordingRules: PermissionRules, @unchecked Sendable {
     var isDenied: (Permission) -> Bool = { _ in false }
-    /// Everything or nothing.
+    /// Allows everything, or denies everything.
     var denies = false {
         didSet { isDenied = denies ? { _ in true } : { _ in false } }
     }

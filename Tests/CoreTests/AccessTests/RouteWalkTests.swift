@@ -79,7 +79,7 @@ import Testing
                 if case .filters = route.permission {
                     outcome.allowed = try #require(cluster.ask(member, line, body: body), "\(line) is not answered").text
                 }
-                // Clients do not even ask.
+                // A client agent refuses without asking a server.
                 if case .needs(.keyring) = route.permission, member == 1 {
                     #expect(outcome.denied == "keyring operations must run against a server node")
                     continue

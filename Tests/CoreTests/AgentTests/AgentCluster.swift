@@ -10,9 +10,9 @@ final class AgentCluster {
         var frontEnd: FrontEnd<NoGzip>
         var published: PublishedState?
         var responses: [RequestID: HTTPResponse] = [:]
-        /// Of DNS questions.
+        /// Answers to DNS questions.
         var answers: [RequestID: [UInt8]] = [:]
-        /// To calls of nobody in the cluster, and which of these were refused.
+        /// Answers to calls from outside of the cluster, and which of these calls were refused.
         var replies: [CallID: [UInt8]] = [:]
         var refused: Set<CallID> = []
         var isDown = false
@@ -78,20 +78,20 @@ final class AgentCluster {
         for var settings in all {
             if !gossips {
                 settings.raft.initialServers = identities
-                // Nobody says that a server lives.
+                // Without gossip, no agent hears that a server is alive.
                 settings.servers.autopilot.cleanupDeadServers = false
             }
             change(&settings)
             members.append(try Member(settings, at: now))
         }
-        // As every driver begins.
+        // Every driver begins so.
         for at in members.indices { handle(.wake, at) }
         run(for: .seconds(gossips || servers > 1 ? 10 : 5))
     }
 
     // MARK: Asking
 
-    /// The answer to a request; nil if there is none within the time. Who has waited for nothing goes away.
+    /// The answer to a request; nil if there is none within the time. The client then goes away.
     func ask(_ member: Int, _ line: String, body: String = "", within limit: Duration = .seconds(30)) -> HTTPResponse? {
         ask(member, request(line, body: body), within: limit)
     }
@@ -126,7 +126,7 @@ final class AgentCluster {
         }
         let id = RequestID(takeID())
         tell(member, .question(id, question, tcp: tcp, from: "127.0.0.1"))
-        // Nothing is awaited for what is no question.
+        // A packet that is no question gets no answer.
         run(for: .seconds(30)) { asked.answers[id] != nil || asked.agent.questions.isEmpty }
         return asked.answers.removeValue(forKey: id)
     }
@@ -138,7 +138,7 @@ final class AgentCluster {
         return called.replies.removeValue(forKey: id)
     }
 
-    /// A call from somebody. The answer, if there is one, comes to be in the member's `replies`.
+    /// A call from outside of the cluster. Its answer, if there is one, is put into the member's `replies`.
     func deliver(_ member: Int, _ channel: Channel, _ bytes: [UInt8], from: Address) -> CallID {
         let id = CallID(incoming: takeID())
         tell(member, .call(id, from: from, channel, bytes))

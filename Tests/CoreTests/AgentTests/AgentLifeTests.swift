@@ -2,7 +2,7 @@ import Testing
 
 @testable import Core
 
-/// How an agent comes up, ends, and what it tells its driver in between.
+/// How an agent starts and ends, and what it tells its driver in between.
 @Suite struct AgentLifeTests {
     private final class Fixture {
         let agent: Agent
@@ -37,7 +37,7 @@ import Testing
             return try #require(responses.last).text
         }
 
-        /// As a server does that is asked to.
+        /// Answers as a server would.
         func fire(_ name: String) {
             let payload = UserEventPayload(id: "e1", name: name).encoded
             #expect(agent.membership.fireEvent(name, payload, at: now) == nil)

@@ -21,7 +21,7 @@ import Testing
         #expect(age(options(maxAge: 7), after: .seconds(7)) == .seconds(7) && age(options(maxAge: 6), after: .seconds(7)) == nil)
         #expect(age(options(maxAge: -1), after: .seconds(7)) != nil && age(options(maxAge: .max), after: .seconds(7)) != nil)
         #expect(age(options(maxAge: 0, mustRevalidate: true), after: .zero) == nil)
-        // What is used stays, what nobody has asked for in three days is gone.
+        // Entries that are used stay; those that nobody asked for in three days are dropped.
         #expect(age(options(), after: .hours(70)) == .hours(70) && age(options(), after: .hours(141)) == .hours(141))
         #expect(age(options(), after: .hours(213)) == nil)
     }

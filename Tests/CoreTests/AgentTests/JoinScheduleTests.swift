@@ -26,7 +26,7 @@ import Testing
         #expect(schedule.deadline == nil)
     }
 
-    @Test func `it ends with the first address that could be joined`() {
+    @Test func `joining ends with the first address that could be joined`() {
         var schedule = schedule(["10.0.0.1"])
         var steps: [Step] = []
         schedule.wake(at: start, into: &steps)
@@ -47,7 +47,7 @@ import Testing
         #expect(joins(steps) == [["10.0.0.7:8301", "10.0.0.1:8301", "failed"]])
     }
 
-    @Test func `between counted attempts it tries again without a word`() throws {
+    @Test func `attempts between the counted ones are not logged`() throws {
         var schedule = schedule(["10.0.0.1"])
         var steps: [Step] = []
         schedule.wake(at: start, into: &steps)
@@ -67,7 +67,7 @@ import Testing
         #expect((8...20).contains(attempts))
     }
 
-    @Test func `it gives up after retry_max further attempts`() {
+    @Test func `joining is given up after retry_max further attempts`() {
         var schedule = schedule(["10.0.0.1"], retriesMax: 2)
         var attempts = 0
         var steps: [Step] = []
@@ -116,7 +116,7 @@ import Testing
         #expect(steps.last == .join([.failed("Failed to resolve a.example:9: lookup a.example: no such host")]))
     }
 
-    @Test func `what would be found in a cloud is refused, and the rest is joined`() {
+    @Test func `discovery by a cloud provider is refused, and the other addresses are joined`() {
         var schedule = schedule(["provider=aws tag_key=x", "10.0.0.1"])
         var steps: [Step] = []
         schedule.wake(at: start, into: &steps)
@@ -126,7 +126,7 @@ import Testing
         #expect(joins(steps) == [["10.0.0.1:8301"]])
     }
 
-    @Test func `nothing is tried when nothing is asked for`() {
+    @Test func `no address is tried when none is configured`() {
         let schedule = schedule([])
         #expect(schedule.isDone)
         #expect(schedule.deadline == nil)

@@ -42,7 +42,7 @@ import Testing
         style.key(Int.random(in: 0..<space, using: &random))
     }
 
-    @Test func `heads and shared beginnings agree with the order of keys`() {
+    @Test func `heads and shared prefixes agree with the order of keys`() {
         var random = Random(seed: 3)
         for step in 0..<20_000 {
             let style = Style.allCases[step % 4]
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(arguments: 0..<48)
-    func `agrees with a sorted array while copies stay what they were`(seed: UInt64) {
+    func `a map agrees with a sorted array while copies stay what they were`(seed: UInt64) {
         var random = Random(seed: seed)
         let space = [20, 300, 6000][Int(seed % 3)], style = Style.allCases[Int(seed / 3) % 4]
         var map = PersistentMap<ByteString, Int>()
@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test(arguments: 0..<10)
-    func `walks from a lower bound and through a prefix`(seed: UInt64) {
+    func `a map is walked from a lower bound and through a prefix`(seed: UInt64) {
         var random = Random(seed: seed)
         var map = PersistentMap<ByteString, Int>()
         var model = Model()
@@ -120,7 +120,7 @@ import Testing
         }
     }
 
-    @Test func `ascending and descending keys`() {
+    @Test func `a map takes keys in ascending and in descending order`() {
         var up = PersistentMap<Int, Int>(), down = PersistentMap<Int, Int>()
         for n in 0..<20000 {
             up[n] = n
@@ -134,7 +134,7 @@ import Testing
         #expect(down.isEmpty)
     }
 
-    @Test func `modifies in place and leaves copies alone`() {
+    @Test func `a value is modified in place, and copies are left alone`() {
         var map = PersistentMap<Int, [Int]>()
         for n in 0..<500 { map[n] = [n] }
         let copy = map
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    @Test func `an empty map holds nothing, and bears every question`() {
+    @Test func `an empty map holds nothing, whatever is looked up or removed`() {
         var map = PersistentMap<Int, Int>()
         #expect(map.isEmpty && map[1] == nil && map.first == nil && !map.contains(1))
         #expect(map.removeValue(forKey: 1) == nil)
@@ -158,7 +158,7 @@ import Testing
 
 @Suite struct ByteStringOrderTests {
     @Test(arguments: 0..<20)
-    func `compares like arrays of bytes`(seed: UInt64) {
+    func `byte strings compare like arrays of bytes`(seed: UInt64) {
         var random = Random(seed: seed)
         for _ in 0..<300 {
             let a = (0..<Int.random(in: 0...20, using: &random)).map { _ in UInt8.random(in: 0...1, using: &random) &* 255 }

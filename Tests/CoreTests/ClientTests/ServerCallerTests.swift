@@ -39,7 +39,7 @@ private struct CallerHarness {
         return answer(id, RPCReply.encode(sequence: id.number, method: "", error: error))
     }
 
-    /// The last call comes to nothing.
+    /// The last call fails.
     mutating func fail(_ reason: String) -> ServerCaller.Outcome? {
         guard let id = last?.id else { return nil }
         return lose(id, reason)

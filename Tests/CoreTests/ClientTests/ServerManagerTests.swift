@@ -63,7 +63,7 @@ import Testing
         #expect(manager.deadline == now + .seconds(600))
     }
 
-    @Test func `every order comes about`() {
+    @Test func `shuffles come to every order`() {
         var heads = Set<String>()
         for seed in 0..<60 {
             var manager = manager(["a", "b", "c"], seed: UInt64(seed))
@@ -72,7 +72,7 @@ import Testing
         #expect(heads == ["a", "b", "c"])
     }
 
-    @Test func `if nobody answers the list stays and the datacenter counts as out of reach`() {
+    @Test func `when no server answers, the list stays and the datacenter counts as out of reach`() {
         var manager = manager(["a", "b", "c"])
         let now = start + .minutes(2)
         var pinged = [manager.wake(at: now)!.name]
@@ -105,7 +105,7 @@ import Testing
         #expect(names(manager) == before && manager.deadline != nil)
     }
 
-    @Test func `without servers the timer goes on`() {
+    @Test func `the timer goes on without servers`() {
         var manager = ServerManager(seed: 1, at: start)
         let due = manager.wake(at: start + .minutes(2))
         #expect(due == nil && manager.deadline! > start + .minutes(2))

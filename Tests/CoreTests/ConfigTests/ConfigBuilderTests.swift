@@ -102,7 +102,7 @@ enum ConfigFixture {
 }
 
 @Suite struct ConfigDefaultsTests {
-    @Test func `a server without settings`() throws {
+    @Test func `a server without settings has the reference's defaults`() throws {
         let config = try ConfigFixture.build("server = true bootstrap = true")
         let agent = config.agent
         #expect(agent.identity.nodeName == "host1")

@@ -48,7 +48,7 @@ import Testing
         #expect(try ConfigFixture.build("ports { http = 8500.7 }").agent.addresses.httpPort == 8500)
     }
 
-    @Test func `texts that are no JSON`() {
+    @Test func `texts that are no JSON are refused in the reference's words`() {
         #expect(
             ConfigFixture.error("[1]", json: true)
                 == "failed to parse 0.json: json: cannot unmarshal array into Go value of type map[string]interface {}")
@@ -139,7 +139,7 @@ import Testing
         #expect(error(text) == expected)
     }
 
-    @Test func `what only starting agents refuse`() throws {
+    @Test func `some settings are refused only by an agent that starts`() throws {
         #expect(
             try ConfigFixture.build("log_level = \"xx\"").startProblem
                 == "Invalid log level: xx. Valid log levels are: [TRACE DEBUG INFO WARN ERR ERROR]")
@@ -148,7 +148,7 @@ import Testing
                 == "failed to setup node ID: specified NodeID is invalid: uuid string is wrong length")
     }
 
-    @Test func `warnings of the reference`() throws {
+    @Test func `warnings are the reference's`() throws {
         #expect(
             try ConfigFixture.build("non_voting_server = true acl_datacenter = \"dc1\" acl_enforce_version_8 = true").warnings == [
                 "config key \"acl_enforce_version_8\" is deprecated and should be removed",
@@ -196,7 +196,7 @@ import Testing
 }
 
 @Suite struct ConfigDefinitionTests {
-    @Test func `a service with everything`() throws {
+    @Test func `a service with every setting is read`() throws {
         let text = """
             service {
               id = "web1" name = "web" kind = "unheard-of" tags = ["v1"] address = "10.0.0.1" port = 8080 token = "t"

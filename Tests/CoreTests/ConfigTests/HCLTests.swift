@@ -57,7 +57,7 @@ import Testing
         #expect(error("a = [1]\na = 2") == "At 2:1: key 'a' is both a list and a single value")
     }
 
-    @Test func `escapes and interpolations in strings`() throws {
+    @Test func `strings have escapes and interpolations`() throws {
         #expect(try parse(#"a = "q\"\\\n\t\x41\101\u00e9\U0001F600""#) == map(("a", .string("q\"\\\n\tAA\u{e9}\u{1F600}"))))
         #expect(try parse(#"a = "x ${f("y", "{}")} z""#) == map(("a", .string(#"x ${f("y", "{}")} z"#))))
     }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Core
 
-/// Answers from what servers tell are those that a server gives itself.
+/// Answers made from fetched rows equal those that a server gives itself.
 @Suite struct FetchedCatalogTests {
     private func sample() -> DNSTestCatalog {
         var catalog = DNSTestCatalog()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Core
 
-/// Answers that are prepared are those that are looked up, but for the draw.
+/// Prepared answers equal those that are looked up, except for the draw.
 @Suite struct PreparedAnswerTests {
     private func state(_ catalog: DNSTestCatalog) -> PublishedState {
         PublishedState(
@@ -250,7 +250,7 @@ import Testing
             }
             kept += written == nil ? 0 : 1
         }
-        // The latest has a place, whatever was there before.
+        // The latest answer has a place, whatever stood there before.
         #expect(kept == 60)
     }
 

@@ -30,7 +30,7 @@ import Testing
         #expect(ServerTags(try server { $0["sl_alpha"] = "10.0.0.1:8304" }) != nil)
     }
 
-    @Test func `agents say what the reference's say`() throws {
+    @Test func `agents have the reference's tags`() throws {
         let vector = SerfTags.decode(try gossipVector("tags_server").bytes)
         var agent = AgentTags(datacenter: "dc1", nodeID: vector["id"] ?? "", build: "1.8.6:00000000")
         agent.server = AgentTags.Server(port: 8300, wanJoinPort: 8302)
@@ -72,7 +72,7 @@ import Testing
         #expect(MergeCheck.wan.veto([try server(), client]) == "Member 'c1.dc1' is not a server")
     }
 
-    @Test func `fired events are the reference's`() throws {
+    @Test func `fired events have the reference's bytes`() throws {
         var event = UserEventPayload(id: "b54fe110-7af5-cafc-d1fb-afc8ba432b1c", name: "deploy")
         #expect(try event.encoded == gossipVector("consul_event_payload_minimal").bytes)
         event.payload = Array("1.2.3".utf8)

@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `absurd settings do no harm`() {
+    @Test func `timers of very large settings do not overflow`() {
         let bench = MemberlistBench { config in
             config.probeInterval = .hours(1_000_000)
             config.suspicionMult = 1_000_000
@@ -118,7 +118,7 @@ import Testing
         #expect(queue.isEmpty)
         #expect(queue.takeFinished() == [7])
         #expect(queue.takeFinished() == [])
-        // Alone in the pool: once.
+        // Once in a pool of one member.
         queue.enqueue([1])
         #expect(take(&queue, nodes: 0).count == 1)
         #expect(queue.isEmpty)

@@ -97,7 +97,7 @@ import Testing
         }
         let alive = try vector("alive_server")
         #expect(try MessageWrappers.decompressed(vector("compressed_alive")[1...], limit: 1 << 20) == alive)
-        // Here compression does not pay.
+        // Compression makes this message longer.
         #expect(MessageWrappers.compressedIfShorter(alive) == nil)
         let conflict = try vector("captured_query_response_conflict")
         #expect(MessageWrappers.compressedIfShorter(try MessageWrappers.decompressed(conflict[1...], limit: 1 << 20)) == conflict)

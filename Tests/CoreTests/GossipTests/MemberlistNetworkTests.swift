@@ -3,7 +3,7 @@ import Testing
 @testable import Core
 
 @Suite struct MemberlistNetworkTests {
-    /// So many members that know each other.
+    /// `count` members that know each other.
     private func pool(
         _ count: Int, seed: UInt64 = 1, loss: Double = 0, _ change: (inout MemberlistConfig) -> Void = { _ in }
     ) -> MemberlistNetwork {
@@ -42,7 +42,7 @@ import Testing
             #expect(network.machines[index].state(of: "n3") == nil)
             #expect(network.machines[index].knownCount == 4)
         }
-        // It comes back as if new.
+        // The member comes back like a new one.
         network.silent = []
         network.join(3, 1)
         network.run(for: .seconds(20))
@@ -193,7 +193,7 @@ import Testing
         #expect(network.machines[1].knownCount == 1)
     }
 
-    @Test func `whoever has nothing to do asks for nothing`() {
+    @Test func `a member that has nothing to do asks for no wake`() {
         let network = MemberlistNetwork(seed: 1)
         network.add { $0.pushPullInterval = .zero }
         network.run(for: .seconds(100))

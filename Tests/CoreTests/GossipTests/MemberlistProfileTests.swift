@@ -2,11 +2,11 @@ import Testing
 
 @testable import Core
 
-/// The table of gossip §10, and the configuration that becomes of it.
+/// The table of gossip §10, and the configuration that is made from it.
 @Suite struct MemberlistProfileTests {
     private static let address = NodeAddress("10.0.0.1:8301")!
 
-    /// What the profiles differ in, in the order of the table.
+    /// The settings that differ between profiles, in the order of the table.
     private func row(_ config: MemberlistConfig) -> [Duration] {
         [
             config.tcpTimeout, .seconds(config.indirectChecks), .seconds(config.retransmitMult), .seconds(config.suspicionMult),

@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func `bad seals are told`() throws {
+    @Test func `a bad seal is refused with its reason`() throws {
         let keyring = try ring(first)
         func failure(_ bytes: [UInt8], _ cipher: any GossipCipher) -> String? {
             do throws(GossipSeal.Failure) {
@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func `the ring has its rules`() throws {
+    @Test func `the first key of the ring is primary, and is not removed`() throws {
         var keyring = try ring(first)
         #expect(throws: GossipKeyring.Failure.badLength) { try keyring.add([1, 2, 3]) }
         try keyring.add(second)

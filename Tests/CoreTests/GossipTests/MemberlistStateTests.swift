@@ -160,7 +160,7 @@ import Testing
         #expect(bench.machine.counters.degradedTimeout == 0)
     }
 
-    /// It has just come back, as those that accuse have: the suspected could not say anything yet.
+    /// The member has just come back, like its accusers: the suspected member could not refute yet.
     @Test func `a member that doubts itself gives the suspected time to speak`() {
         for number in 1...8 { bench.alive("n\(number)", at: UInt8(number)) }
         for incarnation in 1...3 { bench.dead("me", UInt32(incarnation)) }
@@ -216,12 +216,12 @@ import Testing
         #expect(bench.queued(MemberlistBench.alive("me", 1, at: 0)))
         bench.dead("me", .max)
         #expect(bench.machine.ownIncarnation == 2 && bench.state("me") == .alive)
-        // Its metadata changes all the same, from the end as well.
+        // The node's metadata changes all the same, also at the highest incarnation.
         bench.dead("me", .max - 1)
         #expect(bench.machine.ownIncarnation == .max)
         bench.machine.announce([7], token: 0)
         #expect(bench.machine.ownIncarnation == 1 && bench.machine.member("me")?.meta == [7])
-        // Nobody believes that of another node before it is forgotten.
+        // A lower incarnation of another node is not believed before the node is forgotten.
         let other = MemberlistBench()
         other.alive("a", .max)
         other.suspect("a", .max)
@@ -233,7 +233,7 @@ import Testing
         #expect(other.state("a") == .alive)
     }
 
-    @Test func `health has an upper end`() {
+    @Test func `the health score has an upper bound`() {
         for incarnation in 1...20 { bench.dead("me", UInt32(incarnation)) }
         #expect(bench.machine.healthScore == 7)
         let bench = MemberlistBench { $0.usesAwareness = false }
@@ -241,7 +241,7 @@ import Testing
         #expect(bench.machine.healthScore == 0)
     }
 
-    @Test func `a memory of ourselves from before a restart is refuted`() {
+    @Test func `a claim about this node from before its restart is refuted`() {
         _ = bench.takeQueue()
         bench.alive("me", 1, at: 0)
         #expect(bench.machine.ownIncarnation == 1)

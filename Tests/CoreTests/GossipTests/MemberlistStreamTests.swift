@@ -214,7 +214,7 @@ import Testing
     }
 }
 
-/// Packets that nobody meant well with.
+/// Hostile packets.
 @Suite struct MemberlistPacketTests {
     private let bench = MemberlistBench()
 
@@ -242,7 +242,7 @@ import Testing
         bench.packet(packet)
         #expect(bench.state("a") == .alive)
         #expect(bench.logs.last?.hasPrefix("warn: Got invalid checksum for UDP packet: ") == true)
-        // Only outermost.
+        // A checksum is read only as the outermost wrapper.
         bench.packet(MessageWrappers.compound([MessageWrappers.checksummed([3])][...]))
         #expect(bench.logs.last == "error: msg type (12) not supported from=10.0.0.9:8301")
     }
@@ -262,7 +262,7 @@ import Testing
         #expect(bench.logs.last == "warn: handler queue full, dropping message (4) from=10.0.0.9:8301")
     }
 
-    @Test func `bombs of many layers do no harm`() {
+    @Test func `packets of many nested or compressed layers are refused`() {
         var message = MemberlistBench.alive("a").encoded
         for _ in 0..<20 { message = MessageWrappers.compound([message][...]) }
         bench.packet(message)
@@ -298,7 +298,7 @@ import Testing
         #expect(bench.state("later") == .alive)
     }
 
-    @Test func `noise never stops a member`() throws {
+    @Test func `random packets never stop a member`() throws {
         let vectors = try MemberlistVectors()
         let names = [
             "ping", "indirect_ping", "ack_with_coordinate", "alive_server", "compound_ping_suspect", "packet_compound_alive_join",

@@ -15,12 +15,12 @@ import Testing
 @Suite struct MemberlistTranscriptTests {
     static let names = TranscriptFile.names(withPrefix: "swim-")
 
-    @Test(arguments: names) func `what happens is what the transcript says`(name: String) throws {
+    @Test(arguments: names) func `every transcript is followed to the letter`(name: String) throws {
         let pool = TranscriptPool()
         try TranscriptFile(name: name).check { pool.perform($0) }
     }
 
-    @Test func `there are transcripts`() { #expect(Self.names.count >= 5) }
+    @Test func `transcripts are found`() { #expect(Self.names.count >= 5) }
 }
 
 private final class TranscriptPool {

@@ -23,7 +23,7 @@ struct MemberlistVectors {
     }
 }
 
-/// What the border makes of the beginning of a stream.
+/// What the assembler makes of the beginning of a stream.
 enum StreamPrefix: Equatable {
     /// A message ends after that many bytes.
     case complete(Int)

@@ -53,7 +53,7 @@ import Testing
         #expect(update(.origin, .zero) == nil)
     }
 
-    @Test func `places on a line find their distances`() throws {
+    @Test func `coordinates of nodes on a line come to their distances`() throws {
         // Five nodes, 10 ms apart.
         var clients = (0..<5).map { CoordinateClient(seed: UInt64($0)) }
         var random = Random(seed: 5)
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func `numbers that went astray begin anew`() throws {
+    @Test func `a coordinate that is no longer finite begins anew`() throws {
         var far = Coordinate.origin
         far.vec[0] = 1e300
         far.height = 1e308

@@ -80,10 +80,10 @@ final class SerfNetwork {
         return node
     }
 
-    /// As if the machine lost power.
+    /// Stops the member like a loss of power.
     func crash(_ name: String) { nodes[name]!.serf = nil }
 
-    /// Has a Serf do something.
+    /// Performs `body` on a member's Serf.
     func perform(_ node: Node, _ body: (inout [SerfEffect]) -> Void) {
         var effects: [SerfEffect] = []
         body(&effects)
@@ -147,7 +147,7 @@ final class SerfNetwork {
         now = end
     }
 
-    /// Whether `condition` comes true in time.
+    /// Whether `condition` becomes true in time.
     func wait(for duration: Duration, until condition: () -> Bool) -> Bool {
         let end = now + duration
         while now < end {

@@ -4,7 +4,7 @@ import Testing
 
 /// The rules of Serf one by one.
 @Suite struct SerfRuleTests {
-    /// A state to be tried; a class, so that expectations may change it.
+    /// A state under test; a class, so that expectations may change it.
     private final class Subject {
         var state: SerfState
 
@@ -87,7 +87,7 @@ import Testing
         _ = me.events()
         for name in ["x", "y", "z"] { me.state.left(node(name), at: after(1)) }
         #expect(me.events() == ["left:x", "failed:y"])
-        // The word that y left comes late.
+        // The leave intent of y comes late.
         #expect(me.handle(LeaveIntent(ltime: 6, node: "y", prune: false), at: after(2)))
         #expect(me.events() == ["left:y"])
         #expect(me.state.members.left == ["x", "y"] && me.state.members.failed.isEmpty)
@@ -166,7 +166,7 @@ import Testing
         #expect(me.handle(JoinIntent(ltime: 6, node: "x"), at: after(2)))
         let state = try PushPullState(body: me.state.localState(join: false)[1...])
         #expect(state.leftMembers.isEmpty && state.statusTimes.last?.ltime == 6)
-        // It leaves again before anybody could reach it.
+        // The member leaves again before another one could reach it.
         #expect(me.handle(LeaveIntent(ltime: 7, node: "x", prune: false), at: after(3)))
         #expect(try PushPullState(body: me.state.localState(join: false)[1...]).leftMembers == ["x"])
     }
@@ -184,7 +184,7 @@ import Testing
         #expect(me.state.members["x"]?.status == .alive)
     }
 
-    /// Somebody took us for gone while we were only slow, and nobody told us.
+    /// Other members believe that this one left while it was only slow, and it was not told.
     @Test func `we refute a time of ours that we never gave`() {
         let me = subject()
         hear([("me", 9)], me)

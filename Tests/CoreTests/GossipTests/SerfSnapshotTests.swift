@@ -117,7 +117,7 @@ import Testing
         network.start("d")
         #expect(network.wait(for: .seconds(10)) { network.serf("d").memberCount(.alive) == 4 })
         network.run(for: .seconds(5))
-        // What it had seen does not come again, what it missed does.
+        // Events that the member had seen are not delivered again, those that it missed are.
         #expect(network["d"].userEvents.map(\.payload) == [[2]])
     }
 

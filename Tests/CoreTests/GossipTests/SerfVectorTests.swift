@@ -16,13 +16,13 @@ import Testing
         return body
     }
 
-    @Test func `intents are the reference's`() throws {
+    @Test func `intents have the reference's bytes`() throws {
         #expect(try roundTrip("serf_join_intent", JoinIntent.self) == JoinIntent(ltime: 3, node: "srv1"))
         #expect(try roundTrip("serf_leave_intent", LeaveIntent.self) == LeaveIntent(ltime: 9, node: "srv3", prune: false))
         #expect(try roundTrip("serf_leave_intent_prune", LeaveIntent.self) == LeaveIntent(ltime: 300, node: "srv3", prune: true))
     }
 
-    @Test func `user events are the reference's`() throws {
+    @Test func `user events have the reference's bytes`() throws {
         let leader = try roundTrip("serf_user_event_new_leader", UserEventMessage.self)
         #expect(leader == UserEventMessage(ltime: 4, name: "consul:new-leader", payload: Array("srv1".utf8), coalesce: false))
         let fired = try roundTrip("serf_user_event_consul", UserEventMessage.self)
@@ -30,7 +30,7 @@ import Testing
         #expect(try fired.payload == bytes("consul_event_payload"))
     }
 
-    @Test func `queries and answers are the reference's`() throws {
+    @Test func `queries and answers have the reference's bytes`() throws {
         let query = try roundTrip("serf_query", QueryMessage.self)
         #expect(query.id == 123_456_789 && query.relayFactor == 2 && query.timeout == .milliseconds(3_200) && query.port == 8301)
         let filters = query.filters?.map { QueryFilter(encoded: $0) }
@@ -44,7 +44,7 @@ import Testing
         #expect(try roundTrip("serf_query_ack", QueryResponseMessage.self).payload == nil)
     }
 
-    @Test func `relays are the reference's`() throws {
+    @Test func `relays have the reference's bytes`() throws {
         let bytes = try bytes("serf_relay")
         let relay = try RelayMessage(body: bytes[1...])
         #expect(relay.address == [10, 0, 0, 1] && relay.port == 8301 && relay.name == "srv1")
@@ -52,13 +52,13 @@ import Testing
         #expect(RelayMessage.encode(address: relay.address, port: relay.port, name: relay.name, message: Array(relay.message)) == bytes)
     }
 
-    @Test func `messages about keys are the reference's`() throws {
+    @Test func `messages about keys have the reference's bytes`() throws {
         #expect(try roundTrip("serf_key_request", KeyRequest.self).key == Array("0123456789abcdef".utf8))
         #expect(try roundTrip("serf_key_response_list", KeyAnswer.self).keys?.count == 2)
         #expect(try roundTrip("serf_key_response_error", KeyAnswer.self).message == "Removing the primary key is not allowed")
     }
 
-    @Test func `answers about conflicts are the reference's`() throws {
+    @Test func `answers about conflicts have the reference's bytes`() throws {
         let bytes = try bytes("serf_conflict_response")
         let member = try ConflictAnswer.decode(bytes[1...])
         #expect(member == Member(name: "srv3", address: [10, 0, 0, 3], port: 8301, tags: ["role": "consul"]))
@@ -68,7 +68,7 @@ import Testing
         #expect(ConflictAnswer.encode(nil) == unknown)
     }
 
-    @Test func `states in a push-pull are the reference's`() throws {
+    @Test func `states in a push-pull have the reference's bytes`() throws {
         let state = try roundTrip("serf_pushpull_state", PushPullState.self)
         #expect(state.ltime == 12 && state.eventLTime == 5 && state.queryLTime == 2)
         #expect(state.statusTimes == [PushPullState.MemberTime(name: "srv1", ltime: 3)])
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test(arguments: ["tags_server", "tags_client", "tags_map16", "tags_str16"])
-    func `tags are the reference's`(name: String) throws {
+    func `tags have the reference's bytes`(name: String) throws {
         let vector = try gossipVector(name)
         let tags = SerfTags.decode(vector.bytes)
         #expect(StringMap((vector.decoded as? [String: String] ?? [:]).map { ($0.key, $0.value) }) == tags)

@@ -29,7 +29,7 @@ import Testing
         #expect(router.answer("GET /v1/agent/members?segment=a&wan=1")?.status == 400)
     }
 
-    @Test func `what is not there says so`() {
+    @Test func `endpoints for tokens and certificates that do not exist are refused`() {
         #expect(router.answer("PUT /v1/agent/token/default")?.status == 401)
         #expect(router.answer("GET /v1/agent/monitor?loglevel=odd")?.text == "Bad request: Unknown log level: odd")
         for path in ["connect/ca/roots", "connect/ca/leaf/web"] {

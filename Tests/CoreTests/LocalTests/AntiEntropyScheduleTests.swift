@@ -24,7 +24,7 @@ import Testing
         return schedule
     }
 
-    @Test func `nothing is due before the start`() {
+    @Test func `no sync is due before the start`() {
         var copy = self
         var schedule = AntiEntropySchedule(interval: .minutes(1))
         schedule.trigger(.changes)

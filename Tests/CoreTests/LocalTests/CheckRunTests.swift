@@ -257,7 +257,7 @@ import Testing
         #expect(agent.services.isEmpty)
     }
 
-    @Test func `nobody is deregistered before a minute has passed`() {
+    @Test func `a service is not deregistered before a minute has passed`() {
         let agent = agent()
         agent.request("PUT /v1/agent/service/register", #"{"Name":"web","Check":{"TTL":"1s","DeregisterCriticalServiceAfter":"1s"}}"#)
         #expect(agent.logs.contains("agent: check has deregister interval below minimum: check=service:web minimum_interval=1m0s"))

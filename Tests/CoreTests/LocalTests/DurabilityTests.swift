@@ -183,7 +183,7 @@ import Testing
             let restarted = LocalHarness(files: agent.files)
             restarted.start()
             #expect(restarted.services["web"] != nil && restarted.check("service:web") != nil)
-            // Nothing of it is left over: another time it is deregistered.
+            // No trace of the removal is left: the service is deregistered the second time.
             agent.holdsDisk = false
             agent.advance(.seconds(150))
             #expect(agent.services["web"] == nil)

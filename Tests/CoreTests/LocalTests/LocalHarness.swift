@@ -1,6 +1,6 @@
 @testable import Core
 
-/// A local state with a clock, a data directory and a catalog of its own, all of them toys.
+/// A local state with a clock, a data directory and a catalog in memory.
 final class LocalHarness {
     let state: LocalState
     let router: Router
@@ -12,7 +12,7 @@ final class LocalHarness {
     var checks: [String: HealthCheck] = [:]
     /// What the catalog holds of every other node.
     var othersChecks: [HealthCheck] = []
-    /// What the next writes and reads come to instead.
+    /// The outcomes of the next writes and reads, instead of the catalog's.
     var writeError: String?
     var readError: String?
     /// What the catalog says to the writes that it refuses.
@@ -50,7 +50,7 @@ final class LocalHarness {
     init(_ settings: AgentSettings = LocalHarness.settings(), files: [String: [UInt8]] = [:], seed: UInt64 = 7) {
         self.files = files
         state = LocalState(settings: settings, random: Random(seed: seed), codec: RegistrationJSON()) { bytes in
-            // Anything that tells ids apart will do here.
+            // Any text that is different for each id serves.
             bytes.map { String($0, radix: 16) }.joined()
         }
         router = Router(APIContext(from: settings))

@@ -88,7 +88,7 @@ import Testing
         #expect(after.files.keys.sorted() == [name("checks", "c")])
     }
 
-    @Test func `damaged files are told of and stay, useless ones go`() {
+    @Test func `damaged files are logged and stay, useless ones are removed`() {
         let valid = #"{"Service":{"ID":"a","Service":"a","Unknown":1},"Source":""}"#
         let agent = LocalHarness(files: [
             "services/1": Array(#"{"Service":{"ID":"#.utf8), "services/2": [], "services/3": Array(valid.utf8),
@@ -235,7 +235,7 @@ import Testing
         #expect(agent.services.keys.sorted() == ["web"])
     }
 
-    @Test func `outputs go when a reload says so`() {
+    @Test func `outputs are dropped when a reload says so`() {
         let agent = LocalHarness()
         agent.start()
         agent.request("PUT /v1/agent/check/register", #"{"Name":"c","TTL":"1h"}"#)

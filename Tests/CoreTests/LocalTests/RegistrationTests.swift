@@ -160,7 +160,7 @@ import Testing
         #expect(agent.text("GET /v1/agent/checks") == "{}")
     }
 
-    @Test func `ids that are missing are told so`() {
+    @Test func `a deregistration without an id is refused, one of an unknown id is not`() {
         let agent = agent()
         #expect(agent.status("PUT /v1/agent/service/deregister/") == "500 ServiceID missing")
         #expect(agent.status("PUT /v1/agent/check/deregister/") == "500 CheckID missing")

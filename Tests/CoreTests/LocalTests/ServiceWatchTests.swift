@@ -42,7 +42,7 @@ import Testing
         #expect(agent.responses[id]?["X-Consul-Contenthash"] == hash)
     }
 
-    @Test func `a service that goes away is told at once`() {
+    @Test func `a request that waits for a service is answered at once when the service goes away`() {
         let (agent, hash) = agent()
         let id = agent.begin("GET /v1/agent/service/web?hash=\(hash)")
         agent.request("PUT /v1/agent/service/deregister/web")
@@ -58,7 +58,7 @@ import Testing
         #expect(agent.responses[id] == nil)
     }
 
-    @Test func `a reload is seen as a whole`() {
+    @Test func `a request that waits sees a reload as a whole`() {
         var web = ServiceDefinition()
         web.name = "web"
         web.port = 1

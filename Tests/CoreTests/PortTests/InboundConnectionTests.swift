@@ -120,7 +120,7 @@ import Testing
         #expect(patient.end == .open)
     }
 
-    @Test func `what is not spoken is closed without a byte`() {
+    @Test func `a connection of an unknown protocol is closed without a byte`() {
         for byte in [2, 3, 6, 7, 8, 22, 255] as [UInt8] {
             let connection = server()
             #expect(feed(connection, [byte, 1, 2, 3]).isEmpty)
@@ -128,7 +128,7 @@ import Testing
         }
     }
 
-    @Test func `whoever says nothing is let go after the handshake's time`() {
+    @Test func `a connection that sends nothing is closed after the handshake's time`() {
         let connection = server()
         connection.tick(at: .zero + .seconds(4))
         #expect(connection.end == .open)
@@ -188,7 +188,7 @@ import Testing
         #expect(raft.end == .now("message is too large"))
     }
 
-    @Test func `a peer that takes no answers gets no more calls read, and is let go in the end`() {
+    @Test func `the calls of a peer that takes no answers are not read, and it is disconnected in the end`() {
         var limits = PortLimits.server
         limits.outputSizeMax = 1_000
         let connection = server(limits)
@@ -254,7 +254,7 @@ import Testing
                 #expect(calls.map(\.bytes) == [stream] && calls.first?.channel == .wan)
             }
         }
-        // What is wrong with these is for the machine to say.
+        // The machine behind the port says what is wrong with these.
         for stream in [[77, 1, 2], [10, 0xFF, 0, 0, 0]] as [[UInt8]] {
             let connection = InboundConnection(.gossip(.lan), limits: .server, at: .zero)
             #expect(feed(connection, stream).map(\.bytes) == [stream])
@@ -286,7 +286,7 @@ import Testing
         #expect(ended == [other, id])
     }
 
-    @Test func `nonsense never traps`() {
+    @Test func `random bytes never trap`() {
         var random = Random(seed: 9)
         for round in 0..<4_000 {
             let port: InboundConnection.Port = round % 3 == 0 ? .gossip(.lan) : .server

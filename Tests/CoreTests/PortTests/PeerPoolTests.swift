@@ -133,7 +133,7 @@ import Testing
         harness.settle()
         #expect(harness.answer(1) == [7] && harness.answer(2) == archive)
         #expect(harness.pool.connectionCount == 0 && harness.pool.callCount == 0)
-        // Who closes without an answer has not given one.
+        // A peer that closes the connection without an answer fails the call.
         harness.call(3, .snapshot, request.encoded)
         harness.settle()
         harness.refuse(2)
@@ -272,7 +272,7 @@ import Testing
             _ = stream(number)
             #expect(failures().count == Int(number) - 1)
         }
-        // Those that end make room.
+        // Streams that end make room.
         pool.closed(first, "reset", at: .zero, into: &effects)
         _ = stream(9)
         #expect(!failures().contains(CallID(incoming: 9)))

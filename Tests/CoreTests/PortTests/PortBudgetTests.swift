@@ -55,7 +55,7 @@ import Testing
         }
         #expect(calls.count == 2 && mux.end == .open)
         #expect(said(mux).filter { $0.flags.contains(.reset) }.map(\.stream) == [3])
-        // The other stream lives on, and the answer to what was reset goes nowhere.
+        // The other stream stays open, and the answer to the call that was reset is dropped.
         var more: [InboundCall] = []
         mux.reply(calls[1].serial, PortSamples.reply(1), at: .zero, into: &more)
         #expect(said(mux).isEmpty)
@@ -140,7 +140,7 @@ import Testing
         #expect(left.count == 2 && budget.callCount == 2)
         let calls = feed(second, [4] + data(1, PortSamples.rpc(1), .synchronize) + data(3, PortSamples.rpc(1), .synchronize))
         #expect(calls.count == 1 && said(second).last == Yamux.Header(.windowUpdate, .reset, stream: 3))
-        // Others are served.
+        // Connections from other addresses are served.
         let other = connection(limits, "10.0.0.2", budget)
         #expect(feed(other, [1] + PortSamples.heartbeat(1)).count == 1)
         let raft = connection(limits, "10.0.0.1", budget)
@@ -195,7 +195,7 @@ import Testing
         #expect(snapshots.last?.end == .now("too much memory is held for this client"))
     }
 
-    @Test func `whoever sends too slowly is let go, and whoever sends fast enough is not`() {
+    @Test func `a sender that is too slow is disconnected, and one that is fast enough is not`() {
         let now = Instant.zero
         func begin(_ bytes: [UInt8]) -> InboundConnection {
             let slow = connection(.server)

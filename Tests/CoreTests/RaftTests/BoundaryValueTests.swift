@@ -52,7 +52,7 @@ import Testing
         ]
     }
 
-    /// Everybody is there, a leader is found, and what it is given is committed everywhere.
+    /// All servers run, a leader is found, and a proposal is committed everywhere.
     private func expectProgress(_ simulation: RaftSimulation, _ what: String) {
         simulation.cuts = []
         var token: UInt64?
@@ -158,7 +158,7 @@ import Testing
         var calls: [(RaftSimulation.Host, CallID)] = []
     }
 
-    /// Lets somebody make a call of that kind.
+    /// Runs until a server makes a call of that kind.
     private func provoke(_ kind: RaftMessageKind, _ simulation: RaftSimulation, _ asked: Asked) {
         asked.calls = []
         guard let leader = simulation.leader else { return simulation.run(for: .milliseconds(300)) }

@@ -176,7 +176,7 @@ import Testing
         #expect(checksum.value == 0x995D_C9BB_DF19_39FA)
     }
 
-    @Test func `meta json is the reference's`() throws {
+    @Test func `meta.json is the reference's`() throws {
         let servers = #"{"Servers":[{"Suffrage":0,"ID":"fe50","Address":"127.0.0.1:20611"}]}"#
         let head = #"{"Version":1,"ID":"2-47-1795237618499","Index":47,"Term":2,"Peers":"ka8xMjcuMC4wLjE6MjA2MTE=","Configuration":"#
         let text = head + servers + #","ConfigurationIndex":21,"Size":11315,"CRC":"KKMEfZBi+TY="}"# + "\n"

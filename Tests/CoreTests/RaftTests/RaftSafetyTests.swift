@@ -9,7 +9,7 @@ private func seeds(_ count: Int) -> ClosedRange<Int> {
 }
 
 @Suite struct RaftSafetyTests {
-    /// One run: faults for a while, then peace, in which everybody must come to the same state.
+    /// One run: a phase with faults, then one without, in which all servers must come to the same state.
     func fuzz(
         seed: UInt64, servers: Int, voters: Int? = nil, reference: Set<Int> = [], restores: Bool = false, trace: Bool = false
     ) -> RaftSimulation {

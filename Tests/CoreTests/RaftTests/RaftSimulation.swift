@@ -29,7 +29,7 @@ final class RaftSimulation {
         var decoded: [SnapshotID: ToyMachine] = [:]
         var brought: [UInt8]?
         var restoring: ToyMachine?
-        /// Its clock runs that far ahead.
+        /// How far the server's clock runs ahead.
         var skew = Duration.zero
         var diskIsBusyUntil = Instant.zero
         /// What waits for the disk.
@@ -199,7 +199,7 @@ final class RaftSimulation {
         give(host, .call(local, from: from.server.address, bytes))
     }
 
-    /// Hands a host a message of nobody; the answer is lost.
+    /// Hands a host a message from an unknown sender; the answer is lost.
     func inject(_ bytes: [UInt8], into host: Host, from address: Address = "10.9.9.9:1234") {
         let local = CallID(incoming: nextCall)
         nextCall += 1

@@ -407,7 +407,7 @@ struct StorageHistory {
         #expect(next?.token == 93)
     }
 
-    @Test func `peers json puts another configuration in place`() throws {
+    @Test func `peers.json puts another configuration in place`() throws {
         var history = StorageHistory()
         history.vote(4, "a")
         history.append(1, term: 1, kind: .configuration)

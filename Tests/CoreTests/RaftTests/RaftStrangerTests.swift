@@ -2,7 +2,7 @@ import Testing
 
 @testable import Core
 
-/// Messages that cannot come from a server of the cluster, or say what cannot be.
+/// Messages that cannot come from a server of the cluster, or that contradict its state.
 @Suite struct RaftStrangerTests {
     private func formed(_ servers: Int = 3) throws -> (RaftSimulation, leader: RaftSimulation.Host, follower: RaftSimulation.Host) {
         let simulation = RaftSimulation(seed: 5, servers: servers, config: RaftSimulation.quick)
@@ -44,7 +44,7 @@ import Testing
         }
         simulation.run(for: .milliseconds(20))
         #expect(simulation.leader === leader && leader.node?.currentTerm == term && follower.node?.currentTerm == term)
-        // Without a leader a stranger counts, but not with any term.
+        // Without a leader a stranger's term counts, within a bound.
         for host in simulation.hosts where host !== follower { simulation.crash(host, survival: .everything) }
         simulation.run(for: .seconds(1))
         #expect(follower.node?.leader == nil)
@@ -139,7 +139,7 @@ import Testing
         request.entries = [LogEntry(index: last + 1, term: term, kind: .configuration, data: RaftConfiguration(servers: servers).encoded)]
         simulation.inject(request.encoded, into: follower)
         #expect(node.lastLogIndex == last + 1 && node.latestConfigurationIndex == last + 1)
-        // Elections, with nobody to answer.
+        // Elections without an answer.
         simulation.run(for: .seconds(3))
         #expect(follower.node != nil && follower.node?.role != .leader)
     }

@@ -6,10 +6,10 @@ import Testing
 @Suite struct RaftTranscriptTests {
     static let names = TranscriptFile.names(withPrefix: "raft-")
 
-    @Test(arguments: names) func `what happens is what the transcript says`(name: String) throws {
+    @Test(arguments: names) func `every transcript is followed to the letter`(name: String) throws {
         let cluster = TranscriptCluster()
         try TranscriptFile(name: name).check { cluster.perform($0) }
     }
 
-    @Test func `there are transcripts`() { #expect(Self.names.count >= 12) }
+    @Test func `transcripts are found`() { #expect(Self.names.count >= 12) }
 }

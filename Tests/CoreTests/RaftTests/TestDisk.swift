@@ -58,7 +58,7 @@ final class TestDisk: Disk {
     var isFull = false
     /// The next operation of that kind fails for good.
     var failsSync = false
-    /// So many more operations of a recovery are performed, then the power fails.
+    /// After that many operations of a recovery the power fails.
     var operationsLeft: Int?
 
     static func folder(of name: String) -> String {
@@ -190,7 +190,7 @@ final class TestDisk: Disk {
             guard let file = durableFiles[name] else { continue }
             lose(file, survival, &random)
         }
-        // What lies in a folder that is gone is gone.
+        // The files of a removed folder are removed.
         durableFiles = durableFiles.filter { name, _ in
             var folder = Self.folder(of: name)
             while !folder.isEmpty {

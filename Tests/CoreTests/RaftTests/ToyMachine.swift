@@ -1,6 +1,6 @@
 @testable import Core
 
-/// The smallest state machine that shows every mistake: a digest of everything applied, in order.
+/// A minimal state machine that shows every mistake: a digest of everything applied, in order.
 struct ToyMachine: Equatable {
     var index: UInt64 = 0
     var count: UInt64 = 0

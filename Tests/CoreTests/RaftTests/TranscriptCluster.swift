@@ -32,7 +32,7 @@ final class TranscriptCluster {
 
     private(set) var servers: [Server] = []
     private var messages: [Message] = []
-    /// Messages that are late.
+    /// Messages that are delayed.
     private var held: [Message] = []
     private var open: [CallID: (caller: Server, call: CallID, kind: UInt8)] = [:]
     private var nextCall: UInt64 = 1
@@ -153,7 +153,7 @@ final class TranscriptCluster {
         }
     }
 
-    /// Lets a server's election come to its end, whatever the others' timers say.
+    /// Runs until a server's election ends; the others' timers do not fire.
     private func elect(_ server: Server) {
         wakeAtDeadline(server)
         settle()
@@ -171,7 +171,7 @@ final class TranscriptCluster {
         give(server, .wake)
     }
 
-    /// Time passes for all; of what happens only what is not a message or a write is shown.
+    /// Time passes for all; everything is shown that is not a message or a write.
     private func run(_ duration: Duration) {
         let end = now + duration
         settle()
@@ -282,14 +282,14 @@ final class TranscriptCluster {
         give(message.to, .call(call, from: message.from.server.address, message.bytes))
     }
 
-    /// The calls that wait between two servers come to nothing.
+    /// The calls that wait between two servers fail.
     private func failCalls(_ from: String, _ to: String) {
         let lost = messages.filter { $0.from.name == from && $0.to.name == to && $0.answers == nil }
         messages.removeAll { $0.from.name == from && $0.to.name == to && $0.answers == nil }
         for message in lost { give(message.from, .callFailed(message.call, "i/o timeout")) }
     }
 
-    /// Until nothing waits; disks that are held stay so.
+    /// Delivers until nothing waits; disks that are held stay held.
     private func settle() {
         for _ in 0..<10_000 {
             if !messages.isEmpty {

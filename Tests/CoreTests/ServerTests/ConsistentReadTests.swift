@@ -14,7 +14,7 @@ import Testing
         return answer
     }
 
-    @Test func `those of one batch ask each follower once, and the same question is evaluated once`() throws {
+    @Test func `consistent reads of one batch ask each follower once, and the same question is evaluated once`() throws {
         let cluster = try ServerCluster.formed()
         let leader = try #require(cluster.leader)
         for key in ["a", "b"] { cluster.put(key, at: leader) }
@@ -33,7 +33,7 @@ import Testing
         #expect(answers.allSatisfy { $0?.meta.knownLeader == true && $0?.meta.lastContact == .zero })
     }
 
-    @Test func `who led once answers stale reads without a leader`() throws {
+    @Test func `a server that led once answers stale reads without a leader`() throws {
         let cluster = try ServerCluster.formed()
         let leader = try #require(cluster.leader)
         cluster.put("a", at: leader)
@@ -47,7 +47,7 @@ import Testing
         #expect(shown.answers(options, at: cluster.now) && !shown.knowsLeader)
     }
 
-    @Test func `a leader that nobody hears answers none of them`() throws {
+    @Test func `a leader that nobody hears answers no consistent read`() throws {
         let cluster = try ServerCluster.formed()
         let leader = try #require(cluster.leader)
         cluster.put("a", at: leader)

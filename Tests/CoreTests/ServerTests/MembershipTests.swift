@@ -56,7 +56,7 @@ import Testing
         let service = try #require(store.service("consul", onNode: "s2")?.value.service)
         #expect(service.port == 8300 && service.meta?["version"] == "1.8.6" && service.meta?["serf_protocol_current"] == "2")
         let index = store.lastIndex
-        // Nothing is written again that is there.
+        // A row that the catalog has already is not written again.
         cluster.run(for: .seconds(130))
         #expect(cluster.server(leader).store.lastIndex == index)
     }
@@ -70,7 +70,7 @@ import Testing
         #expect(try serfHealth(cluster, "c7")?.status == "critical")
         #expect(try serfHealth(cluster, "c7")?.output == "Agent not live or unreachable")
         cluster.setStatus("c7", .alive)
-        // Before the first is through the log.
+        // The first write is not applied yet.
         cluster.setStatus("c7", .failed)
         cluster.setStatus("c7", .alive)
         cluster.setStatus("c7", .failed)

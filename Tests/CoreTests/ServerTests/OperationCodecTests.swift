@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func `answers survive their way`() throws {
+    @Test func `answers survive encoding and decoding`() throws {
         var health = ClusterHealth()
         health.failureTolerance = 1
         var server = ServerHealth()

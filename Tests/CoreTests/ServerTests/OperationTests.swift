@@ -169,7 +169,7 @@ import Testing
 }
 
 @Suite struct RestoreTests {
-    @Test func `nobody is shown a restored state before a quorum has it`() throws {
+    @Test func `a restored state is not shown before a quorum has it`() throws {
         let cluster = try ServerCluster.formed()
         let leader = try #require(cluster.leader)
         cluster.put("old", at: leader)

@@ -8,7 +8,7 @@ final class RecordedGossip: PoolOperations {
     private(set) var keyWork: [Requester] = []
     var datacenters = ["dc1", "dc2"]
     var datacenterCoordinates: [DatacenterCoordinates] = []
-    /// Why nothing can be sent or begun.
+    /// The error of whatever the server wants sent or begun in the pools.
     var problem: ServerError?
 
     func announceLeader(at now: Instant) { announcements += 1 }

@@ -87,7 +87,7 @@ import Testing
             guard case .failure(let error)? = cluster.operate(.restoreSnapshot(archive), options, at: name ?? leader) else { return nil }
             return error.text
         }
-        // The same from a follower: there is no prefix for the way to the leader.
+        // A follower gives the same text: the way to the leader adds no prefix.
         for name in [leader, follower] {
             #expect(refusal([], name) == "failed to decompress snapshot: EOF")
             #expect(refusal([1, 2], name) == "failed to decompress snapshot: unexpected EOF")
@@ -178,7 +178,7 @@ import Testing
             #expect(stream(request.encoded, to: server, at: cluster.now)?.error == "unrecognized snapshot op \(name)")
         }
         #expect(stream([0xC3], to: server, at: cluster.now) == nil)
-        // No more at a time than fit in memory.
+        // The number of archives at a time is bounded.
         request.operation = SnapshotRequest.restore
         for _ in 0..<SnapshotWork.jobsMax { #expect(stream(request.encoded, to: server, at: cluster.now) == nil) }
         #expect(

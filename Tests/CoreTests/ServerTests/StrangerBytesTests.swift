@@ -2,7 +2,7 @@ import Testing
 
 @testable import Core
 
-/// MessagePack with one value exchanged for another that nobody sends in earnest.
+/// MessagePack with one value exchanged for another that no client sends.
 struct MessagePackMutation {
     /// Where a header stands, and the bytes of it: an integer whole, of texts, lists and maps the length only.
     private struct Place {
@@ -80,7 +80,7 @@ struct MessagePackMutation {
     }
 }
 
-/// What comes from others may be anything: a server says no, or does it, and goes on.
+/// A server refuses or carries out whatever others send, and goes on.
 @Suite struct StrangerBytesTests {
     private func single() throws -> ServerCluster {
         let cluster = ServerCluster()
@@ -316,7 +316,7 @@ struct MessagePackMutation {
         }
         cluster.change(.joined, own)
         cluster.run(for: .seconds(70))
-        // Whoever is in the pool may be believed; a process that ends helps nobody.
+        // Members of the pool may be believed; the process must not end.
         #expect(cluster.server("s1").raft.configuration.servers.contains { $0.id == ServerCluster.id("s1") })
     }
 }

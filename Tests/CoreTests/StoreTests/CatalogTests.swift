@@ -10,7 +10,7 @@ import Testing
         return nodes.map(\.value.node)
     }
 
-    @Test func `the captured run of indexes`() {
+    @Test func `indexes move as in the captured run`() {
         var h = Harness(startingAt: 10)
         h.register("n1")
         h.register("n1") { $0.nodeMeta = ["a": "b"] }
@@ -130,7 +130,7 @@ import Testing
         #expect(h.changes.isEmpty)
     }
 
-    @Test func `limits of service metadata`() {
+    @Test func `service metadata has limits`() {
         func problem(_ meta: StringMap, kind: String = "") -> String? { MetaRules.problem(in: meta, kind: kind) }
         #expect(problem([:]) == nil && problem(["a-b_C9": ""]) == nil)
         #expect(problem(StringMap((0..<65).map { ("k\($0)", "v") })) == "Node metadata cannot contain more than 64 key/value pairs")
@@ -155,7 +155,7 @@ import Testing
         #expect(Self.names(h) == ["n2"])
         #expect(h.store.node("n2")?.value.index == RaftIndex(create: 1, modify: 4))
         #expect(h.instances("web") == [] && h.checks(.health(.nodeChecks(node: "n1"))) == [] && h.index(.catalog(.services)) == 4)
-        // A change of case is one as well.
+        // A change of case is a rename as well.
         h.service("web", on: "n2")
         h.register("N2") { $0.id = Self.id1 }
         #expect(Self.names(h) == ["N2"] && h.instances("web") == [])
@@ -188,7 +188,7 @@ import Testing
         h.service("web", on: "n1")
         #expect(h.register("n1") { $0.id = Self.id1 } == .none)
         #expect(h.instances("web") == ["n1/web"] && h.store.node("n1")?.value.index == RaftIndex(create: 1, modify: 4))
-        // But a known ID may not take the name of a healthy one without.
+        // A known ID may not take the name of a healthy node without an ID.
         h.register("n2")
         h.check("serfHealth", on: "n2")
         guard case .error(let text) = h.register("n2", { $0.id = Self.id1 }) else {
@@ -234,7 +234,7 @@ import Testing
         #expect(h.changes.isEmpty)
     }
 
-    @Test func `the precedence of what is deregistered`() {
+    @Test func `a deregistration that names service and check removes the service only`() {
         var h = Harness()
         h.service("web", on: "n1")
         h.check("c", on: "n1")
@@ -286,7 +286,7 @@ import Testing
         #expect(h.store.indexes["service_kind.typical"] == 3 && h.store.indexes["service_kind.connect-proxy"] == 2)
     }
 
-    @Test func `weights default and free-form maps have no order`() {
+    @Test func `weights have defaults, and free-form maps have no order`() {
         var h = Harness()
         func config(_ names: [String]) -> DynamicValue { .map(names.map { DynamicMember($0, .map([DynamicMember("x", .double(1))])) }) }
         h.service("web", on: "n1") { $0.proxy.config = config(["b", "a"]) }

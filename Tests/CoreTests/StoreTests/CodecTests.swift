@@ -218,7 +218,7 @@ import Testing
         }
     }
 
-    @Test func `commands of unknown types`() {
+    @Test func `a command of an unknown type is ignored if its type byte allows it, else refused`() {
         var h = Harness()
         #expect(h.apply([0x80 | 40, 0x80]) == .none)
         #expect(h.apply([40, 0x80]) == .error("unknown log command type 40"))

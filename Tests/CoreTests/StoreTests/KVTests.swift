@@ -46,7 +46,7 @@ import Testing
         #expect(h.entry("k")?.lockIndex == 2)
     }
 
-    @Test func `what is wrong with the session of a lock`() {
+    @Test func `a lock without a session that exists is refused`() {
         var h = Self.withSessions()
         #expect(h.kv("lock", "k", session: "") == .error("missing session"))
         #expect(h.kv("unlock", "k", session: "") == .error("missing session"))
@@ -179,7 +179,7 @@ import Testing
         #expect(h.store.tombstones.isEmpty && h.store.kvs.isEmpty)
     }
 
-    @Test func `a tree is all that starts so`() {
+    @Test func `a tree is every key that starts with its prefix`() {
         var h = Harness()
         for key in ["p", "pa", "p/1", "q"] as [ByteString] { h.set(key) }
         h.kv("delete-tree", "p")

@@ -29,7 +29,7 @@ import Testing
         return try EncodedStruct(try #require(rows.indices.contains(at) ? rows[at] : nil).encoded)
     }
 
-    @Test func `the configuration of autopilot`() throws {
+    @Test func `commands with autopilot's configuration are applied`() throws {
         var h = Harness(startingAt: 9)
         let set = try Self.command("Autopilot")
         #expect(h.apply(set) == .none)
@@ -79,7 +79,7 @@ import Testing
         #expect(h.store.rows(.preparedQueries).isEmpty)
     }
 
-    @Test func `intentions, also within transactions`() throws {
+    @Test func `intentions are applied, also within transactions`() throws {
         var h = Harness()
         h.apply(try Self.command("Intention"))
         #expect(try Self.row(h, .intentions)["Meta"] == [0x80])
@@ -89,7 +89,7 @@ import Testing
         #expect(h.apply(try Self.command("Intention", nil) { $0.set("Op", "x") }) == .error("Invalid Intention operation 'x'"))
     }
 
-    @Test func `config entries of plain and of wrapped kinds`() throws {
+    @Test func `config entries of plain and of wrapped kinds are applied`() throws {
         var h = Harness(startingAt: 30)
         for command in try StoreCodecTests.vectors().log_commands where command.name == "ConfigEntry" {
             #expect(h.apply(hex(command.data_hex!)) == .bool(true))
@@ -132,7 +132,7 @@ import Testing
         #expect(h.store.indexes["acl-token-bootstrap"] == 4)
     }
 
-    @Test func `tokens, policies, roles, methods and rules`() throws {
+    @Test func `tokens, policies, roles, methods and rules are applied`() throws {
         var h = Harness()
         for name in ["ACLTokenSet", "ACLPolicySet", "ACLRoleSet", "ACLAuthMethodSet", "ACLBindingRuleSet"] {
             #expect(h.apply(try Self.command(name)) == .none)

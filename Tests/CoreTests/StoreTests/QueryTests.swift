@@ -70,7 +70,7 @@ import Testing
         #expect(h.instances("web", connect: true) == ["n2/web-proxy"])
     }
 
-    @Test func `services with the tags of their instances`() {
+    @Test func `services are listed with the tags of their instances`() {
         var h = Harness()
         h.register("n1") { $0.nodeMeta = ["k": "v"] }
         h.service("web", id: "1", on: "n1") { $0.tags = ["b", "a"] }
@@ -175,7 +175,7 @@ import Testing
         #expect(h.checks(.health(.checksInState(state: "passing"))) == [])
     }
 
-    @Test func `the dump of a node and of all`() {
+    @Test func `a dump has one node or all, with their services and checks`() {
         var h = Harness()
         h.service("web", on: "n2")
         h.check("c", on: "n2", service: "web")

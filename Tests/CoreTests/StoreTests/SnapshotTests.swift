@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func `one record of every further type`() throws {
+    @Test func `a record of every further type is restored and written again`() throws {
         let vectors = try JSONDecoder().decode(Vectors.self, from: try vectorFile("rpc-raft.json"))
         for record in vectors.snapshot_records_acl_connect.records {
             let bytes = hex(record.hex)
@@ -89,7 +89,7 @@ import Testing
         var snapshot_records_acl_connect: Records
     }
 
-    @Test func `records from before 1.4`() throws {
+    @Test func `records from before 1.4 are restored`() throws {
         var writer = MessagePackWriter()
         writer.mapHeader(1)
         writer.field("LastIndex", 9)
@@ -135,7 +135,7 @@ import Testing
         if let store = try? Self.decode(bytes) { _ = store.digest }
     }
 
-    @Test func `writing goes on while the store changes`() throws {
+    @Test func `a snapshot is written on while the store changes`() throws {
         var h = Harness()
         for n in 0..<500 { h.set(ByteString("k\(n)"), String(repeating: "x", count: 100)) }
         let digest = h.store.digest
@@ -149,7 +149,7 @@ import Testing
         #expect(h.store.digest != digest)
     }
 
-    @Test func `the order of history does not show`() {
+    @Test func `equal states have equal digests, whatever the order of their writes`() {
         var a = Store(), b = Store()
         for n in 0..<2_000 { a.kvs[ByteString("\(n)")] = KVEntry() }
         for n in (0..<2_000).reversed() { b.kvs[ByteString("\(n)")] = KVEntry() }

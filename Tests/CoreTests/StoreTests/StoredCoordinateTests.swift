@@ -32,7 +32,7 @@ import Testing
         #expect(h.store.coordinates.isEmpty && h.store.indexes["coordinates"] == 4)
     }
 
-    @Test func `nearest nodes first, unknown ones last, equal ones in their order`() {
+    @Test func `the nearest nodes come first, unknown ones last, equal ones in their order`() {
         var h = Harness()
         for node in ["a", "b", "c", "d", "e", "f"] { h.register(node) }
         #expect(Self.names(h, near: "d") == ["a", "b", "c", "d", "e", "f"])

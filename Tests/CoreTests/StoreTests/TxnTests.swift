@@ -43,7 +43,7 @@ import Testing
         #expect(response.results.isEmpty && h.store.digest == before && h.changes.isEmpty)
     }
 
-    @Test func `texts of failing key operations`() {
+    @Test func `failing key operations have the reference's texts`() {
         var h = Harness()
         h.register("n1")
         h.session(sessionID(1), on: "n1")

@@ -52,7 +52,7 @@ import Testing
             if woken { continue }
             let (after, newIndex) = h.find(query, meta: options.nodeMetaFilters)
             if newIndex > index { #expect(Self.waitsForItsRows(query, old), "\(query)") }
-            // Unseen by the index, hence unseen by blocked readers: the other name of a renamed service, joins with other tables.
+            // The index does not move, so blocked readers are not woken: the other name of a renamed service, joins with other tables.
             if newIndex > index { #expect(Self.text(before) == Self.text(after), "\(query)") }
         }
     }
@@ -139,7 +139,7 @@ import Testing
         return changes
     }
 
-    @Test func `wakes in the order of registration, each once`() {
+    @Test func `watchers wake in the order of registration, each once`() {
         var registry = WatchRegistry<String>()
         registry.register("c", [.kvKey("k"), .table(.nodes)])
         registry.register("a", [.kvPrefix("")])
@@ -186,7 +186,7 @@ import Testing
     }
 
     @Test(arguments: 0..<10)
-    func `agrees with a list of registrations`(seed: UInt64) {
+    func `the registry agrees with a list of registrations`(seed: UInt64) {
         var random = Random(seed: seed)
         var registry = WatchRegistry<Int>()
         var model: [(id: Int, topics: [WatchTopic])] = []

@@ -71,7 +71,7 @@ import Testing
         #expect(throws: MessagePackError.self) { try end(hex("c1")) { $0 } }
     }
 
-    @Test func `it ends where the reader ends, also in nonsense`() throws {
+    @Test func `the scanner ends where the reader ends, also in random bytes`() throws {
         var random = Random(seed: 3)
         let samples = try Self.samples()
         for _ in 0..<4_000 {

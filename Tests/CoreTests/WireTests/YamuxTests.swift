@@ -40,7 +40,7 @@ struct YamuxEnd {
         receive(bytes + payload)
     }
 
-    /// What it has to say, as headers; payloads are left out.
+    /// The headers that it sends; payloads are left out.
     mutating func said() -> [Yamux.Header] {
         let bytes = session.output.take()
         var headers: [Yamux.Header] = []
@@ -228,7 +228,7 @@ struct YamuxEnd {
         client.receive(Yamux.Header(.windowUpdate, .reset, stream: 3))
         client.receive(Yamux.Header(.windowUpdate, .reset, stream: 3))
         #expect(client.resets == [3])
-        // Servers of the reference open none; ours takes none.
+        // Servers of the reference open no streams towards a client; a client refuses them.
         client.receive(Yamux.Header(.windowUpdate, .synchronize, stream: 2))
         #expect(client.opened.isEmpty && client.said().last == Yamux.Header(.windowUpdate, .reset, stream: 2))
     }
@@ -266,7 +266,7 @@ struct YamuxEnd {
         }
     }
 
-    @Test func `nonsense neither traps nor goes on after its end`() {
+    @Test func `random bytes neither trap nor are read after the end of the session`() {
         var random = Random(seed: 5)
         for _ in 0..<1_000 {
             var end = YamuxEnd(Bool.random(using: &random) ? .client : .server, streamsMax: 4)
