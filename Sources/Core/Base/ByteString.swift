@@ -73,6 +73,16 @@ public struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLit
     }
 }
 
+extension ByteString {
+    /// The first string behind all that start with this one; nil if there is none.
+    public var endOfPrefix: ByteString? {
+        guard let last = bytes.lastIndex(where: { $0 != 0xFF }) else { return nil }
+        var end = Array(bytes[...last])
+        end[last] += 1
+        return ByteString(end)
+    }
+}
+
 extension String.UTF8View {
     /// Whether the bytes of `part` stand anywhere in the text; of an empty part they do.
     public func contains(_ part: String) -> Bool {

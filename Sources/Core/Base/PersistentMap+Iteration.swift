@@ -1,12 +1,12 @@
-extension PersistentMap: Sequence {
+extension SummarizedMap: Sequence {
     /// Walks the pairs in the order of their keys. Later changes of the map do not show.
     public struct Iterator: IteratorProtocol, Sendable {
         /// The inner nodes above the leaf, each with the position of the child that is being walked.
-        private var path: [(node: PersistentNode<Key, Value>, at: Int)] = []
-        private var leaf: PersistentNode<Key, Value>?
+        private var path: [(node: TreeNode, at: Int)] = []
+        private var leaf: TreeNode?
         private var at = 0
 
-        init(_ root: PersistentNode<Key, Value>?, from lower: Key?) {
+        init(_ root: TreeNode?, from lower: Key?) {
             guard var node = root else { return }
             while !node.children.isEmpty {
                 let child = lower.map(node.childPosition) ?? 0
@@ -80,7 +80,12 @@ extension PersistentNode {
     }
 }
 
-extension PersistentMap where Key == ByteString {
+extension SummarizedMap where Key == ByteString {
+    /// Of the values of all keys that start with `prefix`. O(log n).
+    public func summary(prefix: ByteString) -> Summary {
+        root?.summary(from: prefix.isEmpty ? nil : prefix, to: prefix.endOfPrefix) ?? Summary()
+    }
+
     /// Calls `body` for the pairs whose key starts with `prefix`, in order, until it returns false.
     public func scan(prefix: ByteString, _ body: (ByteString, Value) throws -> Bool) rethrows {
         try scan(from: prefix) { key, value in

@@ -3,8 +3,12 @@
 /// A B+ tree with wide nodes. Changing a map that nobody shares happens in place; changing a shared one copies the nodes
 /// on the path to the change (O(log n) of them) and shares the rest. Look-up, insertion and removal are O(log n). The order
 /// of walking depends on the keys alone, never on the history of the map.
-public struct PersistentMap<Key: TreeKey, Value: Sendable>: Sendable {
-    var root: PersistentNode<Key, Value>?
+///
+/// Each node knows the summary of all values below it (`TreeSummary`), and so does a range of keys in O(log n).
+public struct SummarizedMap<Key: TreeKey, Value, Summary: TreeSummary>: Sendable where Summary.Value == Value {
+    typealias TreeNode = PersistentNode<Key, Value, Summary>
+
+    var root: TreeNode?
     public private(set) var count = 0
 
     public init() {}
@@ -12,7 +16,7 @@ public struct PersistentMap<Key: TreeKey, Value: Sendable>: Sendable {
     public var isEmpty: Bool { count == 0 }
 
     /// Whether one is an unchanged copy of the other. O(1); false also where the same has been put in again.
-    public func isSame(as other: PersistentMap) -> Bool { root === other.root }
+    public func isSame(as other: SummarizedMap) -> Bool { root === other.root }
 
     /// Reads in O(log n); assigning nil removes the key.
     public subscript(key: Key) -> Value? {
@@ -45,13 +49,13 @@ public struct PersistentMap<Key: TreeKey, Value: Sendable>: Sendable {
     @discardableResult
     public mutating func updateValue(_ value: Value, forKey key: Key) -> Value? {
         guard root != nil else {
-            root = PersistentNode(keys: [key], values: [value], children: [])
+            root = TreeNode(keys: [key], values: [value], children: [])
             count = 1
             return nil
         }
         var replaced: Value?
-        if let split = PersistentNode.insert(into: &root!, key, value, replaced: &replaced) {
-            root = PersistentNode(keys: [split.separator], values: [], children: [root!, split.right])
+        if let split = TreeNode.insert(into: &root!, key, value, replaced: &replaced) {
+            root = TreeNode(keys: [split.separator], values: [], children: [root!, split.right])
         }
         if replaced == nil { count += 1 }
         return replaced
@@ -61,7 +65,7 @@ public struct PersistentMap<Key: TreeKey, Value: Sendable>: Sendable {
     @discardableResult
     public mutating func removeValue(forKey key: Key) -> Value? {
         guard contains(key) else { return nil }
-        let removed = PersistentNode.remove(from: &root!, key)
+        let removed = TreeNode.remove(from: &root!, key)
         count -= 1
         while let node = root, node.children.count == 1 { root = node.children[0] }
         if count == 0 { root = nil }
@@ -72,7 +76,7 @@ public struct PersistentMap<Key: TreeKey, Value: Sendable>: Sendable {
     @discardableResult
     public mutating func modify<Result>(_ key: Key, _ body: (inout Value) throws -> Result) rethrows -> Result? {
         guard contains(key) else { return nil }
-        return try PersistentNode.modify(in: &root!, key, body)
+        return try TreeNode.modify(in: &root!, key, body)
     }
 
     public mutating func removeAll() {
@@ -80,3 +84,6 @@ public struct PersistentMap<Key: TreeKey, Value: Sendable>: Sendable {
         count = 0
     }
 }
+
+/// A map whose parts are not summed up: most of them.
+public typealias PersistentMap<Key: TreeKey, Value: Sendable> = SummarizedMap<Key, Value, NoSummary<Value>>

@@ -6,10 +6,12 @@
 ///
 /// Sendable without a check by the compiler: a node is changed only through a reference that `isKnownUniquelyReferenced`,
 /// so what two threads can see is never changed.
-final class PersistentNode<Key: TreeKey, Value: Sendable>: @unchecked Sendable {
+final class PersistentNode<Key: TreeKey, Value, Summary: TreeSummary>: @unchecked Sendable where Summary.Value == Value {
     private(set) var keys: [Key]
     var values: [Value]
     var children: [PersistentNode]
+    /// Of all values below.
+    private(set) var summary = Summary()
     /// What all keys begin with has at least this length.
     private var skip = 0
     /// `keys[i].head(after: skip)`: a search compares these, which lie side by side, and looks at few keys themselves.
@@ -25,12 +27,14 @@ final class PersistentNode<Key: TreeKey, Value: Sendable>: @unchecked Sendable {
         self.children = children
         heads = []
         summarize()
+        sumUp()
     }
 
     private init(copying node: PersistentNode) {
         keys = node.keys
         values = node.values
         children = node.children
+        summary = node.summary
         skip = node.skip
         heads = node.heads
     }
@@ -105,15 +109,56 @@ final class PersistentNode<Key: TreeKey, Value: Sendable>: @unchecked Sendable {
         }
     }
 
+    // MARK: Summaries
+
+    /// A part of the node was `old` and is `new` now.
+    @inline(__always)
+    private func resum(_ old: Summary, _ new: Summary) { if !summary.replace(old, with: new) { sumUp() } }
+
+    /// O(width): reads all values, or looks into all children.
+    private func sumUp() {
+        if MemoryLayout<Summary>.size == 0 { return }
+        var sum = Summary()
+        for value in values { sum.add(Summary(value)) }
+        for child in children { sum.add(child.summary) }
+        summary = sum
+    }
+
+    /// Of the keys from `lower` on that are less than `upper`; nil for no bound.
+    func summary(from lower: Key?, to upper: Key?) -> Summary {
+        if lower == nil && upper == nil { return summary }
+        var sum = Summary()
+        if children.isEmpty {
+            let start = lower.map(lowerBound) ?? 0, end = upper.map(lowerBound) ?? keys.count
+            if start < end { for value in values[start..<end] { sum.add(Summary(value)) } }
+            return sum
+        }
+        let first = lower.map(childPosition) ?? 0, last = upper.map(childPosition) ?? children.count - 1
+        if first > last { return sum }
+        if first == last { return children[first].summary(from: lower, to: upper) }
+        sum.add(children[first].summary(from: lower, to: nil))
+        for child in children[(first + 1)..<last] { sum.add(child.summary) }
+        sum.add(children[last].summary(from: nil, to: upper))
+        return sum
+    }
+
+    // MARK: Changes
+
     typealias Split = (separator: Key, right: PersistentNode)
 
     static func insert(into node: inout PersistentNode, _ key: Key, _ value: Value, replaced: inout Value?) -> Split? {
         makeUnique(&node)
         if node.children.isEmpty { return node.insertIntoLeaf(key, value, replaced: &replaced) }
         let at = node.childPosition(key)
-        guard let split = insert(into: &node.children[at], key, value, replaced: &replaced) else { return nil }
-        node.insertKey(split.separator, at: at)
-        node.children.insert(split.right, at: at + 1)
+        let before = node.children[at].summary
+        let split = insert(into: &node.children[at], key, value, replaced: &replaced)
+        var after = node.children[at].summary
+        if let split {
+            after.add(split.right.summary)
+            node.insertKey(split.separator, at: at)
+            node.children.insert(split.right, at: at + 1)
+        }
+        node.resum(before, after)
         if node.children.count <= width { return nil }
         let kept = leftShare(insertedAt: at + 1)
         let separator = node.keys[kept - 1]
@@ -121,6 +166,7 @@ final class PersistentNode<Key: TreeKey, Value: Sendable>: @unchecked Sendable {
         node.keys = Array(node.keys[..<(kept - 1)])
         node.children = Array(node.children[..<kept])
         node.summarize()
+        node.sumUp()
         return (separator, right)
     }
 
@@ -129,16 +175,21 @@ final class PersistentNode<Key: TreeKey, Value: Sendable>: @unchecked Sendable {
         if at < keys.count && keys[at] == key {
             replaced = values[at]
             values[at] = value
+            resum(replaced.map { Summary($0) } ?? Summary(), Summary(value))
             return nil
         }
         insertKey(key, at: at)
         values.insert(value, at: at)
-        if keys.count <= Self.width { return nil }
+        if keys.count <= Self.width {
+            resum(Summary(), Summary(value))
+            return nil
+        }
         let kept = Self.leftShare(insertedAt: at)
         let right = PersistentNode(keys: Array(keys[kept...]), values: Array(values[kept...]), children: [])
         keys = Array(keys[..<kept])
         values = Array(values[..<kept])
         summarize()
+        sumUp()
         return (right.keys[0], right)
     }
 
@@ -152,10 +203,14 @@ final class PersistentNode<Key: TreeKey, Value: Sendable>: @unchecked Sendable {
         if node.children.isEmpty {
             let at = node.lowerBound(key)
             node.removeKey(at: at)
-            return node.values.remove(at: at)
+            let removed = node.values.remove(at: at)
+            node.resum(Summary(removed), Summary())
+            return removed
         }
         let at = node.childPosition(key)
+        let before = node.children[at].summary
         let removed = remove(from: &node.children[at], key)
+        node.resum(before, node.children[at].summary)
         if node.children[at].size < width / 4 { node.mergeChild(at) }
         return removed
     }
@@ -181,6 +236,7 @@ final class PersistentNode<Key: TreeKey, Value: Sendable>: @unchecked Sendable {
             joined.values.append(contentsOf: right.values)
             joined.children.append(contentsOf: right.children)
             joined.summarize()
+            joined.summary.add(right.summary)
             return
         }
     }
@@ -192,8 +248,13 @@ final class PersistentNode<Key: TreeKey, Value: Sendable>: @unchecked Sendable {
         makeUnique(&node)
         if node.children.isEmpty {
             let at = node.lowerBound(key)
+            let before = Summary(node.values[at])
+            defer { node.resum(before, Summary(node.values[at])) }
             return try body(&node.values[at])
         }
-        return try modify(in: &node.children[node.childPosition(key)], key, body)
+        let at = node.childPosition(key)
+        let before = node.children[at].summary
+        defer { node.resum(before, node.children[at].summary) }
+        return try modify(in: &node.children[at], key, body)
     }
 }

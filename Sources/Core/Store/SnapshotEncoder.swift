@@ -18,8 +18,8 @@ public struct SnapshotEncoder: Sendable {
         case opaque(Int, PersistentMap<ByteString, OpaqueRow>.Iterator)
         case coordinates(PersistentMap<ByteString, Row<NodeCoordinate>>.Iterator)
         case sessions(PersistentMap<ByteString, Row<Session>>.Iterator)
-        case entries(PersistentMap<ByteString, KVEntry>.Iterator)
-        case tombstones(PersistentMap<ByteString, UInt64>.Iterator)
+        case entries(KVTable.Iterator)
+        case tombstones(TombstoneTable.Iterator)
         case indexes(PersistentMap<ByteString, UInt64>.Iterator)
         case done
     }

@@ -11,11 +11,11 @@ public struct Store: Sendable {
     /// The `index` table (behaviour §1.2).
     var indexes = PersistentMap<ByteString, UInt64>()
 
-    var kvs = PersistentMap<ByteString, KVEntry>()
+    var kvs = KVTable()
     /// Bytes of the session, then the key: the keys that each session holds.
     var kvsBySession = PersistentMap<ByteString, Void>()
     /// The index of the deletion under the deleted key or prefix.
-    var tombstones = PersistentMap<ByteString, UInt64>()
+    var tombstones = TombstoneTable()
     /// The keys of the tombstones made at each index, so that reaping finds the old ones. May hold keys whose tombstone is newer by now.
     var tombstonesByIndex = PersistentMap<UInt64, [ByteString]>()
 

@@ -120,6 +120,67 @@ import Testing
         }
     }
 
+    /// The number of values and the largest one.
+    private struct Most: TreeSummary, Equatable {
+        var count = 0, largest = 0
+
+        init() {}
+        init(_ value: Int) { (count, largest) = (1, value) }
+
+        mutating func add(_ other: Most) { (count, largest) = (count + other.count, max(largest, other.largest)) }
+        mutating func replace(_ old: Most, with new: Most) -> Bool {
+            if new.largest < old.largest && old.largest == largest { return false }
+            (count, largest) = (count + new.count - old.count, max(largest, new.largest))
+            return true
+        }
+    }
+
+    @Test(arguments: 0..<24)
+    func `summaries of prefixes are those of the values below them, in copies too`(seed: UInt64) {
+        typealias Map = SummarizedMap<ByteString, Int, Most>
+        var random = Random(seed: seed)
+        let space = [30, 400, 4_000][Int(seed % 3)], style = Style.allCases[Int(seed / 3) % 4]
+        func expectRight(_ map: Map) {
+            var prefixes = [ByteString([]), ByteString([0xFF]), ByteString("z")]
+            for _ in 0..<20 {
+                let key = Self.randomKey(&random, space, style)
+                prefixes.append(ByteString(key.bytes.prefix(Int.random(in: 0...key.count, using: &random))))
+            }
+            for prefix in prefixes {
+                let values = map.values(withPrefix: prefix)
+                let summary = map.summary(prefix: prefix)
+                #expect(summary.count == values.count && summary.largest == values.max() ?? 0, "\(prefix)")
+            }
+        }
+        var map = Map()
+        var copies: [Map] = []
+        for step in 0..<3_000 {
+            let key = Self.randomKey(&random, space, style)
+            let value = random.chance(0.5) ? step : Int.random(in: 0..<3_000, using: &random)
+            if random.chance((step / 750) % 2 == 0 ? 0.1 : 0.7) {
+                map.removeValue(forKey: key)
+            } else if random.chance(0.2) {
+                map.modify(key) { $0 = value }
+            } else {
+                map[key] = value
+            }
+            if step % 300 == 0 {
+                copies.append(map)
+                expectRight(map)
+            }
+        }
+        for copy in copies { expectRight(copy) }
+        #expect(map.summary(prefix: "") == map.reduce(into: Most()) { $0.add(Most($1.value)) })
+        for key in map.map(\.key) { map.removeValue(forKey: key) }
+        #expect(map.summary(prefix: "") == Most())
+    }
+
+    @Test func `the end of a prefix is behind all that start with it`() {
+        let prefixes: [[UInt8]] = [[], [0], [0xFE], [0xFF], [0xFF, 0xFF], [1, 0xFF], [1, 0xFF, 0xFF], [1, 2]]
+        let expected: [[UInt8]?] = [nil, [1], [0xFF], nil, nil, [2], [2], [1, 3]]
+        for (prefix, end) in zip(prefixes, expected) { #expect(ByteString(prefix).endOfPrefix == end.map { ByteString($0) }) }
+    }
+
     @Test func `a map takes keys in ascending and in descending order`() {
         var up = PersistentMap<Int, Int>(), down = PersistentMap<Int, Int>()
         for n in 0..<20000 {

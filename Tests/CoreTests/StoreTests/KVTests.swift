@@ -215,6 +215,46 @@ import Testing
         #expect(h.entry(raw)?.value == Array("3".utf8))
     }
 
+    @Test(arguments: 0..<20)
+    func `lists and indexes of prefixes are those of a walk through all keys`(seed: UInt64) {
+        var random = Random(seed: seed)
+        func text(_ length: ClosedRange<Int>) -> [UInt8] {
+            (0..<Int.random(in: length, using: &random)).map { _ in
+                [UInt8(ascii: "a"), UInt8(ascii: "/"), 0xFF].randomElement(using: &random)!
+            }
+        }
+        var h = Harness()
+        for _ in 0..<400 {
+            let key = ByteString(text(1...7))
+            switch Int.random(in: 0..<12, using: &random) {
+            case 0: h.kv("delete-tree", ByteString(key.bytes.prefix(3)))
+            case 1...3: h.kv("delete", key)
+            default: h.set(key, "\(h.index)")
+            }
+        }
+        for _ in 0..<100 {
+            let prefix = ByteString(text(0...3)), separator = ByteString(text(0...2))
+            let below = h.store.kvs.filter { $0.key.hasPrefix(prefix) }
+            var expected: [ByteString] = []
+            for (key, _) in below {
+                var cut = key
+                for end in key.bytes.indices where !separator.isEmpty && end + 1 >= prefix.count + separator.count {
+                    guard ByteString(key.bytes[...end]).bytes.suffix(separator.count) == separator.bytes[...] else { continue }
+                    cut = ByteString(key.bytes[...end])
+                    break
+                }
+                if expected.last != cut { expected.append(cut) }
+            }
+            let deletions = h.store.tombstones.filter { $0.key.hasPrefix(prefix) }.map(\.value)
+            let highest = (below.map(\.value.index.modify) + deletions).max() ?? 0
+            let index = prefix.isEmpty || highest == 0 ? h.store.kvIndex : highest
+            let (keys, keysIndex) = h.store.keys(prefix, separator: separator)
+            #expect(keys == expected && keysIndex == index, "\(prefix.bytes), \(separator.bytes)")
+            let (entries, listIndex) = h.store.list(prefix)
+            #expect(entries.map(\.key) == below.map(\.key) && entries.count == below.count && listIndex == index)
+        }
+    }
+
     @Test func `an empty store reports index 1`() {
         let h = Harness()
         #expect(h.index(.kv(.get(key: "x"))) == 1 && h.index(.kv(.list(prefix: ""))) == 1 && h.index(.kv(.list(prefix: "x"))) == 1)

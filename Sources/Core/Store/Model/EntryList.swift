@@ -4,7 +4,7 @@
 public struct EntryList: Sequence, ExpressibleByArrayLiteral, Sendable {
     private enum Source {
         case list([DirEntry])
-        case prefix(PersistentMap<ByteString, KVEntry>, ByteString)
+        case prefix(KVTable, ByteString)
     }
 
     private var source: Source
@@ -20,18 +20,11 @@ public struct EntryList: Sequence, ExpressibleByArrayLiteral, Sendable {
 
     public init(arrayLiteral entries: DirEntry...) { self.init(entries) }
 
-    /// All of `table` below `prefix`, and the highest modification index among them, 0 for none. O(entries), without a copy.
-    init(in table: PersistentMap<ByteString, KVEntry>, below prefix: ByteString, index: inout UInt64) {
-        var few: [DirEntry] = []
-        var count = 0
-        table.scan(prefix: prefix) { key, entry in
-            if count < Self.copiedMax { few.append(DirEntry(key: key, entry: entry)) }
-            count += 1
-            index = Swift.max(index, entry.index.modify)
-            return true
-        }
-        source = count <= Self.copiedMax ? .list(few) : .prefix(table, prefix)
+    /// All of `table` below `prefix`, of which there are `count`. O(log n), without a copy.
+    init(in table: KVTable, below prefix: ByteString, count: Int) {
         self.count = count
+        source = .prefix(table, prefix)
+        if count <= Self.copiedMax { source = .list(Array(self)) }
     }
 
     /// Takes away the entries that the holder must not see. O(1) for who may do everything.
@@ -54,7 +47,7 @@ public struct EntryList: Sequence, ExpressibleByArrayLiteral, Sendable {
     public struct Iterator: IteratorProtocol, Sendable {
         fileprivate enum Source: Sendable {
             case list(IndexingIterator<[DirEntry]>)
-            case prefix(PersistentMap<ByteString, KVEntry>.Iterator)
+            case prefix(KVTable.Iterator)
         }
 
         fileprivate var source: Source

@@ -171,23 +171,42 @@ extension Store {
     // MARK: Reading
 
     func list(_ prefix: ByteString) -> (entries: EntryList, index: UInt64) {
-        var index: UInt64 = 0
-        let entries = EntryList(in: kvs, below: prefix, index: &index)
-        return (entries, listIndex(prefix, entries: index))
+        let summary = kvs.summary(prefix: prefix)
+        return (EntryList(in: kvs, below: prefix, count: summary.count), listIndex(prefix, entries: summary.index))
     }
 
-    /// Keys of a prefix; what follows a separator behind the prefix is cut off, and what is equal then appears once.
+    /// Keys of a prefix; what follows a separator behind the prefix is cut off, and what is equal then appears once: of many keys that come
+    /// to the same, few are looked at.
     func keys(_ prefix: ByteString, separator: ByteString) -> (keys: [ByteString], index: UInt64) {
         var keys: [ByteString] = []
-        var index: UInt64 = 0
-        kvs.scan(prefix: prefix) { key, entry in
-            index = max(index, entry.index.modify)
-            let key = Self.cut(key, behind: separator, from: prefix.count)
-            if separator.isEmpty || keys.last != key { keys.append(key) }
-            return true
+        let summary = kvs.summary(prefix: prefix)
+        if separator.isEmpty { keys.reserveCapacity(summary.count) }
+        var start: ByteString? = prefix
+        while let from = start {
+            start = nil
+            var repeated = 0
+            kvs.scan(from: from) { key, _ in
+                guard key.hasPrefix(prefix) else { return false }
+                if separator.isEmpty {
+                    keys.append(key)
+                    return true
+                }
+                let cut = Self.cut(key, behind: separator, from: prefix.count)
+                if keys.last != cut {
+                    keys.append(cut)
+                    repeated = 0
+                    return true
+                }
+                repeated += 1
+                if repeated < Self.repeatedMax { return true }
+                start = cut.endOfPrefix
+                return false
+            }
         }
-        return (keys, listIndex(prefix, entries: index))
+        return (keys, listIndex(prefix, entries: summary.index))
     }
+    /// Keys that come to the same are stepped over so often before the end of them is searched for, which costs about as much.
+    private static let repeatedMax = 8
 
     private static func cut(_ key: ByteString, behind separator: ByteString, from start: Int) -> ByteString {
         guard let first = separator.bytes.first else { return key }
@@ -205,11 +224,7 @@ extension Store {
     /// Behaviour §1.4, "KV list".
     private func listIndex(_ prefix: ByteString, entries: UInt64) -> UInt64 {
         if prefix.isEmpty || planted(.listIndexOfTable) { return kvIndex }
-        var index = entries
-        tombstones.scan(prefix: prefix) { _, deletion in
-            if !planted(.listIndexWithoutDeletions) { index = max(index, deletion) }
-            return true
-        }
+        let index = planted(.listIndexWithoutDeletions) ? entries : max(entries, tombstones.summary(prefix: prefix).index)
         return index == 0 ? kvIndex : index
     }
 }
