@@ -2,10 +2,13 @@ import Core
 
 /// How the servers' consensus is set up.
 struct RaftOptions: Equatable {
-    /// Of the reference's `raft_multiplier`: 1 means a heartbeat timeout of one second.
+    /// Of the reference's `raft_multiplier`.
     var multiplier = 1
+    /// How long a follower bears silence and a candidate waits, at a multiplier of 1. The reference's is a second.
+    var timeout: Duration = .seconds(1)
+    var electionTimeout: Duration { timeout * multiplier }
     /// How long a leader may answer default reads after it last heard from a majority.
-    var leaderLeaseTimeout: Duration { .milliseconds(500) * multiplier }
+    var leaderLeaseTimeout: Duration { electionTimeout / 2 }
     var snapshotThreshold: UInt64 = 16384
     var snapshotInterval: Duration = .seconds(30)
     var trailingLogs: UInt64 = 10240
@@ -95,6 +98,8 @@ struct RunOptions: Equatable {
     /// Links between servers differ by up to so many times.
     var linkSpread = 1
     var faults: [FaultRate] = []
+    /// Disks and links are as slow as an election lasts: with the faults that ends, too, or nobody would lead for long.
+    var isStorm = false
     /// How often a fault picks the leader, where it could pick any server.
     var leaderBias = 0.3
     /// How far apart clocks start, and how much faster or slower they run in millionths.
@@ -141,7 +146,9 @@ extension RunOptions {
         return !restarts && raft.snapshotThreshold > 10_000 && !steps.contains { $0.action.mayRestart }
     }
 
-    private static let restartingKinds: [FaultKind] = [.kill, .powerLoss, .fullDisk, .leave, .diskError, .membership]
+    private static let restartingKinds: [FaultKind] = [
+        .kill, .powerLoss, .fullDisk, .leave, .diskError, .membership, .blackout, .crashAtOperation,
+    ]
 
     /// Who leaves tells the pool so often and not again: that takes its time, whoever hears it.
     var judgesLeaves: Bool {

@@ -31,8 +31,8 @@ enum ServerConfig {
         }
         settings.reloadable.dns.allowStale = options.staleDNS
         let raft = options.raft
-        settings.raft.heartbeatTimeout = .milliseconds(1000) * raft.multiplier
-        settings.raft.electionTimeout = .milliseconds(1000) * raft.multiplier
+        settings.raft.heartbeatTimeout = raft.electionTimeout
+        settings.raft.electionTimeout = raft.electionTimeout
         settings.raft.leaderLeaseTimeout = raft.leaderLeaseTimeout
         settings.raft.snapshotInterval = raft.snapshotInterval
         settings.raft.snapshotThreshold = raft.snapshotThreshold

@@ -57,6 +57,10 @@ final class Server<Machine: SimulatedMachine> {
     /// Synced data was damaged on purpose, so that it must refuse to start.
     var isDamaged = false
     var refusal: String?
+    /// Power is lost with one of the next messages that go out during a sync, after so many; nil: with none.
+    var messagesUntilCrash: Int?
+    /// A planned crash is followed by a start after this long.
+    var restartAfterCrash: Duration = .zero
     /// Until when a failure may be put down to the disk, which refused to write.
     var troubleEnds = Instant.zero
 

@@ -13,6 +13,7 @@ extension Simulation {
         case .partition: partitionByChance(lasting)
         case .oneWayPartition: oneWayPartitionByChance(lasting)
         case .garbage: letStrangersIn(for: lasting)
+        case .blackout: blackoutByChance(rate.lasting)
         case .clog:
             guard let (from, to) = pickLink() else { return }
             network.clog(from: from, to: to, until: world.now + lasting)
@@ -67,8 +68,26 @@ extension Simulation {
             endLater(kind, victim, after: lasting)
         case .slow:
             slow(victim, for: lasting)
-        case .partition, .oneWayPartition, .clog, .membership, .garbage:
+        case .crashAtOperation:
+            let crash: PlannedCrash =
+                faultRandom.chance(0.4) ? .message(passes: faultRandom.int(in: 0...3)) : .disk(.random(&faultRandom))
+            plan(crash, for: victim, restartAfter: lasting)
+        case .partition, .oneWayPartition, .clog, .membership, .garbage, .blackout:
             break
+        }
+    }
+
+    /// Several servers lose power at once, each for a time of its own; every other time it is all of them.
+    private func blackoutByChance(_ lasting: ClosedRange<Duration>) {
+        var victims = Array(0..<options.serverPlaces)
+        if faultRandom.chance(0.5) {
+            faultRandom.shuffle(&victims)
+            victims.removeLast(faultRandom.int(in: 0...victims.count - 1))
+        }
+        world.trace { "fault: \(names(victims)) lose power" }
+        for index in victims where server(index).isRunning {
+            end(server(index), losesPower: true)
+            world.schedule(.start(server: index), after: faultRandom.duration(in: lasting))
         }
     }
 
@@ -187,6 +206,8 @@ extension Simulation {
             server.diskQueue.slowness = 1
             server.disk.isFull = false
             server.disk.plannedFailure = nil
+            server.disk.plannedCrash = nil
+            server.messagesUntilCrash = nil
             if server.isSlow { endSlowness(server) }
             resume(server)
         }
@@ -216,6 +237,7 @@ extension Simulation {
                 rearm(server)
             }
         case .wallClock(let target, let jump): resolve(target).forEach { setWallClock($0, by: jump) }
+        case .crash(let target, let crash, let delay): resolve(target).forEach { plan(crash, for: $0, restartAfter: delay) }
         case .diskError(let target, let failure): resolve(target).forEach { $0.disk.plannedFailure = failure }
         case .packetLoss(let target, let part): resolve(target).forEach { network.setLoss(at: $0.index, part) }
         case .slow(let target, let length): resolve(target).forEach { slow($0, for: length) }

@@ -10,6 +10,16 @@ extension Happening {
     }
 }
 
+extension AgentEffect {
+    /// Whether others hear of it.
+    var isMessage: Bool {
+        switch self {
+        case .call, .reply, .respond, .packet: true
+        default: false
+        }
+    }
+}
+
 // Datagrams between agents, slow agents, and what must be true of the gossip pool.
 extension Simulation {
     func packetAddress(of place: Int, _ pool: GossipPool) -> Address {

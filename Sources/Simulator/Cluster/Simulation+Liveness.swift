@@ -46,6 +46,7 @@ extension Simulation {
         network.profile.tailChance = 0
         network.clientProfile.drop = 0
         network.clientProfile.tailChance = 0
+        if options.isStorm { disks = DiskProfile() }
         var members = (0..<options.serverPlaces).filter {
             server($0).standing != .spare && !server($0).isGone && !server($0).isLeaving && server($0).refusal == nil
                 && !server($0).isDamaged

@@ -15,13 +15,15 @@ extension Simulation {
         server.hasPower = true
         let now = server.clock.local(at: world.now)
         if server.life > 1 { restarts += 1 }
-        if server.life > 1, crashRandom.chance(options.crashDuringStart) { server.disk.operationsUntilCrash = crashRandom.int(in: 0...6) }
+        if server.life > 1, crashRandom.chance(options.crashDuringStart) {
+            server.disk.plannedCrash = CrashPoint(kind: .any, passes: crashRandom.int(in: 0...6), side: .before)
+        }
         server.settings.wallClockOffset = server.clock.wallOffset
         let seed = world.seed &* 31 &+ UInt64(server.index) << 32 &+ UInt64(server.life)
         do {
             server.machine = try Machine(server.settings, disk: server.disk, seed: seed, now: now)
             // A loss of power that recovery did not get far enough to meet does not happen.
-            server.disk.operationsUntilCrash = nil
+            server.disk.plannedCrash = nil
             server.disk.hasFailed = false
             server.frontEnd = Machine.frontEnd(server.settings)
             world.trace { "\(server.name) starts, life \(server.life)" }
@@ -35,8 +37,8 @@ extension Simulation {
 
     private func startFailed(_ server: Server<Machine>, _ error: any Error) {
         world.trace { "\(server.name) cannot start: \(error)" }
-        if server.disk.operationsUntilCrash != nil {
-            server.disk.operationsUntilCrash = nil
+        server.disk.plannedCrash = nil
+        if server.disk.hasCrashed {
             server.disk.losePower(&crashRandom)
             world.schedule(.start(server: server.index), after: restartDelay)
         } else if server.disk.isFull || server.disk.hasFailed {
@@ -93,8 +95,10 @@ extension Simulation {
         machine.flush(at: now, into: &effects)
         if options.coreTime > .zero { server.busyUntil = world.now + options.coreTime }
         let life = server.life
+        var messages = 0
         for effect in effects {
             perform(effect, of: server)
+            if effect.isMessage { messages += 1 }
             // An effect may have ended the process.
             if server.life != life || !server.isRunning { break }
         }
@@ -110,6 +114,7 @@ extension Simulation {
                 world.report(error)
             }
         }
+        crashIfPlanned(server, after: messages)
     }
 
     private func feed(
@@ -268,6 +273,7 @@ extension Simulation {
 
     func diskAdvanced(_ server: Server<Machine>) {
         let completion = server.diskQueue.finish(on: server.disk)
+        if server.disk.hasCrashed { return crash(server, "at an operation of its disk") }
         if server.isRunning { deliver(.completion(server.lifeID, completion), to: server) }
         if let time = server.diskQueue.next(disks, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
     }
@@ -290,7 +296,8 @@ extension Simulation {
     // MARK: - Ends
 
     /// Ends the process; with a loss of power, unsynced writes are at risk and nobody answers at its address.
-    func end(_ server: Server<Machine>, losesPower: Bool) {
+    func end(_ server: Server<Machine>, losesPower: Bool, batchHasNotBegun: Bool = false) {
+        server.messagesUntilCrash = nil
         guard server.isRunning else {
             if losesPower { powerLostWhileDown(server) }
             return
@@ -309,7 +316,7 @@ extension Simulation {
         server.wakeAt = nil
         server.wakeGeneration += 1
         server.cancelledProbes = LookupSet()
-        server.diskQueue.abandon(on: server.disk, &crashRandom)
+        server.diskQueue.abandon(on: server.disk, hasNotBegun: batchHasNotBegun, &crashRandom)
         if losesPower { powerLostWhileDown(server) }
         raft.forget(server.index)
         // Connections of a dead process are closed by its system; without power nobody says anything.
@@ -326,5 +333,31 @@ extension Simulation {
     private func powerLostWhileDown(_ server: Server<Machine>) {
         server.disk.losePower(&crashRandom)
         server.hasPower = false
+    }
+
+    // MARK: - Crashes by plan
+
+    /// Plans that a running server loses power at a certain point, and comes back after a while. It may never get there.
+    func plan(_ crash: PlannedCrash, for server: Server<Machine>, restartAfter delay: Duration) {
+        guard server.isRunning else { return }
+        server.restartAfterCrash = delay
+        switch crash {
+        case .disk(let point): server.disk.plannedCrash = point
+        case .message(let passes): server.messagesUntilCrash = passes
+        }
+    }
+
+    /// Power may be lost now that so many messages went out: what they tell may be what the disk has not got yet.
+    private func crashIfPlanned(_ server: Server<Machine>, after messages: Int) {
+        guard messages > 0, let left = server.messagesUntilCrash, server.diskQueue.isSyncing else { return }
+        server.messagesUntilCrash = left - messages
+        if left < messages { crash(server, "right after a message", batchHasNotBegun: true) }
+    }
+
+    private func crash(_ server: Server<Machine>, _ point: String, batchHasNotBegun: Bool = false) {
+        world.trace { "fault: \(server.name) loses power \(point)" }
+        plannedCrashes += 1
+        end(server, losesPower: true, batchHasNotBegun: batchHasNotBegun)
+        world.schedule(.start(server: server.index), after: server.restartAfterCrash)
     }
 }

@@ -43,6 +43,8 @@ final class Simulation<Machine: SimulatedMachine> {
     var stageBegan = Instant.zero
     var healedAt = Instant.zero
     var restarts = 0
+    /// How many servers lost power where that was planned.
+    var plannedCrashes = 0
 
     // Scratch buffers of the hot path
     var effects: [AgentEffect] = []

@@ -59,13 +59,22 @@ struct DiskQueue {
         return current.map { time(of: $0, profile, &random) }
     }
 
-    /// The process is gone: of the batch in progress some operations were performed; the others never began.
-    mutating func abandon(on disk: VirtualDisk, _ random: inout Random) {
-        if let operations = current?.operations {
+    /// Whether somebody waits for a sync.
+    var isSyncing: Bool {
+        current?.operations.contains {
+            if case .sync = $0 { true } else { false }
+        } ?? false
+    }
+
+    /// The process is gone: of the batch in progress some operations were performed, unless it `hasNotBegun`; the others never began.
+    mutating func abandon(on disk: VirtualDisk, hasNotBegun: Bool = false, _ random: inout Random) {
+        if let operations = current?.operations, !hasNotBegun, !disk.hasCrashed {
+            disk.plannedCrash = nil
             for operation in operations.prefix(random.int(in: 0...operations.count)) {
                 guard (try? disk.apply(operation)) != nil else { break }
             }
         }
+        disk.plannedCrash = nil
         current = nil
         isBetween = false
         waiting = HeadQueue()

@@ -24,8 +24,10 @@ final class VirtualDisk: Disk {
 
     /// Writes that make a file longer fail.
     var isFull = false
-    /// So many more operations of a recovery succeed; then the machine is gone. nil: all of them.
-    var operationsUntilCrash: Int?
+    /// At which operation the machine loses power; nil: at none.
+    var plannedCrash: CrashPoint?
+    /// The planned crash has come: nothing is done any more until power is back.
+    private(set) var hasCrashed = false
     /// What happens to the next operation that it can happen to.
     var plannedFailure: DiskFailure?
     /// An operation has failed since this was last cleared.
@@ -37,6 +39,14 @@ final class VirtualDisk: Disk {
     // MARK: - Operations
 
     func apply(_ operation: DiskOperation) throws(DiskError) -> [UInt8]? {
+        guard let crash = plannedCrash?.meets(operation) else { return try carryOut(operation) }
+        if crash == .after { _ = try carryOut(operation) }
+        plannedCrash = nil
+        hasCrashed = true
+        throw .failed("the machine lost power")
+    }
+
+    private func carryOut(_ operation: DiskOperation) throws(DiskError) -> [UInt8]? {
         switch operation {
         case .write(let name, let offset, let bytes):
             try write(name, offset, bytes)
@@ -142,6 +152,8 @@ final class VirtualDisk: Disk {
 
     /// The machine loses power: of what was not durable, chance keeps some.
     func losePower(_ random: inout Random) {
+        plannedCrash = nil
+        hasCrashed = false
         let survival = random.pick(Survival.allCases)
         for (at, entry) in pendingNames.enumerated() {
             let keeps: Bool
@@ -205,13 +217,7 @@ final class VirtualDisk: Disk {
     }
 
     func perform(_ operations: [DiskOperation]) throws(DiskError) {
-        for operation in operations {
-            if let left = operationsUntilCrash {
-                guard left > 0 else { throw .failed("the machine lost power") }
-                operationsUntilCrash = left - 1
-            }
-            _ = try apply(operation)
-        }
+        for operation in operations { _ = try apply(operation) }
         for operation in operations {
             switch operation {
             case .write(let name, _, _), .truncate(let name, _):

@@ -2,7 +2,7 @@ import Core
 
 /// Independent random streams of one run: one per concern, so that a fault that is drawn away leaves the others' numbers alone.
 enum Stream: UInt64 {
-    case options = 1, network, disk, faults, clocks, clients, machines, crashes, strangers
+    case options = 1, network, disk, faults, clocks, clients, machines, crashes, strangers, storms
 }
 
 extension Random {

@@ -34,6 +34,10 @@ enum FaultKind: UInt8, CaseIterable {
     case slow
     /// Somebody who is no part of the cluster sends garbage to every port of every agent.
     case garbage
+    /// Several machines lose power at once, or all.
+    case blackout
+    /// Power is lost exactly at an operation of the disk, or with a message that goes out while the disk syncs.
+    case crashAtOperation
 
     var name: String {
         switch self {
@@ -54,6 +58,8 @@ enum FaultKind: UInt8, CaseIterable {
         case .packetLoss: "packet-loss"
         case .slow: "slow"
         case .garbage: "garbage"
+        case .blackout: "blackout"
+        case .crashAtOperation: "crash-at-operation"
         }
     }
 
@@ -77,6 +83,8 @@ enum FaultKind: UInt8, CaseIterable {
         case .packetLoss: (.seconds(4)...(.seconds(20)), .seconds(1)...(.seconds(20)))
         case .slow: (.seconds(4)...(.seconds(20)), .milliseconds(100)...(.seconds(16)))
         case .garbage: (.seconds(5)...(.seconds(20)), .seconds(1)...(.seconds(15)))
+        case .blackout: (.seconds(5)...(.seconds(30)), .milliseconds(10)...(.seconds(5)))
+        case .crashAtOperation: (.seconds(2)...(.seconds(15)), .milliseconds(10)...(.seconds(3)))
         }
     }
 }

@@ -3,7 +3,15 @@ import Core
 /// Draws the options of a run from its seed. Not every fault in every run: a few at a time, in random strength, find more than all
 /// of them always (swarm testing).
 enum Swarm {
+    /// How many of the runs are storms.
+    private static let stormShare = 0.35
+
     static func options(seed: UInt64) -> RunOptions {
+        var storms = Random(seed: seed, stream: .storms)
+        return storms.chance(stormShare) ? storm(&storms) : gentle(seed: seed)
+    }
+
+    private static func gentle(seed: UInt64) -> RunOptions {
         var random = Random(seed: seed, stream: .options)
         var options = RunOptions()
         options.servers = random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7])
@@ -23,6 +31,7 @@ enum Swarm {
         options.clientTimeout = .seconds(random.pick([2, 5, 10, 30]))
         // A restored state takes away what all others rely on.
         if !options.gossip, random.chance(0.08) { options.workloads = [workload(.snapshot, &random)] }
+        drawOutages(&options, &random)
         return options
     }
 
@@ -53,12 +62,20 @@ enum Swarm {
         // One run in ten has none: then nothing excuses a failure.
         guard !random.chance(0.1) else { return }
         let likelihood = random.pick([0.15, 0.3, 0.5])
-        for kind in FaultKind.allCases where random.chance(likelihood) {
+        for kind in FaultKind.allCases.prefix(while: { $0 != .blackout }) where random.chance(likelihood) {
             if kind == .leave || kind == .membership { continue }
             let typical = kind.typical
             options.faults.append(FaultRate(kind: kind, interval: random.duration(in: typical.interval), lasting: typical.lasting))
         }
         options.leaderBias = random.pick([0, 0.3, 0.8])
+    }
+
+    private static func drawOutages(_ options: inout RunOptions, _ random: inout Random) {
+        guard !options.faults.isEmpty else { return }
+        for kind in [.blackout, .crashAtOperation] as [FaultKind] where random.chance(0.15) {
+            let typical = kind.typical
+            options.faults.append(FaultRate(kind: kind, interval: random.duration(in: typical.interval), lasting: typical.lasting))
+        }
     }
 
     private static func drawMembership(_ options: inout RunOptions, _ random: inout Random) {
@@ -107,7 +124,7 @@ enum Swarm {
         if options.workloads.isEmpty { options.workloads = [workload(.register, &random)] }
     }
 
-    private static func workload(_ kind: WorkloadKind, _ random: inout Random) -> WorkloadOptions {
+    static func workload(_ kind: WorkloadKind, _ random: inout Random) -> WorkloadOptions {
         let clients = random.int(in: 2...8)
         let rate = random.pick([5.0, 20, 50])
         switch kind {
@@ -124,34 +141,5 @@ enum Swarm {
         case .dns, .agent, .checkSession:
             return WorkloadOptions(kind: kind, clients: clients + 2, rate: rate / 2, objects: random.int(in: 1...3))
         }
-    }
-}
-
-extension RunOptions {
-    /// One line for people, printed with the seed.
-    var summary: String {
-        var parts = ["\(servers) servers" + (spares > 0 ? " and \(spares) spares" : ""), "faults until \(duration.brief)"]
-        if gossip { parts.append("gossip" + (agents > 0 ? " with \(agents) agents" : "")) }
-        if packetNetwork.drop > 0 { parts.append("packet loss \(probability(packetNetwork.drop))") }
-        parts.append("delay \(network.delay.lowerBound.brief)..\(network.delay.upperBound.brief)")
-        if network.drop > 0 { parts.append("drop \(probability(network.drop))") }
-        if network.duplicate > 0 { parts.append("duplicate \(probability(network.duplicate))") }
-        if network.reorders { parts.append("reorder") }
-        if clientNetwork.drop > 0 { parts.append("client drop \(probability(clientNetwork.drop))") }
-        if linkSpread > 1 { parts.append("link spread \(linkSpread)") }
-        parts.append("sync ..\(disk.sync.upperBound.brief)")
-        if disk.spikeChance > 0 { parts.append("disk spikes \(probability(disk.spikeChance)) x\(disk.spikeFactor)") }
-        if crashDuringStart > 0 { parts.append("crash during start \(probability(crashDuringStart))") }
-        for fault in faults { parts.append("\(fault.kind.name) every \(fault.interval.brief)") }
-        if leaderBias > 0 && !faults.isEmpty { parts.append("leader bias \(probability(leaderBias))") }
-        if driftPPM > 0 { parts.append("drift \(driftPPM)ppm") }
-        parts.append("raft x\(raft.multiplier)")
-        if raft.snapshotThreshold < 16384 { parts.append("snapshot every \(raft.snapshotThreshold), trailing \(raft.trailingLogs)") }
-        if healsOnlyMajority { parts.append("heals only a majority") }
-        for workload in workloads {
-            parts.append(
-                "\(workload.kind.name) \(workload.clients) clients \(decimal(workload.rate, digits: 1))/s \(workload.objects) keys")
-        }
-        return parts.joined(separator: ", ")
     }
 }

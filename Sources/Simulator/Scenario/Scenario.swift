@@ -41,6 +41,7 @@ extension RunOptions {
         clientsStay = try block.bool("clients_stay") ?? clientsStay
         coreTime = try block.duration("core_time") ?? coreTime
         leaderBias = try block.fraction("leader_bias") ?? leaderBias
+        isStorm = try block.bool("storm") ?? isStorm
         healsOnlyMajority = try block.bool("heals_only_majority") ?? healsOnlyMajority
         crashDuringStart = try block.fraction("crash_during_start") ?? crashDuringStart
         if var inner = try block.block("network") {
@@ -128,6 +129,8 @@ extension DiskProfile {
 extension RaftOptions {
     fileprivate mutating func read(_ block: inout ScenarioBlock) throws(ScenarioError) {
         multiplier = try block.int("multiplier", in: 1...10) ?? multiplier
+        timeout = try block.duration("timeout") ?? timeout
+        guard timeout >= .milliseconds(20) else { throw block.error("timeout", "timeout must be at least 20ms") }
         if let threshold = try block.int("snapshot_threshold", in: 1...1_000_000) { snapshotThreshold = UInt64(threshold) }
         snapshotInterval = try block.duration("snapshot_interval") ?? snapshotInterval
         if let trailing = try block.int("trailing_logs", in: 0...1_000_000) { trailingLogs = UInt64(trailing) }

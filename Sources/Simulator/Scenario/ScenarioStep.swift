@@ -45,6 +45,8 @@ enum StepAction: Hashable {
     case drift(Target, ppm: Int)
     case wallClock(Target, Duration)
     case diskError(Target, DiskFailure)
+    /// Power is lost exactly there, and comes back after so long.
+    case crash(Target, PlannedCrash, Duration)
     /// Part of all that goes to it or comes from it is lost.
     case packetLoss(Target, Double)
     /// It runs, but gets nothing from the network for so long.
@@ -65,7 +67,7 @@ enum StepAction: Hashable {
     /// Whether a server may lose its memory by it.
     var mayRestart: Bool {
         switch self {
-        case .kill, .powerLoss, .fullDisk, .leave, .damage, .start, .diskError, .join, .retire: true
+        case .kill, .powerLoss, .fullDisk, .leave, .damage, .start, .diskError, .join, .retire, .crash: true
         default: false
         }
     }

@@ -29,6 +29,7 @@ struct StepReader {
         case "retire": return try targets(key, &block).map { .retire($0) }
         case "fail_write": return try targets(key, &block).map { .diskError($0, .write(part: 50)) }
         case "fail_sync": return try targets(key, &block).map { .diskError($0, .sync(forgets: true)) }
+        case "crash_before", "crash_after", "crash_with_message": return [try crash(key, &block)]
         case "leave": return try targets(key, &block).map { .leave($0) }
         case "partition": return [.partition(try groups(key, &block))]
         case "heal":
@@ -77,6 +78,32 @@ struct StepReader {
         default:
             throw block.error(key, "unknown action \"\(key)\"")
         }
+    }
+
+    // MARK: - Crashes by operation
+
+    /// `crash_before = ["s1", "write", 3, "200ms"]`: at the third write from now on. `crash_with_message` names no operation.
+    private func crash(_ key: String, _ block: inout ScenarioBlock) throws(ScenarioError) -> StepAction {
+        let withMessage = key == "crash_with_message"
+        let shape = "\(key) must be a server" + (withMessage ? "" : ", an operation") + ", a number and a duration"
+        guard case .array(var list)? = block.any(key), list.count == (withMessage ? 3 : 4), case .string(let name) = list.removeFirst()
+        else { throw block.error(key, shape) }
+        var kind = OperationKind.any
+        if !withMessage {
+            guard case .string(let text) = list.removeFirst(), let known = OperationKind.allCases.first(where: { $0.name == text }) else {
+                let names = OperationKind.allCases.map(\.name).joined(separator: ", ")
+                throw block.error(key, "\(key): the operation must be one of \(names)")
+            }
+            kind = known
+        }
+        guard case .int(let number) = list[0], (1...1_000_000).contains(number), case .string(let text) = list[1] else {
+            throw block.error(key, shape)
+        }
+        let passes = Int(number) - 1
+        let crash: PlannedCrash =
+            withMessage
+            ? .message(passes: passes) : .disk(CrashPoint(kind: kind, passes: passes, side: key == "crash_before" ? .before : .after))
+        return .crash(try target(key, name, block), crash, try block.duration(key, text))
     }
 
     // MARK: - Targets
