@@ -120,6 +120,13 @@ import Testing
         #expect(list.map(\.name) == names && list.allSatisfy { $0.tags == ["", "\0", "b"] })
     }
 
+    @Test func `a list that another server told keeps its order of tags, also when parts of it are hidden`() {
+        let told = ServiceList(told: [("web", ["b", "a"]), ("db", []), ("api", ["c"])])
+        func lines(_ list: ServiceList) -> [String] { list.map { "\($0.name) \($0.tags.joined(separator: ","))" } }
+        #expect(lines(told) == ["api c", "db ", "web b,a"] && !told.isEmpty && !told.isSame(as: told))
+        #expect(lines(told.filter { $0 != "db" }) == ["api c", "web b,a"] && told.filter { $0 == "other" }.isEmpty)
+    }
+
     @Test func `node metadata selects exactly`() {
         var h = Harness()
         h.register("n1") { $0.nodeMeta = ["k": "v", "x": "y"] }

@@ -214,12 +214,12 @@ extension CatalogQuery: QueryFamily {
     }
 
     private static func services(from reader: inout MessagePackReader) throws(MessagePackError) -> ServiceList {
-        var services = ServiceList()
+        var services: [(name: String, tags: [String])] = []
         for _ in 0..<(try reader.mapHeader() ?? 0) {
             let name = try reader.string()
-            services.insert(name, try reader.strings() ?? [])
+            services.append((name, try reader.strings() ?? []))
         }
-        return services
+        return ServiceList(told: services)
     }
 }
 

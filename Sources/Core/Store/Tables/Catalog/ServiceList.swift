@@ -8,13 +8,18 @@ public struct ServiceList: Sequence, Sendable {
     }
 
     private var entries = PersistentMap<ByteString, Entry>()
+    /// Instead of the table: a list that nothing changes any more.
+    private var fixed: [(name: String, tags: [String])]?
 
     public init() {}
 
-    public var isEmpty: Bool { entries.isEmpty }
+    /// As another server told it: sorted by name, with the tags in their order there.
+    init(told services: [(name: String, tags: [String])]) { fixed = services.sorted { $0.name < $1.name } }
+
+    public var isEmpty: Bool { fixed?.isEmpty ?? entries.isEmpty }
 
     /// Whether one is an unchanged copy of the other. O(1); false also where the same has been put in again.
-    public func isSame(as other: ServiceList) -> Bool { entries.isSame(as: other.entries) }
+    public func isSame(as other: ServiceList) -> Bool { fixed == nil && other.fixed == nil && entries.isSame(as: other.entries) }
 
     /// What is there already is left as it is.
     mutating func insert(_ name: String, _ tags: [String]) {
@@ -28,23 +33,28 @@ public struct ServiceList: Sequence, Sendable {
     /// The services whose names satisfy this.
     func filter(_ isIncluded: (String) -> Bool) -> ServiceList {
         var result = ServiceList()
-        for (name, tags) in self where isIncluded(name) { result.insert(name, tags) }
+        result.fixed = Array(self).filter { isIncluded($0.name) }
         return result
     }
 
-    public func makeIterator() -> Iterator { Iterator(entries.makeIterator()) }
+    public func makeIterator() -> Iterator { Iterator(entries.makeIterator(), fixed?.makeIterator()) }
 
     public struct Iterator: IteratorProtocol, Sendable {
         private var entries: PersistentMap<ByteString, Entry>.Iterator
         /// Whose tags come next.
         private var name: String?
+        private var fixed: IndexingIterator<[(name: String, tags: [String])]>?
 
-        fileprivate init(_ entries: PersistentMap<ByteString, Entry>.Iterator) {
+        fileprivate init(
+            _ entries: PersistentMap<ByteString, Entry>.Iterator, _ fixed: IndexingIterator<[(name: String, tags: [String])]>?
+        ) {
             self.entries = entries
+            self.fixed = fixed
             if case .name(let first)? = self.entries.next()?.value { name = first }
         }
 
         public mutating func next() -> (name: String, tags: [String])? {
+            if fixed != nil { return fixed?.next() }
             guard let name else { return nil }
             var tags: [String] = []
             while let (_, entry) = entries.next() {
