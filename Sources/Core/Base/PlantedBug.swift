@@ -39,10 +39,12 @@ enum PlantedBug {
     /// A leader of a newer term is followed without taking over its term.
     case termNotReset
     /// Answers to what a node asked as leader count after it leads again.
+    /// Equivalent: what a leader has asked is forgotten when its leadership ends, and answers to a candidate count for a candidate alone.
     case oldLeaderKeepsCalls
     /// A server that threw its log away votes as if it had never acknowledged anything.
     case forgottenLogVotes
     /// Voters that lost their leader vote before its lease is over.
+    /// Equivalent: a connection is refused only while the process is down; it answers no reads then, and has no lease when it is back.
     case lostLeaderGrantsEarly
 
     // MARK: Raft: log and replication
@@ -69,6 +71,7 @@ enum PlantedBug {
     /// The leader counts one entry more than the follower has acknowledged.
     case matchOffByOne
     /// An answer that a follower gave in an older term counts.
+    /// Equivalent: calls are forgotten with their term; a follower answers in a lower one only while it catches up with a term far away, and refuses.
     case answerOfOldTerm
     /// A leader that is refused tries the same entry again and again.
     case rejectedNotBacked
@@ -77,12 +80,13 @@ enum PlantedBug {
     /// Entries of a leader whose term is over are taken.
     case staleLeaderAccepted
     /// Old entries that were read back for a follower are sent although it asks for others by now.
+    /// Equivalent: nothing is sent to a peer while entries are read back for it, and what resets it raises the epoch, whose reads are dropped.
     case stagedInWrongPlace
     /// Entries beyond a message's size are left out, and those behind them sent.
     case payloadLost
     /// Followers of an idle leader are not told of the last commit.
     case commitNotTold
-    /// A proposal that is lost with the leadership is answered as done.
+    /// A proposal that is lost with the leadership is never refused.
     case proposalTokenLost
 
     // MARK: Raft: commitment, leases and reads
@@ -113,6 +117,7 @@ enum PlantedBug {
     /// A consistent read is answered before an entry of the leader's term is applied.
     case readIndexOfNewLeader
     /// A consistent read is answered before its index is applied.
+    /// Equivalent: entries behind the first of the term are in memory and are applied in the flush that commits them, before reads are given out.
     case readIndexNotApplied
     /// A leader that hears from nobody goes on leading.
     case quorumNeverLost
@@ -221,6 +226,7 @@ enum PlantedBug {
     /// A restored archive that was never committed stays.
     case provisionalKept
     /// A snapshot is removed while it is being sent.
+    /// Equivalent: the next piece cannot be read then, and the follower is sent the newest snapshot from its beginning.
     case snapshotBeingSentRemoved
 
     // MARK: Key/value store, locks and transactions
@@ -386,6 +392,8 @@ enum PlantedBug {
     case serviceRemovalIndex
     /// The last instance of a service goes without a trace.
     case extinctionNotNoted
+    /// A service that gets another name leaves the old one without a trace.
+    case renameNotNoted
     /// The index of a service stays behind when its last instance goes.
     case extinctionKeepsIndex
     /// A new service wakes nobody who watches the services of its node.
@@ -423,6 +431,7 @@ enum PlantedBug {
     /// A blocked query is not answered at the end of its wait.
     case blockedForEver
     /// A blocked query is answered although its index has not moved.
+    /// Equivalent: a blocking query may be answered early, with the same index (behaviour §2.1); clients ask again.
     case answeredAtSameIndex
     /// A consistent query that blocked is answered without asking a quorum.
     case blockedConsistentUnverified

@@ -52,7 +52,7 @@ import Testing
             if woken { continue }
             let (after, newIndex) = h.find(query, meta: options.nodeMetaFilters)
             if newIndex > index { #expect(Self.waitsForItsRows(query, old), "\(query)") }
-            // The index does not move, so blocked readers are not woken: the other name of a renamed service, joins with other tables.
+            // The index does not move, so blocked readers are not woken: joins with other tables.
             if newIndex > index { #expect(Self.text(before) == Self.text(after), "\(query)") }
         }
     }
@@ -76,6 +76,17 @@ import Testing
         #expect(h.wakes(Self.health("web")) { $0.register("n1") { $0.address = "10.7.7.7" } })
         #expect(!h.wakes(.health(.checksInState(state: "warning"))) { $0.check("c", on: "n1", service: "web") })
         #expect(h.wakes(.health(.checksInState(state: "passing"))) { $0.check("c", on: "n1", "critical", service: "web") })
+    }
+
+    @Test func `readers of a service wake when its instance gets another name, and their index moves`() {
+        var h = Harness()
+        for id in ["a", "b"] { h.service("web", id: id, on: "n1") }
+        for id in ["a", "b"] {
+            let (_, before) = h.find(Self.health("web"))
+            #expect(h.wakes(Self.health("web")) { $0.service("api", id: id, on: "n1") })
+            #expect(h.find(Self.health("web")).index > before)
+        }
+        #expect(h.find(Self.health("web")).index == h.index)
     }
 
     @Test func `readers of an absent service wake when it comes and on extinctions`() {

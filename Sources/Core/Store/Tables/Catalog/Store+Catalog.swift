@@ -104,7 +104,11 @@ extension Store {
         insert(row, key)
         raise(IndexName.services, to: index)
         if !planted(.serviceIndexNotRaised) || old == nil { raiseService(row.value, to: index, &changes) }
-        if let old { addTopics(of: old.value, &changes) }
+        if let old {
+            addTopics(of: old.value, &changes)
+            let hasNewName = TableKey.of(old.value.service.service) != TableKey.of(service.service)
+            if hasNewName, !planted(.renameNotNoted) { leaveName(of: old.value, index, &changes) }
+        }
         addTopics(of: row.value, &changes)
     }
 
@@ -146,11 +150,16 @@ extension Store {
         raise(IndexName.serviceKind(row.value.service.kind), to: index)
         addTopics(of: row.value, &changes)
 
-        let name = TableKey.of(row.value.service.service)
+        leaveName(of: row.value, index, &changes)
+    }
+
+    /// An instance is found no longer under the name of its service: it was removed, or its service has another name now.
+    private mutating func leaveName(of instance: ServiceInstance, _ index: UInt64, _ changes: inout ChangeSet) {
+        let name = TableKey.of(instance.service.service)
         if !planted(.serviceRemovalNotWoken) { changes.add(.serviceIndex(name)) }
         if servicesByName.first(withPrefix: name) != nil {
-            if !planted(.serviceRemovalIndex) { raise(IndexName.service(row.value.service.service), to: index) }
-        } else if !planted(.extinctionKeepsIndex), indexes.removeValue(forKey: IndexName.service(row.value.service.service)) != nil {
+            if !planted(.serviceRemovalIndex) { raise(IndexName.service(instance.service.service), to: index) }
+        } else if !planted(.extinctionKeepsIndex), indexes.removeValue(forKey: IndexName.service(instance.service.service)) != nil {
             if !planted(.extinctionNotNoted) { raise(IndexName.lastExtinction, to: index) }
             changes.add(.extinction)
         }
