@@ -55,7 +55,7 @@ import Testing
         let owner = try #require(DNSName("web.service.consul."))
         func answer(port: UInt16, address: UInt32) -> DNSMessage {
             var message = DNSMessage(id: 7, flags: DNSFlag.response, question: question.question)
-            message.answers = [DNSRecord(owner: owner, ttl: 0, data: .srv(priority: 1, weight: 1, port: port, target: target))]
+            message.answers = [DNSRecord(owner: owner, ttl: 0, data: .srv(priority: 1, weight: 7, port: port, target: target))]
             message.additional = [DNSRecord(owner: target, ttl: 0, data: .a(address))]
             return message
         }

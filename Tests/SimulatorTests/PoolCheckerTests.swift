@@ -25,6 +25,21 @@ import Testing
     @Test func `a dead agent that stays alive is noticed`() {
         #expect(mistake([("s1", .alive), ("s2", .alive), ("a1", .alive)]) == "s1 holds a1, which is gone, for alive")
     }
+
+    @Test func `who left is not failed, and who crashed has not left`() {
+        let checker = PoolChecker(running: ["s1"], stopped: ["a1", "a2"], left: ["a1"], crashed: ["a2"])
+        func mistake(_ a1: MemberStatus, _ a2: MemberStatus) -> String? {
+            checker.mistake(of: "s1", [.init(name: "s1", status: .alive), .init(name: "a1", status: a1), .init(name: "a2", status: a2)])
+        }
+        #expect(mistake(.left, .failed) == nil)
+        #expect(mistake(.failed, .failed) == "s1 holds a1, which left, for failed")
+        #expect(mistake(.left, .left) == "s1 holds a2, which crashed, for one that left")
+    }
+
+    @Test func `who lives is failed for nobody in peace`() {
+        #expect(checker.mistakeInPeace(of: "s1", [.init(name: "s2", status: .failed)]) == "s1 holds s2, which runs, for failed")
+        #expect(checker.mistakeInPeace(of: "s1", [.init(name: "a1", status: .failed), .init(name: "s2", status: .alive)]) == nil)
+    }
 }
 
 @Suite struct QuorumCheckerTests {
@@ -47,6 +62,16 @@ import Testing
     @Test func `servers that a majority needs may not`() {
         let violation = change(["s1", "s2", "s3", "s4", "s5"], ["s1", "s4", "s5"], running: ["s1", "s2", "s3"])
         #expect(violation?.rule == "a quorum is never removed")
+    }
+
+    @Test func `nobody gets a vote before it has run for a while`() {
+        var checker = QuorumChecker()
+        #expect(throws: Never.self) {
+            try checker.observe("s1", ["s1", "s2"], index: 1, isRunning: { _ in true }, isSettled: { _ in false })
+        }
+        #expect(throws: Violation.self) {
+            try checker.observe("s1", ["s1", "s2", "s3"], index: 2, isRunning: { _ in true }, isSettled: { $0 != "s3" })
+        }
     }
 }
 

@@ -22,6 +22,7 @@ final class ClientHub {
         let from: ClientAddress
         let server: Int
         let method: String
+        let target: String
         let bytes: [UInt8]
         /// As the server parsed it, once it arrived.
         var parsed: HTTPRequest?
@@ -32,10 +33,22 @@ final class ClientHub {
         /// The life in whose core loop it waits.
         var served: LifeID?
         var isAnswered = false
+        /// The life of a leader to which it came, that owes an answer whatever becomes of its leadership.
+        var owed: LifeID?
+        /// The life that answers it from its own state, without asking anybody.
+        var local: LifeID?
+        /// Of an answer of that: when it was sent, and what the server had applied long before.
+        var sent = Instant.zero
+        /// When the core loop began with it.
+        var begun: Instant?
+        var settled: UInt64 = 0
 
-        init(from: ClientAddress, server: Int, method: String, bytes: [UInt8]) {
-            (self.from, self.server, self.method, self.bytes) = (from, server, method, bytes)
+        init(from: ClientAddress, server: Int, method: String, target: String, bytes: [UInt8]) {
+            (self.from, self.server, self.method, self.target, self.bytes) = (from, server, method, target, bytes)
         }
+
+        /// Whether it is a read that may wait.
+        var isBlocking: Bool { method == "GET" && target.contains("wait=") }
     }
 
     /// Answers larger than this are none of the simulated API's.
@@ -58,6 +71,10 @@ final class ClientHub {
     let clockLeaps: Duration
     var asked = 0
     var answered = 0
+    var blockedReads: BlockedReads
+    var probes = ProbeTargets()
+    /// The lives of the agents that run.
+    private var lives = SortedMap<Int, LifeID>()
     private var failed = 0
 
     init(world: World, network: Network, options: RunOptions) {
@@ -70,6 +87,10 @@ final class ClientHub {
         usable = Array(0..<options.servers) + (options.serverPlaces..<options.places).prefix(Self.usedAgents)
         agents = options.agents > 0 ? Array(options.serverPlaces..<options.places) : Array(0..<options.servers)
         clockLeaps = options.clockLeaps
+        let restores = options.workloads.contains { $0.kind == .snapshot }
+        // Clocks that leap make time pass for the leader alone.
+        let kept = clockLeaps > .zero ? .zero : options.tombstoneTTL * 9 / 10
+        blockedReads = BlockedReads(servers: options.places, isActive: !restores, deletionsKept: kept)
     }
 
     var now: Instant { world.now }
@@ -81,6 +102,10 @@ final class ClientHub {
     /// A server that is there after the faults.
     func anyServer(_ random: inout Random) -> Int { random.pick(usable.filter { $0 < options.serverPlaces }) }
     func isUsable(_ place: Int) -> Bool { core.contains(place) }
+    func life(of place: Int) -> LifeID? { lives[place] }
+    func started(_ life: LifeID) { lives[life.server] = life }
+    func ended(_ place: Int) { lives[place] = nil }
+    var allLives: [LifeID] { lives.map(\.value) }
 
     /// The server that a client asks next, given the last one and whether it answered.
     func pick(last: Int?, wasGood: Bool, _ random: inout Random) -> Int {
@@ -97,7 +122,7 @@ final class ClientHub {
             contentLength: body.isEmpty ? nil : body.count)
         var bytes: [UInt8] = []
         HTTPSerializer.append(request, to: &bytes)
-        let handle = requests.insert(Request(from: from, server: server, method: method, bytes: bytes))
+        let handle = requests.insert(Request(from: from, server: server, method: method, target: target, bytes: bytes))
         asked += 1
         let limit = timeout ?? self.timeout
         world.limit(.request, handle, to: limit)
@@ -118,6 +143,14 @@ final class ClientHub {
     // MARK: - The servers' side of the connections
 
     func isOpen(_ handle: Handle) -> Bool { requests[handle] != nil }
+
+    /// A request arrives at a server that answers some reads from its own state: stale ones, and default ones if it `leads`.
+    func arrived(_ handle: Handle, _ life: LifeID, follows: Bool, leads: Bool) {
+        guard let record = requests[handle] else { return }
+        if leads, !record.isBlocking { record.owed = life }
+        guard record.isBlocking, !record.target.contains("consistent") else { return }
+        if record.target.contains("stale") ? follows || leads : leads { record.local = life }
+    }
 
     /// Parses a request when it arrives at its server. `firstTry` says whether the front end was not asked yet.
     func parse(_ handle: Handle) -> (request: HTTPRequest, framing: HTTPFraming, firstTry: Bool)? {
@@ -153,6 +186,7 @@ final class ClientHub {
     func event(_ handle: Handle) -> AgentEvent? {
         guard let (request, _, _) = parse(handle) else { return nil }
         let id = RequestID(handle.raw)
+        requests[handle]?.begun = now
         return requests[handle]?.call.map { .routed(id, $0) } ?? .request(id, request)
     }
 
@@ -172,7 +206,11 @@ final class ClientHub {
 
     /// Sends the bytes of an answer to the client.
     func transmit(_ handle: Handle, _ bytes: [UInt8], from server: Int) {
-        requests[handle]?.isAnswered = true
+        if let record = requests[handle] {
+            record.isAnswered = true
+            record.sent = now
+            if record.local != nil { record.settled = blockedReads.settled(of: server, at: now) }
+        }
         switch network.send(from: server, to: network.clients, now: now) {
         case .arrives(let delay): world.schedule(.response(handle, bytes), after: delay)
         case .lost:
@@ -202,7 +240,21 @@ final class ClientHub {
         world.trace {
             "w\(record.from.workload).c\(record.from.client) <- \(name(of: record.server)) \(response.status) \(summary(response))"
         }
+        if let life = record.local { judge(record, of: life, response) }
         workloads[record.from.workload].answered(record.from, .response(response), self)
+    }
+
+    private func judge(_ record: Request, of life: LifeID, _ response: HTTPClientResponse) {
+        guard response.status == 200 || response.status == 404, let index = response.consulIndex else { return }
+        var digest = EventDigest()
+        digest.mix(UInt64(response.status))
+        digest.mix(response.body)
+        let (target, asked) = BlockedReads.parts(of: record.target)
+        let question = BlockedReads.Question(workload: record.from.workload, client: record.from.client, target: target)
+        let answer = BlockedReads.Answer(
+            life: life, asked: asked, index: index, digest: digest.value, settled: record.settled, sent: record.sent,
+            waited: record.begun.map { record.sent - $0 } ?? .zero, isEmpty: response.status == 404)
+        do throws(Violation) { try blockedReads.take(question, answer) } catch { world.report(error) }
     }
 
     private func summary(_ response: HTTPClientResponse) -> String {
@@ -216,6 +268,12 @@ final class ClientHub {
         failed += 1
         world.trace { "w\(record.from.workload).c\(record.from.client) <- \(name(of: record.server)) \(failure)" }
         workloads[record.from.workload].answered(record.from, .failed(failure), self)
+    }
+
+    /// The life that should have answered a request that nobody waits for any more.
+    func debtor(_ handle: Handle) -> LifeID? {
+        guard let record = requests[handle], !record.isAnswered, let life = record.owed, lives[life.server] == life else { return nil }
+        return life
     }
 
     /// The life that must be told that nobody waits for its answer.

@@ -44,6 +44,12 @@ enum WorkloadKind: UInt8, CaseIterable {
     case checkSession
     /// Keys, and archives of all of them that are saved and restored. Nothing else that is kept would survive beside it.
     case snapshot
+    /// All that can be done with keys, sessions and the catalog, against an exact model; and watchers of it.
+    case model
+    /// Checks of agents that fail, expire and follow others.
+    case check
+    /// User events, fired at agents.
+    case event
 
     var name: String {
         switch self {
@@ -56,6 +62,9 @@ enum WorkloadKind: UInt8, CaseIterable {
         case .agent: "agent-services"
         case .checkSession: "session-check"
         case .snapshot: "snapshot"
+        case .model: "model"
+        case .check: "check"
+        case .event: "event"
         }
     }
 }
@@ -115,6 +124,8 @@ struct RunOptions: Equatable {
     var clientsStay = false
     /// After the faults only a majority is healed; the others stay away.
     var healsOnlyMajority = false
+    /// How long deletions of keys are remembered.
+    var tombstoneTTL: Duration = .minutes(15)
     /// Whether servers answer DNS questions from the state that they have, or ask the leader.
     var staleDNS = true
     /// How often starting a server is interrupted by another loss of power.
@@ -153,6 +164,24 @@ extension RunOptions {
     /// Who leaves tells the pool so often and not again: that takes its time, whoever hears it.
     var judgesLeaves: Bool {
         !faults.contains { [.pause, .slow, .clockLeap].contains($0.kind) } && !steps.contains { $0.action.mayDelay }
+    }
+
+    /// Whether a leader that runs answers within the time that clients wait: what it cannot do it refuses when it steps down.
+    var answersInTime: Bool {
+        let delaying: [FaultKind] = [.pause, .slow, .slowDisk, .fullDisk, .diskError, .clockLeap, .drift]
+        return clientTimeout >= .seconds(30) && raft.multiplier == 1 && steps.isEmpty && spares == 0
+            && !faults.contains { delaying.contains($0.kind) } && disk.spikeChance == 0
+    }
+
+    /// Whether nothing keeps those who leave from being heard by anybody.
+    var leavesAreHeard: Bool {
+        let deaf: [FaultKind] = [.partition, .oneWayPartition, .clog, .packetLoss]
+        return judgesLeaves && steps.isEmpty && !faults.contains { deaf.contains($0.kind) }
+    }
+
+    /// Nothing goes wrong that could make a member of the pool doubt another one.
+    var isPeaceful: Bool {
+        faults.isEmpty && steps.isEmpty && spares == 0 && packetNetwork.drop == 0 && network.drop == 0 && crashDuringStart == 0
     }
 
     /// How old the state may be that a default read shows, beyond what linearizability allows.

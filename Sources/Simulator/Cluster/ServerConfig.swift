@@ -30,6 +30,8 @@ enum ServerConfig {
             settings.servers.autopilot.cleanupDeadServers = false
         }
         settings.reloadable.dns.allowStale = options.staleDNS
+        settings.servers.tombstoneTTL = options.tombstoneTTL
+        settings.servers.tombstoneGranularity = min(settings.servers.tombstoneGranularity, options.tombstoneTTL / 4)
         let raft = options.raft
         settings.raft.heartbeatTimeout = raft.electionTimeout
         settings.raft.electionTimeout = raft.electionTimeout

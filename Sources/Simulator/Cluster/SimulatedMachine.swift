@@ -54,6 +54,9 @@ final class Server<Machine: SimulatedMachine> {
     /// It was told to leave or must not come back.
     var isGone = false
     var isLeaving = false
+    /// It ended after it had left; it was leaving when its process ended otherwise.
+    var hasLeft = false
+    var wasLeaving = false
     /// Synced data was damaged on purpose, so that it must refuse to start.
     var isDamaged = false
     var refusal: String?
@@ -63,6 +66,9 @@ final class Server<Machine: SimulatedMachine> {
     var restartAfterCrash: Duration = .zero
     /// Until when a failure may be put down to the disk, which refused to write.
     var troubleEnds = Instant.zero
+
+    /// When its first life began.
+    var firstStarted = Instant.zero
 
     /// What arrived while the core loop was busy or the process stopped.
     var inbox: [Happening] = []

@@ -13,6 +13,12 @@ extension Simulation {
             world.schedule(.requestFailed(handle, .refused), after: delay)
             return
         }
+        if !server.isPaused, !server.isSlow, let state = server.published {
+            // Not if the lease may be over by the time the core loop looks.
+            let soon = server.clock.local(at: world.now) + .milliseconds(100)
+            let leads = state.isLeader && (state.isSoleVoter || state.leaseExpiry > soon)
+            hub.arrived(handle, server.lifeID, follows: state.lastLeaderContact != nil, leads: leads)
+        }
         // Input and output threads work while the core loop is busy, but not while the process is stopped.
         if !server.isPaused && !server.isSlow && answeredByFrontEnd(handle, server) { return }
         hub.entered(handle, server.lifeID)
@@ -96,6 +102,12 @@ extension Simulation {
     }
 
     func requestTimedOut(_ handle: Handle) {
+        if options.answersInTime, stage != .done, let life = hub.debtor(handle) {
+            world.report(
+                Violation(
+                    rule: "a leader answers every request",
+                    text: "\(hub.name(of: life.server)) has not answered a request for \(hub.timeout.brief), though nothing held it up"))
+        }
         if let life = hub.abandoned(handle), case .arrives(let delay) = network.send(from: network.clients, to: life.server, now: world.now)
         {
             world.schedule(.cancel(handle, life), after: delay)

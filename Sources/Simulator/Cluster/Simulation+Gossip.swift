@@ -75,7 +75,25 @@ extension Simulation {
         guard let machine = server.machine, let index = machine.raft?.configurationIndex, index > quorum.index,
             let voters = machine.settledVoters
         else { return }
-        try quorum.observe(server.name, voters, index: index) { id in servers.contains { $0.identity.id == id && $0.isRunning } }
+        func isRunning(_ id: String) -> Bool { servers.contains { $0.identity.id == id && $0.isRunning } }
+        func isSettled(_ id: String) -> Bool {
+            // Clocks that leap make time pass for the leader alone.
+            guard hub.clockLeaps == .zero, let found = servers.first(where: { $0.identity.id == id }) else { return true }
+            return world.now - found.firstStarted >= .seconds(9)
+        }
+        try quorum.observe(server.name, voters, index: index, isRunning: isRunning, isSettled: isSettled)
+    }
+
+    /// Looks at the whole pool now and then while nothing disturbs it.
+    func watchPeace() {
+        guard options.gossip, options.isPeaceful, stage != .done else { return }
+        let agents = servers.filter { $0.standing != .spare }
+        let checker = PoolChecker(running: agents.filter { $0.isRunning && !$0.isLeaving }.map(\.name), stopped: [])
+        for agent in agents where agent.isRunning && !agent.isLeaving {
+            guard let members = agent.machine?.poolMembers, let mistake = checker.mistakeInPeace(of: agent.name, members) else { continue }
+            return world.report(Violation(rule: "nobody who lives is declared dead in peace", text: mistake))
+        }
+        world.schedule(.milestone(.peace), after: .seconds(1))
     }
 
     /// Something that a member of the pool has wrong about another one, nil if all agree with what is so.
@@ -83,7 +101,10 @@ extension Simulation {
         guard options.gossip else { return nil }
         let agents = servers.filter { $0.standing != .spare }
         let checker = PoolChecker(
-            running: agents.filter { $0.isRunning && !$0.isLeaving }.map(\.name), stopped: agents.filter { !$0.isRunning }.map(\.name))
+            running: agents.filter { $0.isRunning && !$0.isLeaving }.map(\.name), stopped: agents.filter { !$0.isRunning }.map(\.name),
+            left: agents.filter { !$0.isRunning && $0.hasLeft && options.leavesAreHeard }.map(\.name),
+            // Servers that are lost are told to be gone by autopilot.
+            crashed: agents.filter { !$0.isRunning && !$0.hasLeft && !$0.wasLeaving && $0.index >= options.serverPlaces }.map(\.name))
         for agent in agents where agent.isRunning && !agent.isLeaving {
             guard let members = agent.machine?.poolMembers else { continue }
             if let mistake = checker.mistake(of: agent.name, members) { return mistake }

@@ -28,6 +28,7 @@ extension Simulation {
         case .heal: heal()
         case .poll: poll()
         case .membership: followMembership()
+        case .peace: watchPeace()
         }
     }
 

@@ -14,7 +14,7 @@ extension Simulation {
         server.life += 1
         server.hasPower = true
         let now = server.clock.local(at: world.now)
-        if server.life > 1 { restarts += 1 }
+        if server.life > 1 { restarts += 1 } else { server.firstStarted = world.now }
         if server.life > 1, crashRandom.chance(options.crashDuringStart) {
             server.disk.plannedCrash = CrashPoint(kind: .any, passes: crashRandom.int(in: 0...6), side: .before)
         }
@@ -27,6 +27,7 @@ extension Simulation {
             server.disk.hasFailed = false
             server.frontEnd = Machine.frontEnd(server.settings)
             world.trace { "\(server.name) starts, life \(server.life)" }
+            hub.started(server.lifeID)
             process(nil, server)
             // It may have been down when the leader was to take it in.
             if server.life > 1, server.standing == .member { watchMembership() }
@@ -108,7 +109,10 @@ extension Simulation {
         arm(server, machine, now)
         if let view = machine.raft {
             do throws(Violation) {
+                let committed = raft.highestCommit
                 try raft.observe(server.index, view)
+                if raft.highestCommit > committed, view.isLeader { try watchLeases(server, view) }
+                hub.blockedReads.applied(server.index, view.appliedIndex, at: world.now)
                 if options.gossip { try watchQuorum(server) }
             } catch {
                 world.report(error)
@@ -154,6 +158,7 @@ extension Simulation {
         case .probed(_, let id, let outcome):
             guard !server.cancelledProbes.remove(id) else { return }
             world.count(kind: 8, place: server.index)
+            hub.probes.end(id, of: server.lifeID, outcome, at: world.now)
             machine.handle(.probed(id, outcome), at: now, into: &effects)
         case .callerGone(let handle, _):
             world.count(kind: 62, place: server.index)
@@ -199,6 +204,18 @@ extension Simulation {
         default:
             preconditionFailure("not meant for a server")
         }
+    }
+
+    /// After a leader has committed something: nobody else may answer reads by a lease.
+    private func watchLeases(_ server: Server<Machine>, _ view: Machine.View) throws(Violation) {
+        guard options.defaultReadTolerance == .zero else { return }
+        let claims = servers.lazy.compactMap { other -> LeaseChecker.Claim? in
+            guard other !== server, let state = other.published, state.isLeader, let term = other.machine?.raft?.term else { return nil }
+            let now = other.clock.local(at: self.world.now)
+            return LeaseChecker.Claim(
+                server: other.name, term: term, until: state.isSoleVoter ? .distantFuture : state.leaseExpiry, now: now)
+        }
+        try leases.committed(server.name, in: view.term, others: claims)
     }
 
     /// Puts the wake-up that the machine asks for on the agenda, unless an earlier one is there.
@@ -251,8 +268,8 @@ extension Simulation {
             refuse(id, from: server)
         case .disk(let batch):
             if let time = server.diskQueue.append(batch, disks, &diskRandom) { world.schedule(.disk(server.lifeID), after: time) }
-        case .probe(let id, _, _, _):
-            world.schedule(.probed(server.lifeID, id, .tcpConnected), after: .milliseconds(2))
+        case .probe(let id, let probe, _, _):
+            world.schedule(.probed(server.lifeID, id, hub.probes.begin(probe, id, of: server.lifeID)), after: .milliseconds(2))
         case .cancelProbe(let id):
             server.cancelledProbes.insert(id)
         case .publish(let state):
@@ -290,6 +307,7 @@ extension Simulation {
             world.schedule(.start(server: server.index), after: restartDelay)
         } else {
             server.isGone = true
+            server.hasLeft = true
         }
     }
 
@@ -309,6 +327,7 @@ extension Simulation {
         server.isPaused = false
         server.isSlow = false
         // Who is started again stays.
+        if server.isLeaving { server.wasLeaving = true }
         server.isLeaving = false
         server.held.removeAll()
         server.isBatchScheduled = false
@@ -319,6 +338,8 @@ extension Simulation {
         server.diskQueue.abandon(on: server.disk, hasNotBegun: batchHasNotBegun, &crashRandom)
         if losesPower { powerLostWhileDown(server) }
         raft.forget(server.index)
+        hub.blockedReads.forget(server.index)
+        hub.ended(server.index)
         // Connections of a dead process are closed by its system; without power nobody says anything.
         if !losesPower {
             breakCalls(to: server)

@@ -36,6 +36,7 @@ final class Simulation<Machine: SimulatedMachine> {
     var retiredAt = LookupTable<Int, Instant>()
     var isWatchingMembership = false
     var quorum = QuorumChecker()
+    var leases = LeaseChecker()
     /// The servers that must work after the faults.
     var core: [Int] = []
     /// Whom the last step with a role meant.
@@ -123,6 +124,7 @@ final class Simulation<Machine: SimulatedMachine> {
         for (number, step) in options.steps.enumerated() { world.schedule(.step(number), at: .zero + step.at) }
         world.schedule(.milestone(.heal), at: .zero + options.duration)
         for workload in workloads { workload.start(hub) }
+        watchPeace()
         let end = Instant.zero + options.duration + options.expect.leaderWithin + options.expect.convergedWithin + .minutes(10)
         while stage != .done, world.violation == nil {
             guard let happening = world.next(until: end) else {

@@ -81,4 +81,6 @@ enum Milestone: UInt8 {
     case poll
     /// Another look at who should be a member.
     case membership
+    /// Another look at a pool that nothing disturbs.
+    case peace
 }

@@ -28,9 +28,11 @@ enum Swarm {
         options.healsOnlyMajority = options.servers > 2 && options.spares == 0 && !options.gossip && random.chance(0.3)
         options.staleDNS = random.chance(0.6)
         options.clientsStay = random.chance(0.5)
+        if random.chance(0.2) { options.tombstoneTTL = .seconds(random.int(in: 4...20)) }
         options.clientTimeout = .seconds(random.pick([2, 5, 10, 30]))
         // A restored state takes away what all others rely on.
         if !options.gossip, random.chance(0.08) { options.workloads = [workload(.snapshot, &random)] }
+        if !options.gossip, options.spares == 0, random.chance(0.03) { drawOutlivedLeases(&options, &random) }
         drawOutages(&options, &random)
         return options
     }
@@ -98,6 +100,24 @@ enum Swarm {
         options.duration += .seconds(20)
         options.expect.convergedWithin = .minutes(5)
         options.workloads.append(WorkloadOptions(kind: .agent, clients: random.int(in: 1...4), rate: 4, objects: random.int(in: 1...3)))
+        if random.chance(0.7) {
+            options.workloads.append(WorkloadOptions(kind: .check, clients: random.int(in: 1...4), rate: 4, objects: 1))
+        }
+        if random.chance(0.5) { options.workloads.append(WorkloadOptions(kind: .event, clients: 3, rate: 2, objects: 1)) }
+    }
+
+    /// Clocks leap while the leader is cut off, so that others elect somebody under a lease that is in force: then consistent reads alone may be
+    /// relied on.
+    private static func drawOutlivedLeases(_ options: inout RunOptions, _ random: inout Random) {
+        options.servers = random.pick([3, 5])
+        options.healsOnlyMajority = false
+        options.raft.multiplier = 5
+        options.leaderBias = 0.8
+        options.faults = [
+            FaultRate(kind: .partition, interval: .seconds(9), lasting: .seconds(4)...(.seconds(8))),
+            FaultRate(kind: .clockLeap, interval: .seconds(1), lasting: .seconds(3)...(.seconds(12))),
+        ]
+        options.workloads = [WorkloadOptions(kind: .register, clients: 10, rate: 100, objects: 1)]
     }
 
     private static func drawClocks(_ options: inout RunOptions, _ random: inout Random) {
@@ -118,7 +138,7 @@ enum Swarm {
     }
 
     private static func drawWorkloads(_ options: inout RunOptions, _ random: inout Random) {
-        for kind in WorkloadKind.allCases where ![.agent, .checkSession, .snapshot].contains(kind) && random.chance(0.5) {
+        for kind in WorkloadKind.allCases where ![.agent, .checkSession, .snapshot, .check, .event].contains(kind) && random.chance(0.5) {
             options.workloads.append(workload(kind, &random))
         }
         if options.workloads.isEmpty { options.workloads = [workload(.register, &random)] }
@@ -138,7 +158,9 @@ enum Swarm {
             return WorkloadOptions(kind: kind, clients: clients, rate: 5, objects: 1)
         case .catalog:
             return WorkloadOptions(kind: kind, clients: clients + 4, rate: rate / 2, objects: random.int(in: 1...3))
-        case .dns, .agent, .checkSession:
+        case .model:
+            return WorkloadOptions(kind: kind, clients: max(4, clients), rate: rate, objects: 1)
+        case .dns, .agent, .checkSession, .check, .event:
             return WorkloadOptions(kind: kind, clients: clients + 2, rate: rate / 2, objects: random.int(in: 1...3))
         }
     }

@@ -18,6 +18,8 @@ struct DNSSubject {
         case addresses
         /// The address of one instance's node.
         case node(Int)
+
+        var isOfNode: Bool { if case .node = self { true } else { false } }
     }
 
     func node(_ instance: Int) -> String { "\(name)-node\(instance)" }
@@ -34,13 +36,25 @@ struct DNSSubject {
         return DNSMessage(id: id, flags: DNSFlag.recursionDesired, question: DNSQuestion(name: name, type: type)).encoded()
     }
 
-    /// The request that makes an instance show `version`; nil takes it away with its node.
-    func write(instance: Int, version: Int?) -> (target: String, body: [UInt8]) {
+    /// Why an instance is not shown.
+    enum Absence: CaseIterable {
+        /// It is taken away with its node.
+        case removed
+        /// Its own check is critical, or its node's.
+        case serviceCritical, nodeCritical
+    }
+
+    /// Every third version of an instance has a check with a warning, which shows in its weight.
+    private func isWarning(_ version: Int) -> Bool { version % 3 == 1 }
+    private static let weights = (passing: 7, warning: 3)
+
+    /// The request that makes an instance show `version`, or nothing.
+    func write(instance: Int, version: Int, absent: Absence?) -> (target: String, body: [UInt8]) {
         var json = JSONWriter()
         json.beginObject()
         json.key("Node")
         json.string(node(instance))
-        guard let version else {
+        if absent == .removed {
             json.endObject()
             return ("/v1/catalog/deregister", json.finish())
         }
@@ -54,9 +68,35 @@ struct DNSSubject {
         json.string(name)
         json.key("Port")
         json.int(version)
+        json.key("Weights")
+        json.beginObject()
+        json.key("Passing")
+        json.int(Self.weights.passing)
+        json.key("Warning")
+        json.int(Self.weights.warning)
         json.endObject()
+        json.endObject()
+        json.key("Checks")
+        json.beginArray()
+        let usual = isWarning(version) ? CheckStatus.warning : CheckStatus.passing
+        write("own", absent == .serviceCritical ? CheckStatus.critical : usual, instance, service: "\(name)-\(instance)", &json)
+        write("node", absent == .nodeCritical ? CheckStatus.critical : CheckStatus.passing, instance, service: "", &json)
+        json.endArray()
         json.endObject()
         return ("/v1/catalog/register", json.finish())
+    }
+
+    private func write(_ id: String, _ status: String, _ instance: Int, service: String, _ json: inout JSONWriter) {
+        json.beginObject()
+        json.key("Node")
+        json.string(node(instance))
+        json.key("CheckID")
+        json.string(id)
+        json.key("Status")
+        json.string(status)
+        json.key("ServiceID")
+        json.string(service)
+        json.endObject()
     }
 
     /// The versions that an answer shows, by instance; nil for instances that it says nothing of.
@@ -79,12 +119,15 @@ struct DNSSubject {
     private func version(_ record: DNSRecord, _ message: DNSMessage) throws(Violation) -> (instance: Int, version: Int) {
         switch record.data {
         case .a(let address): return shown(by: address)
-        case .srv(_, _, let port, let target):
+        case .srv(_, let weight, let port, let target):
             // The address stands beside it, and both come from one registration.
             for other in message.additional where other.owner.lowercased == target.lowercased {
                 guard case .a(let address) = other.data else { continue }
                 let (instance, version) = shown(by: address)
-                guard version == Int(port), target.text.hasPrefix(node(instance) + ".node.") else { throw nonsense(message) }
+                let expected = isWarning(version) ? Self.weights.warning : Self.weights.passing
+                guard version == Int(port), Int(weight) == expected, target.text.hasPrefix(node(instance) + ".node.") else {
+                    throw nonsense(message)
+                }
                 return (instance, version)
             }
             throw nonsense(message)

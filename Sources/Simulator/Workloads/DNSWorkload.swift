@@ -40,6 +40,8 @@ final class DNSWorkload: Workload {
     private var written = 0
     private var answers = 0
     private var refusals = 0
+    /// Versions, by subject and instance, that no question for the service may show.
+    private var hidden = LookupSet<[Int]>()
     /// Servers and subjects whose last state is still to be seen; nil before the end.
     private var unseen: [(server: Int, subject: Int)]?
     private var finalBegan = Instant.zero
@@ -92,9 +94,10 @@ final class DNSWorkload: Workload {
         writers[number].version += 1
         let writer = writers[number]
         let server = writers[number].caller.begin(hub, &setup.random)
-        let removes = writer.version > 1 && setup.random.chance(0.1)
-        histories[writer.subject][writer.instance].begin(version: writer.version, removes: removes, at: hub.now)
-        let (target, body) = subjects[writer.subject].write(instance: writer.instance, version: removes ? nil : writer.version)
+        let absent = writer.version > 1 && setup.random.chance(0.25) ? setup.random.pick(DNSSubject.Absence.allCases) : nil
+        if absent != nil { hidden.insert([writer.subject, writer.instance, writer.version]) }
+        histories[writer.subject][writer.instance].begin(version: writer.version, removes: absent != nil, at: hub.now)
+        let (target, body) = subjects[writer.subject].write(instance: writer.instance, version: writer.version, absent: absent)
         hub.ask(address(writer: number), server: server, "PUT", target, body: body)
     }
 
@@ -165,7 +168,8 @@ final class DNSWorkload: Workload {
             let versions = try subjects[asker.subject].versions(message, to: asker.question)
             var isLast = true
             for (instance, version) in versions.enumerated() {
-                guard let version else { continue }
+                // A node is shown whatever its checks say.
+                guard let version, !hidden.contains([asker.subject, instance, version]) || !asker.question.isOfNode else { continue }
                 histories[asker.subject][instance].append(
                     .init(life: life, invoked: asker.invoked, returned: hub.now, shown: version), floor: asker.floors[instance])
                 if !histories[asker.subject][instance].mayEnd(with: version) { isLast = false }

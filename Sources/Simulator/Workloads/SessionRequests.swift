@@ -35,6 +35,22 @@ enum SessionRequests {
         return json.finish()
     }
 
+    /// A session of a node that depends on one of its checks, or on none.
+    static func session(node: String, lockDelay: Duration, deletes: Bool, check: String?) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("Node")
+        json.string(node)
+        json.key("LockDelay")
+        json.string(GoDuration.format(lockDelay))
+        json.key("Behavior")
+        json.string(deletes ? "delete" : "release")
+        json.key("NodeChecks")
+        json.strings(check.map { [$0] } ?? [])
+        json.endObject()
+        return json.finish()
+    }
+
     static func session(node: String, ttl: Duration?, lockDelay: Duration, behavior: String) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()

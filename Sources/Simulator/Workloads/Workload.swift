@@ -43,6 +43,9 @@ func makeWorkload(_ options: WorkloadOptions, index: Int, seed: UInt64, _ run: R
     case .agent: return AgentWorkload(setup)
     case .checkSession: return CheckSessionWorkload(setup)
     case .snapshot: return SnapshotWorkload(setup)
+    case .model: return ModelWorkload(setup)
+    case .check: return CheckWorkload(setup)
+    case .event: return EventWorkload(setup)
     }
 }
 
