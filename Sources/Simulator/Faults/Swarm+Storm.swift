@@ -69,7 +69,7 @@ extension Swarm {
 
     private static func drawStormWorkloads(_ options: inout RunOptions, _ random: inout Random) {
         let rate = random.pick([20.0, 60, 150])
-        let kinds: [WorkloadKind] = [.register, .register, .register, .transaction, .lock, .catalog, .session]
+        let kinds: [WorkloadKind] = [.register, .register, .register, .transaction, .lock, .catalog, .session, .model]
         options.workloads = [storming(random.pick(kinds), rate, &random)]
         if random.chance(0.3) { options.workloads.append(storming(.register, rate, &random)) }
         if random.chance(0.05) { options.workloads = [workload(.snapshot, &random)] }
