@@ -71,20 +71,29 @@ import Testing
 }
 
 @Suite struct ReferenceModelTests {
+    /// What becomes of each operation, one after the other.
+    private func outcomes(_ operations: [ReferenceModel.Operation], _ model: inout ReferenceModel) -> [Bool] {
+        operations.map { model.apply($0) }
+    }
+
     @Test func `a transaction that fails changes nothing, and its other operations are tried all the same`() {
         var model = ReferenceModel()
-        #expect(model.apply(.set(key: "a", value: [1], flags: 3)))
-        #expect(model.apply(all: [.set(key: "b", value: [2], flags: 0), .checkNotExists(key: "a"), .get(key: "c")]) == [1, 2])
+        let done = outcomes([.set(key: "a", value: [1], flags: 3)], &model)
+        let failures = model.apply(all: [.set(key: "b", value: [2], flags: 0), .checkNotExists(key: "a"), .get(key: "c")])
+        #expect(done == [true])
+        #expect(failures == [1, 2])
         #expect(model.keys.map(\.key) == ["a"])
     }
 
     @Test func `a session that ends releases or deletes what it holds`() {
         var model = ReferenceModel()
         model.sessions = [.init(id: "x", deletes: false, checked: false), .init(id: "y", deletes: true, checked: true)]
-        #expect(model.apply(.lock(key: "a", value: [], session: 0)))
-        #expect(model.apply(.lock(key: "b", value: [], session: 1)))
-        #expect(!model.apply(.lock(key: "a", value: [], session: 1)))
-        #expect(!model.apply(.unlock(key: "b", value: [], session: 0)))
+        let done = outcomes(
+            [
+                .lock(key: "a", value: [], session: 0), .lock(key: "b", value: [], session: 1), .lock(key: "a", value: [], session: 1),
+                .unlock(key: "b", value: [], session: 0),
+            ], &model)
+        #expect(done == [true, true, false, false])
         model.endSessions(checkedOnly: true)
         #expect(model.keys.map(\.key) == ["a"])
         model.endSessions(checkedOnly: false)

@@ -47,15 +47,17 @@ struct WatchHistory {
 
     mutating func append(_ answer: Answer) { answers.append(answer) }
 
-    /// `areStale`: answers may be of any age.
-    func violations(tolerance: Duration, areStale: Bool = false) -> [Violation] {
+    /// `areStale`: answers may be of any age. `forgets`: deletions are forgotten during the run, after which an index may fall.
+    func violations(tolerance: Duration, areStale: Bool = false, forgets: Bool = false) -> [Violation] {
         var violations: [Violation] = []
         var last = LookupTable<Int, Answer>()
         for answer in answers {
             for (instance, version) in answer.versions.enumerated() {
                 check(answer, instance, version, tolerance, areStale: areStale || answer.isStale, &violations)
             }
-            if let before = last[answer.watcher], !answer.isStale, !before.isStale, answer.index < before.index, tolerance == .zero {
+            if let before = last[answer.watcher], !answer.isStale, !before.isStale, answer.index < before.index, tolerance == .zero,
+                !forgets
+            {
                 violations.append(
                     Violation(
                         rule: "the index of a watch never goes back",

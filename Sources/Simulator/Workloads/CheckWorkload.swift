@@ -18,6 +18,8 @@ final class CheckWorkload: Workload {
         var invoked = Instant.zero
         /// How many of the registrations are done.
         var registered = 0
+        /// After a registration that was not answered all are made anew, under other names: it may be carried out late.
+        var attempt = 0
         var isUp = true
         var flipAt = Instant.zero
         var passAt = Instant.zero
@@ -51,11 +53,11 @@ final class CheckWorkload: Workload {
         removes = self.setup.random.chance(0.3)
     }
 
-    private func service(_ client: Int) -> String { "hc\(setup.index)c\(client)" }
-    private func timed(_ client: Int) -> String { "ht\(setup.index)c\(client)" }
-    private func doomed(_ client: Int) -> String { "hd\(setup.index)c\(client)" }
+    private func service(_ client: Int) -> String { "hc\(setup.index)c\(client)-\(clients[client].attempt)" }
+    private func timed(_ client: Int) -> String { "ht\(setup.index)c\(client)-\(clients[client].attempt)" }
+    private func doomed(_ client: Int) -> String { "hd\(setup.index)c\(client)-\(clients[client].attempt)" }
     private func port(_ client: Int, _ number: Int) -> Int { 20_000 + setup.index * 1000 + client * 10 + number }
-    private func target(_ client: Int, _ number: Int) -> String { "127.0.0.1:\(port(client, number))" }
+    private func target(_ client: Int, _ number: Int) -> String { "127.0.\(clients[client].attempt % 250).1:\(port(client, number))" }
     private func address(_ client: Int) -> ClientAddress { .init(workload: setup.index, client: client, token: clients[client].token) }
 
     func start(_ hub: ClientHub) {
@@ -150,6 +152,10 @@ final class CheckWorkload: Workload {
         clients[client].isBusy = false
         if let asked = clients[client].asked.take(), case .response(let response) = answer, response.status == 200 {
             took(asked, response, client, hub)
+        } else if clients[client].registered < 4 {
+            clients[client].attempt += 1
+            clients[client].registered = 0
+            clients[client].flipAt = .zero
         }
         if !clients[client].isDone, !isStopped || finalBegan != nil { rest(client, hub) }
     }

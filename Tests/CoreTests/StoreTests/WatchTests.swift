@@ -84,9 +84,9 @@ import Testing
         for id in ["a", "b"] {
             let (_, before) = h.find(Self.health("web"))
             #expect(h.wakes(Self.health("web")) { $0.service("api", id: id, on: "n1") })
-            #expect(h.find(Self.health("web")).index > before)
+            #expect(h.find(Self.health("web")).1 > before)
         }
-        #expect(h.find(Self.health("web")).index == h.index)
+        #expect(h.find(Self.health("web")).1 == h.index)
     }
 
     @Test func `readers of an absent service wake when it comes and on extinctions`() {
