@@ -87,16 +87,16 @@ import Testing
 
     @Test func `a session that ends releases or deletes what it holds`() {
         var model = ReferenceModel()
-        model.sessions = [.init(id: "x", deletes: false, checked: false), .init(id: "y", deletes: true, checked: true)]
+        model.sessions = [.init(id: "x", deletes: false, dependsOn: .nothing), .init(id: "y", deletes: true, dependsOn: .nodeCheck)]
         let done = outcomes(
             [
                 .lock(key: "a", value: [], session: 0), .lock(key: "b", value: [], session: 1), .lock(key: "a", value: [], session: 1),
                 .unlock(key: "b", value: [], session: 0),
             ], &model)
         #expect(done == [true, true, false, false])
-        model.endSessions(checkedOnly: true)
+        model.endSessions { $0 == .nodeCheck }
         #expect(model.keys.map(\.key) == ["a"])
-        model.endSessions(checkedOnly: false)
+        model.endSessions { _ in true }
         #expect(model.keys["a"]?.session == nil)
         #expect(model.keys["a"]?.lockIndex == 1)
     }

@@ -269,6 +269,7 @@ enum PlantedBug {
     /// A failed transaction keeps what it did before it failed.
     case txnNotRolledBack
     /// A failed transaction raises the indexes of the tables.
+    /// Equivalent: the index of a table may be higher than its last change; clients only compare it with what they saw.
     case txnIndexNotRolledBack
     /// A transaction ignores operations that fail.
     case txnStopsSilently
@@ -321,6 +322,7 @@ enum PlantedBug {
     /// A session whose destruction failed stays for ever.
     case failedExpiryForgotten
     /// The timer of a destroyed session goes on.
+    /// Equivalent: the timer of a session that is gone destroys nothing, and its ID is not used again.
     case destroyedTimerStays
 
     // MARK: Catalog: nodes, services, checks

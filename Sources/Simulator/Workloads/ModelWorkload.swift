@@ -17,7 +17,7 @@ final class ModelWorkload: Workload {
         /// The request is refused with an error.
         case refusal
         /// A session is made in this slot.
-        case creation(Int, deletes: Bool, checked: Bool)
+        case creation(Int, deletes: Bool, ReferenceModel.Dependence)
         case keys
         case key(String)
         case names
@@ -61,7 +61,7 @@ final class ModelWorkload: Workload {
     init(_ setup: WorkloadSetup) {
         self.setup = setup
         writers = Array(repeating: Writer(), count: max(1, setup.options.clients / 2))
-        watchers = Array(repeating: Watcher(), count: max(1, setup.options.clients / 2))
+        watchers = Array(repeating: Watcher(), count: max(2, setup.options.clients))
         for writer in writers.indices { startPart(writer) }
     }
 
@@ -117,6 +117,9 @@ final class ModelWorkload: Workload {
 
     private func act(_ number: Int, _ hub: ClientHub) {
         if !writers[number].node.isThere, setup.random.chance(0.5) { return catalog(number, hub) }
+        if let delay = writers[number].delayed.last, hub.now < delay.certainUntil, setup.random.chance(0.8) {
+            return pursue(delay.key, number, hub)
+        }
         switch setup.random.int(in: 0...99) {
         case ..<30: keyOperation(number, hub)
         case ..<38: transaction(number, hub)
@@ -124,6 +127,26 @@ final class ModelWorkload: Workload {
         case ..<56: catalog(number, hub)
         default: read(number, hub)
         }
+    }
+
+    /// Tries to lock a key during its lock-delay.
+    private func pursue(_ key: String, _ number: Int, _ hub: ClientHub) {
+        guard let slot = writers[number].model.sessions.firstIndex(where: { $0 != nil }) else { return sessionOperation(number, hub) }
+        let operation = ReferenceModel.Operation.lock(key: key, value: someValue(), session: slot)
+        guard setup.random.chance(0.4) else { return lock(key, operation, number, hub) }
+        let body = TransactionBody([operation], prefix: prefix(number), sessions: writers[number].model.sessions).json
+        ask(number, "PUT", "/v1/txn?consistent", body: body, .either(operation), hub)
+    }
+
+    private func lock(_ key: String, _ operation: ReferenceModel.Operation, _ number: Int, _ hub: ClientHub) {
+        guard case .lock(_, let value, let session) = operation, let id = writers[number].model.sessions[session]?.id else {
+            return sessionOperation(number, hub)
+        }
+        let target = "/v1/kv/\(prefix(number))\(key)?acquire=\(id)"
+        if writers[number].delayed.contains(where: { $0.key == key }) {
+            return ask(number, "PUT", target, body: value, .either(operation), hub)
+        }
+        send(number, "PUT", target, value, operation, hub)
     }
 
     /// Few keys, so that all that can happen to one happens.
@@ -147,8 +170,9 @@ final class ModelWorkload: Workload {
         }
     }
 
-    private func keyOperation(_ number: Int, _ hub: ClientHub) {
-        let operation = operation(writers[number].model)
+    private func keyOperation(_ number: Int, _ hub: ClientHub, locks: Bool = false) {
+        var operation = operation(writers[number].model)
+        if locks { operation = .lock(key: someKey(), value: someValue(), session: setup.random.int(in: 0...1)) }
         guard writers[number].model.isKnown(operation) else { return read(number, hub) }
         let base = "/v1/kv/" + prefix(number)
         func id(_ slot: Int) -> String? { writers[number].model.sessions[slot]?.id }
@@ -158,12 +182,7 @@ final class ModelWorkload: Workload {
         case .delete(let key): send(number, "DELETE", base + key, [], operation, hub)
         case .deleteCAS(let key, let index): send(number, "DELETE", "\(base)\(key)?cas=\(index)", [], operation, hub)
         case .deleteTree(let prefix): send(number, "DELETE", "\(base)\(prefix)?recurse", [], operation, hub)
-        case .lock(let key, let value, let session):
-            guard let id = id(session) else { return sessionOperation(number, hub) }
-            if writers[number].delayed.contains(where: { $0.key == key }) {
-                return ask(number, "PUT", "\(base)\(key)?acquire=\(id)", body: value, .either(operation), hub)
-            }
-            send(number, "PUT", "\(base)\(key)?acquire=\(id)", value, operation, hub)
+        case .lock(let key, _, _): lock(key, operation, number, hub)
         case .unlock(let key, let value, let session):
             guard let id = id(session) else { return sessionOperation(number, hub) }
             send(number, "PUT", "\(base)\(key)?release=\(id)", value, operation, hub)
@@ -186,7 +205,7 @@ final class ModelWorkload: Workload {
             let key = someKey()
             if setup.random.chance(0.4) {
                 next = setup.random.pick([
-                    .get(key: key), .checkIndex(key: key, index: max(1, trial.modified(key) ?? 1)),
+                    .get(key: key), .checkIndex(key: key, index: max(1, (trial.modified(key) ?? 1) + UInt64(setup.random.int(in: 0...1)))),
                     .checkSession(key: key, session: setup.random.int(in: 0...1)), .checkNotExists(key: key),
                 ])
             }
@@ -210,11 +229,12 @@ final class ModelWorkload: Workload {
     private func sessionOperation(_ number: Int, _ hub: ClientHub) {
         let slot = setup.random.int(in: 0...1)
         let node = writers[number].node
+        if writers[number].model.sessions[slot] != nil, setup.random.chance(0.6) { return keyOperation(number, hub, locks: true) }
         guard let session = writers[number].model.sessions[slot] else {
             if !node.isThere || node.nodeCheck == CheckStatus.critical, setup.random.chance(0.5) {
                 // Neither without a node nor on a critical check.
                 let body = SessionRequests.session(
-                    node: node.name, lockDelay: .zero, deletes: false, check: node.isThere ? NodeModel.nodeCheckID : nil)
+                    node: node.name, lockDelay: .zero, deletes: false, node.isThere ? .nodeCheck : .nothing)
                 return ask(number, "PUT", "/v1/session/create", body: body, .refusal, hub)
             }
             guard node.isThere else { return catalog(number, hub) }
@@ -224,10 +244,9 @@ final class ModelWorkload: Workload {
                 return ask(number, "PUT", target, body: someValue(), .refusal, hub)
             }
             let deletes = setup.random.chance(0.5)
-            let checked = node.nodeCheck == CheckStatus.passing && setup.random.chance(0.7)
-            let body = SessionRequests.session(
-                node: node.name, lockDelay: writers[number].lockDelay, deletes: deletes, check: checked ? NodeModel.nodeCheckID : nil)
-            return ask(number, "PUT", "/v1/session/create", body: body, .creation(slot, deletes: deletes, checked: checked), hub)
+            let dependence = setup.random.pick(node.passing)
+            let body = SessionRequests.session(node: node.name, lockDelay: writers[number].lockDelay, deletes: deletes, dependence)
+            return ask(number, "PUT", "/v1/session/create", body: body, .creation(slot, deletes: deletes, dependence), hub)
         }
         noteDelays(number, hub) { $0 == slot }
         writers[number].model.end(session: slot)
@@ -249,13 +268,14 @@ final class ModelWorkload: Workload {
         let before = writers[number].node
         let (target, body) = writers[number].node.change(&setup.random)
         let after = writers[number].node
-        let model = writers[number].model
+        let sessions = writers[number].model.sessions
         if after.endsSessions(since: before) {
             noteDelays(number, hub) { _ in true }
-            writers[number].model.endSessions(checkedOnly: false)
-        } else if after.endsCheckedSessions(since: before) {
-            noteDelays(number, hub) { model.sessions[$0]?.checked == true }
-            writers[number].model.endSessions(checkedOnly: true)
+            writers[number].model.endSessions { _ in true }
+        } else {
+            func ends(_ dependence: ReferenceModel.Dependence) -> Bool { after.ends(dependence, since: before) }
+            noteDelays(number, hub) { sessions[$0].map { ends($0.dependsOn) } ?? false }
+            writers[number].model.endSessions(ends)
         }
         ask(number, "PUT", target, body: body, .outcome(true), hub)
     }
@@ -355,7 +375,7 @@ final class ModelWorkload: Workload {
             let certain = writers[number].delayed.contains { delay in
                 if case .lock(let key, _, _) = operation { delay.key == key && hub.now < delay.certainUntil } else { false }
             }
-            if response.boolean == true {
+            if response.boolean == true || response.status == 200 && response.json?["Results"] != nil {
                 if certain { difference = "a lock was acquired during its lock-delay" }
                 if !writers[number].model.apply(operation) { difference = "a lock was acquired that another session holds" }
             }
@@ -364,9 +384,9 @@ final class ModelWorkload: Workload {
             if found != failures { difference = "a transaction fails at \(found), expected \(failures): \(text(response))" }
         case .refusal:
             if response.boolean == true || response.json?["ID"] != nil { difference = "what must be refused was done: \(text(response))" }
-        case .creation(let slot, let deletes, let checked):
+        case .creation(let slot, let deletes, let dependence):
             if let id = response.json?["ID"]?.text {
-                writers[number].model.sessions[slot] = .init(id: id, deletes: deletes, checked: checked)
+                writers[number].model.sessions[slot] = .init(id: id, deletes: deletes, dependsOn: dependence)
             } else {
                 difference = "no session was made: \(text(response))"
             }

@@ -4,11 +4,11 @@ import Core
 struct NodeModel {
     /// What is asked of it.
     enum Question: CaseIterable {
-        case node, healthOfNode, healthOfService, instances, checksOfService
+        case node, healthOfNode, healthOfService, instances, checksOfService, critical, passing
     }
 
     static let nodeCheckID = "alive"
-    private static let serviceCheckID = "answers"
+    static let serviceCheckID = "answers"
     private static let statuses = [CheckStatus.passing, CheckStatus.warning, CheckStatus.critical]
 
     private(set) var name = ""
@@ -38,9 +38,22 @@ struct NodeModel {
     /// Whether all sessions of the node end with what has changed since.
     func endsSessions(since before: NodeModel) -> Bool { before.isThere && (!isThere || name != before.name) }
 
-    /// Whether those end that depend on the node's check.
-    func endsCheckedSessions(since before: NodeModel) -> Bool {
-        before.nodeCheck != nil && (nodeCheck == nil || nodeCheck == CheckStatus.critical)
+    /// Whether those end that depend on this check.
+    func ends(_ dependence: ReferenceModel.Dependence, since before: NodeModel) -> Bool {
+        func ends(_ check: String?, _ before: String?) -> Bool { before != nil && (check == nil || check == CheckStatus.critical) }
+        return switch dependence {
+        case .nothing: false
+        case .nodeCheck: ends(nodeCheck, before.nodeCheck)
+        case .serviceCheck: ends(serviceCheck, before.serviceCheck)
+        }
+    }
+
+    /// What a new session may depend on.
+    var passing: [ReferenceModel.Dependence] {
+        var found: [ReferenceModel.Dependence] = [.nothing]
+        if nodeCheck == CheckStatus.passing { found += [.nodeCheck, .nodeCheck] }
+        if serviceCheck == CheckStatus.passing { found += [.serviceCheck, .serviceCheck] }
+        return found
     }
 
     // MARK: - Changing
@@ -147,8 +160,11 @@ struct NodeModel {
         json.string(id)
         json.key("Name")
         json.string(id)
-        json.key("Status")
-        json.string(status)
+        // One that says nothing is critical.
+        if status != CheckStatus.critical || output.hasSuffix("1") {
+            json.key("Status")
+            json.string(status)
+        }
         json.key("Output")
         json.string(output)
         json.key("ServiceID")
@@ -165,6 +181,8 @@ struct NodeModel {
         case .healthOfService: "/v1/health/service/" + service
         case .instances: "/v1/catalog/service/" + service
         case .checksOfService: "/v1/health/checks/" + service
+        case .critical: "/v1/health/state/critical"
+        case .passing: "/v1/health/state/passing"
         }
     }
 
@@ -193,6 +211,10 @@ struct NodeModel {
         case .checksOfService:
             shown = checks(json)
             wanted = expected(both: false)
+        case .critical, .passing:
+            let status = question == .critical ? CheckStatus.critical : CheckStatus.passing
+            shown = checks(.array((json.list ?? []).filter { $0["Node"]?.text == name }))
+            wanted = expected(both: true, only: status)
         }
         return shown == wanted ? nil : "\(path(question)) shows \(shown), expected \(wanted)"
     }
@@ -211,10 +233,10 @@ struct NodeModel {
         (json.list ?? []).map { " " + text($0["CheckID"]) + "=" + text($0["Status"]) + "/" + text($0["Output"]) }.sorted().joined()
     }
 
-    private func expected(both: Bool) -> String {
+    private func expected(both: Bool, only: String? = nil) -> String {
         var found: [String] = []
-        if both, let nodeCheck { found.append(" \(Self.nodeCheckID)=\(nodeCheck)/\(output)") }
-        if let serviceCheck { found.append(" \(Self.serviceCheckID)=\(serviceCheck)/\(output)") }
+        if both, let nodeCheck, only == nil || only == nodeCheck { found.append(" \(Self.nodeCheckID)=\(nodeCheck)/\(output)") }
+        if let serviceCheck, only == nil || only == serviceCheck { found.append(" \(Self.serviceCheckID)=\(serviceCheck)/\(output)") }
         return found.sorted().joined()
     }
 }

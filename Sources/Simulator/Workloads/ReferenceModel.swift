@@ -20,8 +20,12 @@ struct ReferenceModel {
     struct Session: Equatable {
         var id: String
         var deletes: Bool
-        /// It ends with the check of the node that is its own.
-        var checked: Bool
+        var dependsOn: Dependence
+    }
+
+    /// The check with which a session ends.
+    enum Dependence {
+        case nothing, nodeCheck, serviceCheck
     }
 
     /// What a transaction does, and what single requests do.
@@ -123,9 +127,9 @@ struct ReferenceModel {
         }
     }
 
-    /// The node is gone, or its check critical.
-    mutating func endSessions(checkedOnly: Bool) {
-        for slot in sessions.indices where !checkedOnly || sessions[slot]?.checked == true { end(session: slot) }
+    /// The node is gone, or checks are gone or critical.
+    mutating func endSessions(_ ends: (Dependence) -> Bool) {
+        for slot in sessions.indices where sessions[slot].map({ ends($0.dependsOn) }) ?? false { end(session: slot) }
     }
 
     private mutating func remove(_ key: String) {

@@ -36,7 +36,7 @@ enum SessionRequests {
     }
 
     /// A session of a node that depends on one of its checks, or on none.
-    static func session(node: String, lockDelay: Duration, deletes: Bool, check: String?) -> [UInt8] {
+    static func session(node: String, lockDelay: Duration, deletes: Bool, _ dependence: ReferenceModel.Dependence) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()
         json.key("Node")
@@ -46,7 +46,16 @@ enum SessionRequests {
         json.key("Behavior")
         json.string(deletes ? "delete" : "release")
         json.key("NodeChecks")
-        json.strings(check.map { [$0] } ?? [])
+        json.strings(dependence == .nodeCheck ? [NodeModel.nodeCheckID] : [])
+        if dependence == .serviceCheck {
+            json.key("ServiceChecks")
+            json.beginArray()
+            json.beginObject()
+            json.key("ID")
+            json.string(NodeModel.serviceCheckID)
+            json.endObject()
+            json.endArray()
+        }
         json.endObject()
         return json.finish()
     }

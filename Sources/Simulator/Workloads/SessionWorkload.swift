@@ -124,21 +124,26 @@ final class SessionWorkload: Workload {
             if response?.boolean == false {
                 violations.append(Violation(rule: "nobody else holds the key", text: "session \(clients[client].session) was refused"))
             }
-            rest(client, .renewing, hub, pauseBeforeRenewal())
+            rest(client, .renewing, hub, pauseBeforeRenewal(client, hub))
         case .renewing:
             renewed(client, response, hub)
         case .stopped: break
         }
     }
 
-    private func pauseBeforeRenewal() -> Duration { setup.random.duration(in: .seconds(1)...(.seconds(6))) }
+    /// Some come when the session is about to end, at twice its TTL.
+    private func pauseBeforeRenewal(_ client: Int, _ hub: ClientHub) -> Duration {
+        guard setup.random.chance(0.15) else { return setup.random.duration(in: .seconds(1)...(.seconds(6))) }
+        let end = clients[client].caller.invoked + Self.ttl * 2
+        return max(.zero, end - hub.now) + setup.random.duration(below: .milliseconds(40))
+    }
 
     private func renewed(_ client: Int, _ response: HTTPClientResponse?, _ hub: ClientHub) {
         switch response?.status {
         case 200?:
             renewals += 1
             clients[client].expires = clients[client].caller.invoked + setup.certain(Self.ttl, hub)
-            rest(client, .renewing, hub, pauseBeforeRenewal())
+            rest(client, .renewing, hub, pauseBeforeRenewal(client, hub))
         case 404?:
             ended += 1
             if hub.now < clients[client].expires {
