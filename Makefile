@@ -14,7 +14,7 @@ TARGET ?=
 SLOW := (Simulation|AgentRun|Archive|RaftRun|RaftSafety|StoreProperty|RandomInput|Study|Linearizability|MemberlistNetwork|Scenario)Tests\.
 RELEASE := .build/release
 
-.PHONY: help dev deps build test check sanitize soak format lint fuzz fuzz-input planted bench release clean
+.PHONY: help dev deps build test check sanitize soak format lint fuzz fuzz-input planted bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,10 +28,6 @@ deps: ## Install the system libraries and tools that are missing (Debian and Ubu
 build: ## Build the release binaries .build/release/consul and consul-sim
 	$(SWIFT) build -c release $(FLAGS) --product consul
 	$(SWIFT) build -c release $(FLAGS) --product consul-sim
-
-release: ## Build binaries that need no Swift runtime on the target machine
-	$(SWIFT) build -c release --static-swift-stdlib --product consul
-	$(SWIFT) build -c release --static-swift-stdlib --product consul-sim
 
 test: deps build ## Run all tests: unit, simulator, and the agent as its users run it
 	@Tools/install-dependencies tests
