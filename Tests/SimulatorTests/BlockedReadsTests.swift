@@ -46,6 +46,23 @@ import Testing
         #expect(broken(index: 9, digest: 2, target: "/v1/kv/a?recurse&narrow", isEmpty: true) == nil)
     }
 
+    @Test func `the index of a list falls when its deletion is forgotten, and not before`() throws {
+        for (sent, holds) in [(8, false), (11, true)] {
+            var reads = BlockedReads(servers: 2, isActive: true, deletionsKept: .seconds(9))
+            let question = BlockedReads.Question(workload: 0, client: 0, target: "/v1/kv/a?recurse")
+            func answer(_ index: UInt64, at second: Int) -> BlockedReads.Answer {
+                .init(
+                    life: LifeID(server: 0, life: 1), asked: 0, index: index, digest: 1, settled: 0, sent: .zero + .seconds(second),
+                    waited: .zero, isEmpty: false)
+            }
+            // The deletion is of second 1; this client saw it only in second 7.
+            reads.applied(1, 10, at: .zero + .seconds(1))
+            reads.applied(0, 12, at: .zero + .seconds(2))
+            try reads.take(question, answer(10, at: 7))
+            #expect(holds == ((try? reads.take(question, answer(4, at: sent))) != nil))
+        }
+    }
+
     @Test func `what a server had applied a second ago is known`() {
         var reads = BlockedReads(servers: 1, isActive: true)
         reads.applied(0, 5, at: .zero)

@@ -28,8 +28,6 @@ struct BlockedReads {
         var waited: Duration
         /// There is nothing.
         var isEmpty: Bool
-        /// When this index was first seen.
-        var since = Instant.zero
     }
 
     /// How long before an answer the server must have applied a change that it shows, for the answer to count as late.
@@ -42,6 +40,8 @@ struct BlockedReads {
 
     /// By server, oldest first; the first one holds since before the last second.
     private var progress: [[Progress]]
+    /// When the first of the servers had applied the log so far, both rising.
+    private var reached: [Progress] = []
     private var last = LookupTable<Question, Answer>()
     /// False where archives are restored, which bring old indexes back.
     private let isActive: Bool
@@ -57,9 +57,20 @@ struct BlockedReads {
 
     /// A server has applied its log up to `index`.
     mutating func applied(_ server: Int, _ index: UInt64, at now: Instant) {
+        if index > reached.last?.applied ?? 0 { reached.append(Progress(since: now, applied: index)) }
         guard progress[server].last?.applied != index else { return }
         progress[server].append(Progress(since: now, applied: index))
         while progress[server].count > 1, progress[server][1].since <= now - Self.lateness { progress[server].removeFirst() }
+    }
+
+    /// From when on there was a state of that index.
+    private func began(_ index: UInt64) -> Instant {
+        var low = 0, high = reached.count
+        while low < high {
+            let middle = (low + high) / 2
+            if reached[middle].applied < index { low = middle + 1 } else { high = middle }
+        }
+        return low < reached.count ? reached[low].since : .distantFuture
     }
 
     /// A server's process is gone.
@@ -85,18 +96,21 @@ struct BlockedReads {
         return (target[..<mark] + "?" + kept.joined(separator: "&"), asked)
     }
 
+    /// The index of a list falls when the deletion that raised it is forgotten.
+    private func mayFall(_ question: Question, from index: UInt64, at now: Instant) -> Bool {
+        let began = began(index)
+        return question.target.hasPrefix("/v1/kv/") && began != .distantFuture && now >= began + deletionsKept
+    }
+
     mutating func take(_ question: Question, _ answer: Answer) throws(Violation) {
         let before = last[question]
-        var answer = answer
-        answer.since = before?.life == answer.life && before?.index == answer.index ? before?.since ?? answer.sent : answer.sent
         last[question] = answer
         guard isActive, let before, before.life == answer.life else { return }
         judged += 1
         // A deletion of a wider tree leaves no trace in the list of a narrower one, of which nothing is left (behaviour §1.4).
         if question.target.contains("narrow"), answer.isEmpty { return }
         // 1 stands for none: a node that is not there has no index.
-        let mayFall = question.target.hasPrefix("/v1/kv/") && answer.sent >= before.since + deletionsKept
-        if answer.index < before.index, answer.index > 1, !mayFall {
+        if answer.index < before.index, answer.index > 1, !mayFall(question, from: before.index, at: answer.sent) {
             throw Violation(
                 rule: "the index of a question never goes back",
                 text: "s\(answer.life.server + 1) answers \(question.target) with index \(answer.index), before it was \(before.index)")
